@@ -1,0 +1,19 @@
+//! The words of seaworthy, without any I/O: what a control is, what was seen, what was concluded.
+//!
+//! Nothing here knows a particular control's experiment, a process or a file.
+
+pub mod card;
+pub mod catalogue;
+pub mod event;
+pub mod finding;
+pub mod observation;
+pub mod scorecard;
+pub mod verdict;
+
+pub use card::{Applicability, Card, Lane, Reach};
+pub use catalogue::{Entry, Family, Risk};
+pub use event::Event;
+pub use finding::{Finding, Severity};
+pub use observation::{Observation, Probe, Seen};
+pub use scorecard::{Coverage, Row, Scorecard};
+pub use verdict::{Judgement, Verdict};

@@ -1,0 +1,103 @@
+//! Everything that an experiment saw, in one vocabulary and on one clock.
+//!
+//! An observation is a fact, never a conclusion: judges work from these alone, so a stored run can
+//! be judged again without the service.
+
+use serde::{Deserialize, Serialize};
+
+/// One fact: when (microseconds since the run began), in which trial, and what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Observation {
+    pub at: u64,
+    /// The try within the experiment that this belongs to, for example `JWT_SECRET/absent/1`.
+    pub trial: String,
+    pub seen: Seen,
+}
+
+/// What can be seen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Seen {
+    /// A trial begins: what is tried, how, and which round it is.
+    Trial { subject: String, method: String, round: u32 },
+    /// A variable was given another value, or none. Secret values appear as their names.
+    Mutated { variable: String, value: Option<String> },
+    /// The process was started. `port` is where it was told to listen.
+    Started { pid: u32, command: Vec<String>, port: u16 },
+    /// The process could not be started at all.
+    NotStarted { reason: String },
+    /// The environment of a process of the service's tree still has a variable that was removed
+    /// or changed.
+    Resupplied { variable: String, by: String },
+    /// The service opened an original `.env` file although it was shadowed.
+    ShadowBypassed { file: String },
+    /// The service wrote a line.
+    Output { stream: Stream, line: String },
+    /// More output than is kept: this many bytes were counted and dropped.
+    OutputDropped { bytes: u64 },
+    /// The port accepted a connection for the first time.
+    PortOpened { port: u16 },
+    /// The service's tree listens at other addresses than the one it was told.
+    ListensElsewhere { addresses: Vec<String> },
+    /// A health probe was sent.
+    Probed { probe: String, result: Probe, took: u64 },
+    /// The first ready answer, in microseconds after the start of the process.
+    Ready { after: u64 },
+    /// No ready answer was seen within the patience, in microseconds.
+    NeverReady { waited: u64, alive: bool, port_open: bool },
+    /// A signal was sent to the one process that an init system would signal.
+    Signalled { signal: String, pid: u32 },
+    /// The process ended. Exactly one of `code` and `signal` is given.
+    Exited { pid: u32, code: Option<i32>, signal: Option<i32> },
+    /// The main process ended and these of its tree lived on.
+    LeftBehind { processes: Vec<String> },
+    /// A connection left the lab.
+    LeftTheLab { address: String, process: String },
+    /// Something that an experiment wants to remember, in words.
+    Remark { text: String },
+}
+
+/// Which stream a line came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stream {
+    Stdout,
+    Stderr,
+}
+
+/// How a probe ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "end", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Probe {
+    /// An answer, and whether it is one that the manifest accepts.
+    Answered {
+        status: u16,
+        accepted: bool,
+    },
+    Refused,
+    /// The connection ended before an answer was complete.
+    Dropped,
+    TimedOut,
+    /// Bytes came that are not HTTP; the first of them, printable.
+    NotHttp {
+        start: String,
+    },
+}
+
+impl Probe {
+    pub fn is_accepted(&self) -> bool {
+        matches!(self, Self::Answered { accepted: true, .. })
+    }
+
+    /// The outcome in a few words.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Answered { status, .. } => format!("answered {status}"),
+            Self::Refused => "refused the connection".to_owned(),
+            Self::Dropped => "closed the connection without an answer".to_owned(),
+            Self::TimedOut => "did not answer in time".to_owned(),
+            Self::NotHttp { start } => format!("answered something that is not HTTP: {start:?}"),
+        }
+    }
+}

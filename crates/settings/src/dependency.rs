@@ -1,0 +1,71 @@
+//! What a service depends on.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// One dependency.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Dependency {
+    /// What it is.
+    pub kind: DependencyKind,
+    /// Whether the service can do without it for a while.
+    #[serde(default = "yes")]
+    pub critical: bool,
+    /// The address of one of your own, for kinds that the lab does not start itself. What is in it
+    /// may be destroyed: say so with `disposable = true`.
+    #[serde(default)]
+    pub url: Option<String>,
+    /// Everything in it may be destroyed.
+    #[serde(default)]
+    pub disposable: bool,
+    /// Extensions that the database must have.
+    #[serde(default)]
+    pub extensions: Vec<String>,
+    /// The role may do everything in its server, as some services expect.
+    #[serde(default)]
+    pub superuser: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// What a dependency is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum DependencyKind {
+    /// PostgreSQL; the lab starts one from the system's binaries.
+    Postgres,
+    /// Redis or Valkey; the lab starts one from the system's binaries.
+    Redis,
+    /// MySQL or MariaDB, by a disposable address of your own.
+    Mysql,
+    /// MongoDB, by a disposable address of your own.
+    Mongodb,
+    /// Anything that is reached over TCP, by a disposable address of your own.
+    Tcp,
+}
+
+impl DependencyKind {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Postgres => "postgres",
+            Self::Redis => "redis",
+            Self::Mysql => "mysql",
+            Self::Mongodb => "mongodb",
+            Self::Tcp => "tcp",
+        }
+    }
+
+    /// The port that is used when an address names none.
+    pub fn default_port(self) -> Option<u16> {
+        match self {
+            Self::Postgres => Some(5432),
+            Self::Redis => Some(6379),
+            Self::Mysql => Some(3306),
+            Self::Mongodb => Some(27017),
+            Self::Tcp => None,
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! The manifest `seaworthy.toml`: one type is manifest, schema, reference and promise.
+//!
+//! Pure: text in, settings or mistakes out. Nothing here opens a file or a socket.
+
+pub mod controls;
+pub mod dependency;
+pub mod duration;
+pub mod environment;
+pub mod exceptions;
+pub mod later;
+pub mod manifest;
+pub mod parse;
+pub mod probe;
+pub mod reference;
+pub mod service;
+pub mod template;
+
+pub use dependency::{Dependency, DependencyKind};
+pub use duration::Span;
+pub use environment::{Expectation, Variable, VariableType, Via};
+pub use manifest::Manifest;
+pub use parse::{Mistake, Origin, Parsed, parse};
+pub use probe::Probe;
+pub use service::{Command, Port, Service};

@@ -1,0 +1,54 @@
+//! The whole manifest.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::controls::Controls;
+use crate::dependency::Dependency;
+use crate::environment::Variable;
+use crate::exceptions::Waiver;
+use crate::later::{Authentication, Journey, Limits, Migrations, Supply, Surface};
+use crate::service::Service;
+
+/// What a service promises, declared once.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// How the service is built, started and found ready.
+    pub service: Service,
+    /// Every variable that the service reads, by its name.
+    #[serde(default)]
+    pub environment: BTreeMap<String, Variable>,
+    /// What the service depends on, by a name of your choice.
+    #[serde(default)]
+    pub dependencies: BTreeMap<String, Dependency>,
+    /// User paths, by a name of your choice.
+    #[serde(default)]
+    pub journeys: BTreeMap<String, Journey>,
+    /// How a caller proves who it is.
+    #[serde(default)]
+    pub authentication: Option<Authentication>,
+    /// Parts of the service with expectations of their own, for example an API and its pages.
+    #[serde(default)]
+    pub surfaces: BTreeMap<String, Surface>,
+    /// What a limiter's refusal looks like, and how to raise limits during a load.
+    #[serde(default)]
+    pub limits: Option<Limits>,
+    /// How the schema is migrated.
+    #[serde(default)]
+    pub migrations: Option<Migrations>,
+    /// The settings of each control.
+    #[serde(default)]
+    pub controls: Controls,
+    /// What the edge supplies.
+    #[serde(default)]
+    pub supply: Supply,
+    /// Controls that do not apply, each with the reason.
+    #[serde(default, rename = "not-applicable")]
+    pub not_applicable: BTreeMap<String, String>,
+    /// Known failures that are accepted for a while, by the control's id.
+    #[serde(default)]
+    pub waivers: BTreeMap<String, Waiver>,
+}
