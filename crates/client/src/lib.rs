@@ -1,1 +1,13 @@
+//! HTTP/1.1 connections of our own, which record what happened on the wire and never retry.
+//!
+//! An ordinary client hides what a proof needs to see: it retries, pools, and folds "refused",
+//! "reset" and "closed before a byte" into one error.
 
+pub mod connection;
+pub mod exchange;
+pub mod message;
+mod parse;
+
+pub use connection::{Connection, NotConnected};
+pub use exchange::{End, Exchange, once};
+pub use message::{Request, Response};

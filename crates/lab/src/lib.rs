@@ -1,1 +1,24 @@
+//! Where experiments run: scratch folders, ports, databases and instances of the service.
+//!
+//! The lab knows no control and concludes nothing; it starts things, breaks things and records.
 
+pub mod audit;
+pub mod bench;
+pub mod database;
+pub mod error;
+pub mod instance;
+pub mod place;
+pub mod ports;
+pub mod readiness;
+pub mod recipe;
+pub mod recorder;
+pub mod scratch;
+pub mod shadow;
+pub mod step;
+
+pub use bench::{Bench, Lab, Options};
+pub use error::LabError;
+pub use instance::{Instance, Running};
+pub use readiness::Readiness;
+pub use recipe::Mutation;
+pub use recorder::{Recorder, Trial};

@@ -1,0 +1,3 @@
+//! What a service is told before it starts.
+
+pub(crate) mod environment;

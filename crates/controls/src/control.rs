@@ -1,0 +1,30 @@
+//! What a control is made of.
+
+use async_trait::async_trait;
+use lab::{Bench, LabError};
+use model::{Card, Judgement, Observation};
+use settings::Manifest;
+
+/// Whether a control applies to a service, as far as the manifest says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Applies {
+    Yes,
+    /// It does not, for this reason.
+    No(String),
+    /// It would, but the manifest must first say this.
+    Undeclared(String),
+}
+
+/// One readiness property that can be tried.
+#[async_trait]
+pub trait Control: Send + Sync {
+    fn card(&self) -> &'static Card;
+
+    fn applies(&self, manifest: &Manifest) -> Applies;
+
+    /// Drives the bench and records; concludes nothing.
+    async fn prove(&self, bench: &Bench) -> Result<(), LabError>;
+
+    /// Concludes from what was seen; does nothing else.
+    fn judge(&self, manifest: &Manifest, seen: &[Observation]) -> Judgement;
+}

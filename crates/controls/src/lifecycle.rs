@@ -1,0 +1,3 @@
+//! Being started, stopped and watched.
+
+pub(crate) mod startup;

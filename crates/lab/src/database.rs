@@ -1,0 +1,175 @@
+//! Dependencies that the lab provides, one of its own for each instance.
+
+mod postgres;
+mod redis;
+
+use std::sync::Arc;
+
+use process::Process;
+use settings::{Dependency, DependencyKind};
+
+use crate::error::LabError;
+use crate::place::Place;
+use crate::recipe::Address;
+
+pub use postgres::Postgres;
+
+/// What stands behind a declared dependency for the whole run.
+#[derive(Debug)]
+pub enum Server {
+    /// One server; each instance gets a database cloned from the template.
+    Postgres(Arc<Postgres>),
+    /// Each instance gets a server of its own.
+    Redis,
+    /// One of the user's own, shared by all instances.
+    Own(Address),
+}
+
+/// What one instance holds of a dependency.
+#[derive(Debug)]
+pub struct Held {
+    pub name: String,
+    pub address: Address,
+    what: What,
+}
+
+#[derive(Debug)]
+enum What {
+    Database(Arc<Postgres>),
+    Process(Process),
+    Shared,
+}
+
+/// The name of the database that the set-up fills and that is cloned.
+pub const TEMPLATE: &str = "seaworthy_template";
+
+impl Server {
+    /// Provides a dependency, or says what to install.
+    ///
+    /// # Errors
+    /// When its programs are missing or do not work.
+    pub async fn provide(
+        name: &str,
+        dependency: &Dependency,
+        place: &Place,
+    ) -> Result<Self, LabError> {
+        if let Some(url) = &dependency.url {
+            return Ok(Self::Own(own(name, dependency, url)?));
+        }
+        match dependency.kind {
+            DependencyKind::Postgres => {
+                let server = Postgres::start(place, dependency.superuser).await?;
+                server.create(TEMPLATE, None).await?;
+                server.extend(TEMPLATE, &dependency.extensions).await?;
+                Ok(Self::Postgres(Arc::new(server)))
+            }
+            DependencyKind::Redis => {
+                redis::program()?;
+                Ok(Self::Redis)
+            }
+            DependencyKind::Mysql | DependencyKind::Mongodb | DependencyKind::Tcp => {
+                let why = "the lab starts only postgres and redis itself".to_owned();
+                Err(LabError::Dependency { what: format!("the dependency {name}"), why })
+            }
+        }
+    }
+
+    /// The part of it that the template of all instances uses.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub async fn template(&self, name: &str, place: &Place) -> Result<Held, LabError> {
+        let (address, what) = match self {
+            Self::Postgres(server) => (server.address(TEMPLATE), What::Shared),
+            Self::Redis => redis::start(place).await.map(|(a, p)| (a, What::Process(p)))?,
+            Self::Own(address) => (address.clone(), What::Shared),
+        };
+        Ok(Held { name: name.to_owned(), address, what })
+    }
+
+    /// What a new instance uses.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub async fn fresh(&self, name: &str, place: &Place) -> Result<Held, LabError> {
+        let Self::Postgres(server) = self else { return self.template(name, place).await };
+        let database = format!("seaworthy_{}", place.number());
+        server.create(&database, Some(TEMPLATE)).await?;
+        let address = server.address(&database);
+        let what = What::Database(Arc::clone(server));
+        Ok(Held { name: name.to_owned(), address, what })
+    }
+
+    /// What was provided and in which version, for the evidence.
+    pub fn version(&self) -> Option<String> {
+        match self {
+            Self::Postgres(server) => Some(format!("postgres {}", server.version)),
+            Self::Redis => redis::version(),
+            Self::Own(_) => None,
+        }
+    }
+}
+
+impl Held {
+    /// Gives it back.
+    pub async fn end(self) {
+        match self.what {
+            // What cannot be dropped now goes with the whole server at the end of the run.
+            What::Database(server) => server.drop_database(&self.address.name).await,
+            What::Process(process) => {
+                process.end().await;
+            }
+            What::Shared => {}
+        }
+    }
+}
+
+fn own(name: &str, dependency: &Dependency, url: &str) -> Result<Address, LabError> {
+    let wrong = |why: &str| LabError::Dependency {
+        what: format!("the url of the dependency {name}"),
+        why: format!("{why}; expected scheme://[user:password@]host[:port][/name]"),
+    };
+    let (scheme, rest) = url.split_once("://").ok_or_else(|| wrong("it has no scheme"))?;
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let (login, host) = authority.rsplit_once('@').unwrap_or(("", authority));
+    let (user, password) = login.split_once(':').unwrap_or((login, ""));
+    let (host, port) = match host.rsplit_once(':') {
+        Some((host, port)) => (host, port.parse().map_err(|_| wrong("its port is no number"))?),
+        None => {
+            let port = dependency.kind.default_port();
+            (host, port.ok_or_else(|| wrong("it has no port"))?)
+        }
+    };
+    let text = str::to_owned;
+    Ok(Address {
+        scheme: text(scheme),
+        host: text(host),
+        port,
+        user: text(user),
+        password: text(password),
+        name: text(path),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_of_the_users_own_is_taken_apart_and_put_together_again() {
+        let dependency: Dependency = Dependency {
+            kind: DependencyKind::Mysql,
+            critical: true,
+            url: None,
+            disposable: true,
+            extensions: vec![],
+            superuser: false,
+        };
+        let url = "mysql://u:p@127.0.0.1:3307/shop";
+        assert_eq!(own("db", &dependency, url).expect("it is good").url(), url);
+        let short = own("db", &dependency, "mysql://127.0.0.1").expect("it is good");
+        assert_eq!((short.port, short.name.as_str()), (3306, ""));
+        assert!(own("db", &dependency, "127.0.0.1").is_err());
+        assert!(own("db", &dependency, "mysql://h:x/").is_err());
+    }
+}

@@ -1,0 +1,275 @@
+//! An ephemeral PostgreSQL from the system's binaries.
+//!
+//! Passwords are checked (scram), because `trust` would hide wrong-password bugs. It runs as an
+//! unprivileged user where seaworthy is root, because PostgreSQL refuses to run as root.
+
+use std::fs;
+use std::os::unix::fs::{DirBuilderExt, chown};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use process::{Launch, Line, Process, User};
+use tokio::time::{sleep, timeout};
+use tokio_postgres::{Client, Config, NoTls};
+
+use crate::error::LabError;
+use crate::place::Place;
+use crate::ports::Lease;
+use crate::recipe::Address;
+
+/// A running server that ends with this value.
+#[derive(Debug)]
+pub struct Postgres {
+    _process: Process,
+    lease: Lease,
+    admin_password: String,
+    app_password: String,
+    pub version: String,
+}
+
+const INSTALL: &str = "apt-get install postgresql";
+const ADMIN: &str = "seaworthy";
+const APP: &str = "app";
+
+fn cannot(why: impl Into<String>) -> LabError {
+    LabError::CannotProvide { what: "PostgreSQL".to_owned(), why: why.into(), install: INSTALL }
+}
+
+/// The folder of `initdb` and `postgres`: on `PATH`, or the newest of Debian's.
+fn programs() -> Result<PathBuf, LabError> {
+    let mut debian: Vec<PathBuf> = fs::read_dir("/usr/lib/postgresql")
+        .map(|folders| folders.flatten().map(|folder| folder.path().join("bin")).collect())
+        .unwrap_or_default();
+    let version = |path: &PathBuf| {
+        path.iter().rev().nth(1).and_then(|v| v.to_str()?.parse::<u32>().ok()).unwrap_or(0)
+    };
+    debian.sort_by_key(|path| std::cmp::Reverse(version(path)));
+    let folders: Vec<&Path> = debian.iter().map(PathBuf::as_path).collect();
+    let initdb = process::spawn::find_program("initdb", &folders)
+        .and_then(|path| path.canonicalize().ok())
+        .ok_or_else(|| cannot("there is no initdb on PATH or in /usr/lib/postgresql"))?;
+    Ok(initdb.parent().map(Path::to_owned).unwrap_or_default())
+}
+
+fn password() -> String {
+    std::iter::repeat_with(fastrand::alphanumeric).take(24).collect()
+}
+
+/// Who the server runs as: somebody else where seaworthy is root.
+fn other_user() -> Result<Option<User>, LabError> {
+    if !rustix::process::getuid().is_root() {
+        return Ok(None);
+    }
+    let user = process::spawn::user("postgres").or_else(|| process::spawn::user("nobody"));
+    user.map(Some).ok_or_else(|| cannot("there is no user postgres or nobody to run it as"))
+}
+
+impl Postgres {
+    /// Makes a new cluster and starts it.
+    pub(super) async fn start(place: &Place, superuser: bool) -> Result<Self, LabError> {
+        let place = place.next();
+        let programs = programs()?;
+        let user = other_user()?;
+        let folder = place.folder("postgres");
+        let make = || -> std::io::Result<()> {
+            fs::DirBuilder::new().mode(0o700).create(&folder)?;
+            match user {
+                Some(user) => chown(&folder, Some(user.uid), Some(user.gid)),
+                None => Ok(()),
+            }
+        };
+        make().map_err(LabError::file("make", &folder))?;
+        let (admin_password, app_password) = (password(), password());
+        let data = folder.join("data");
+        let secret = folder.join("password");
+        fs::write(&secret, &admin_password)
+            .and_then(|()| user.map_or(Ok(()), |u| chown(&secret, Some(u.uid), Some(u.gid))))
+            .map_err(LabError::file("write", &secret))?;
+        let text = |path: &Path| path.to_string_lossy().into_owned();
+        let launch = |argv: Vec<String>| Launch {
+            argv,
+            folder: folder.clone(),
+            env: vec![("PATH".into(), "/usr/bin:/bin".into()), ("LC_ALL".into(), "C.UTF-8".into())],
+            user,
+            mark: place.mark(),
+        };
+        let initdb = launch(vec![
+            text(&programs.join("initdb")),
+            "--pgdata".into(),
+            text(&data),
+            "--username".into(),
+            ADMIN.into(),
+            "--auth".into(),
+            "scram-sha-256".into(),
+            "--pwfile".into(),
+            text(&secret),
+            "--encoding".into(),
+            "UTF8".into(),
+            "--no-sync".into(),
+        ]);
+        run(&initdb, &place).await?;
+        let lease = place.port()?;
+        let setting = |setting: &str| ["-c".to_owned(), setting.to_owned()];
+        let mut argv = vec![text(&programs.join("postgres")), "-D".into(), text(&data)];
+        argv.extend(["-p".to_owned(), lease.port.to_string(), "-k".into(), text(&folder)]);
+        // Speed over durability: the cluster dies with the run.
+        for line in [
+            "listen_addresses=127.0.0.1",
+            "fsync=off",
+            "synchronous_commit=off",
+            "full_page_writes=off",
+            "max_connections=300",
+            "shared_buffers=64MB",
+            "autovacuum=off",
+        ] {
+            argv.extend(setting(line));
+        }
+        let (process, output) = start(&launch(argv), &place)?;
+        let mut server =
+            Self { _process: process, lease, admin_password, app_password, version: String::new() };
+        let admin = server.wait_for_admin(&output).await?;
+        let row = admin.query_one("SHOW server_version", &[]).await.map_err(sql("asking it"))?;
+        let version: String = row.get(0);
+        server.version = version.split(' ').next().unwrap_or_default().to_owned();
+        let rights = if superuser { "SUPERUSER" } else { "NOSUPERUSER" };
+        let role =
+            format!("CREATE ROLE {APP} LOGIN {rights} PASSWORD '{}'", server.app_password);
+        admin.batch_execute(&role).await.map_err(sql("creating its role"))?;
+        Ok(server)
+    }
+
+    async fn wait_for_admin(&self, output: &Mutex<Vec<String>>) -> Result<Client, LabError> {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            match self.admin("postgres").await {
+                Ok(client) => return Ok(client),
+                Err(error) => {
+                    let lines = output.lock().unwrap_or_else(PoisonError::into_inner);
+                    if self._process.exit().is_some() || Instant::now() > deadline {
+                        let why = format!("{error}\n{}", lines.join("\n"));
+                        return Err(LabError::Dependency { what: "starting PostgreSQL".into(), why });
+                    }
+                }
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    async fn admin(&self, database: &str) -> Result<Client, tokio_postgres::Error> {
+        let mut config = Config::new();
+        config
+            .host("127.0.0.1")
+            .port(self.lease.port)
+            .user(ADMIN)
+            .password(&self.admin_password)
+            .dbname(database)
+            .connect_timeout(Duration::from_secs(2));
+        let (client, connection) = config.connect(NoTls).await?;
+        tokio::spawn(connection);
+        Ok(client)
+    }
+
+    /// A session of the lab's own in a database, with every right.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub async fn session(&self, database: &str) -> Result<Client, LabError> {
+        self.admin(database).await.map_err(sql("connecting to it"))
+    }
+
+    /// Creates a database, as a clone of another where one is named.
+    pub(super) async fn create(&self, name: &str, from: Option<&str>) -> Result<(), LabError> {
+        let from = from.unwrap_or("template1");
+        let sql_text = format!("CREATE DATABASE {name} OWNER {APP} TEMPLATE {from}");
+        let admin = self.session("postgres").await?;
+        let deadline = Instant::now() + Duration::from_secs(10);
+        loop {
+            match admin.batch_execute(&sql_text).await {
+                Ok(()) => return Ok(()),
+                // Someone is still leaving the template, or clones it at this moment.
+                Err(error)
+                    if error.code().is_some_and(|code| code.code() == "55006")
+                        && Instant::now() < deadline =>
+                {
+                    sleep(Duration::from_millis(10)).await;
+                }
+                Err(error) => return Err(sql("creating a database")(error)),
+            }
+        }
+    }
+
+    /// Adds extensions, which only a superuser may.
+    pub(super) async fn extend(&self, database: &str, names: &[String]) -> Result<(), LabError> {
+        let admin = self.session(database).await?;
+        // Since PostgreSQL 15 only the owner may create in the schema public.
+        let own = format!("ALTER SCHEMA public OWNER TO {APP}");
+        admin.batch_execute(&own).await.map_err(sql("giving away its schema"))?;
+        for name in names {
+            let text = format!("CREATE EXTENSION IF NOT EXISTS \"{}\"", name.replace('"', ""));
+            admin.batch_execute(&text).await.map_err(sql("adding an extension"))?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn drop_database(&self, name: &str) {
+        let dropping = async {
+            let admin = self.session("postgres").await.ok()?;
+            admin.batch_execute(&format!("DROP DATABASE {name} WITH (FORCE)")).await.ok()
+        };
+        let _ = timeout(Duration::from_secs(5), dropping).await;
+    }
+
+    /// How a database is reached by the service.
+    pub fn address(&self, database: &str) -> Address {
+        Address {
+            scheme: "postgres".to_owned(),
+            host: "127.0.0.1".to_owned(),
+            port: self.lease.port,
+            user: APP.to_owned(),
+            password: self.app_password.clone(),
+            name: database.to_owned(),
+        }
+    }
+}
+
+fn sql(what: &'static str) -> impl FnOnce(tokio_postgres::Error) -> LabError {
+    move |error| {
+        let why = match error.as_db_error() {
+            Some(database) => format!("{database}"),
+            None => error.to_string(),
+        };
+        LabError::Dependency { what: format!("PostgreSQL: {what}"), why }
+    }
+}
+
+type Captured = Arc<Mutex<Vec<String>>>;
+
+fn start(launch: &Launch, place: &Place) -> Result<(Process, Captured), LabError> {
+    let output = Captured::default();
+    let sink = Arc::clone(&output);
+    let process = Process::start(launch, place.record(), move |line| {
+        if let Line::Text { text, .. } = line {
+            let mut lines = sink.lock().unwrap_or_else(PoisonError::into_inner);
+            if lines.len() < 40 {
+                lines.push(text);
+            }
+        }
+    })
+    .map_err(|error| cannot(format!("{} cannot be started: {error}", launch.argv[0])))?;
+    Ok((process, output))
+}
+
+async fn run(launch: &Launch, place: &Place) -> Result<(), LabError> {
+    let (mut process, output) = start(launch, place)?;
+    let exit = process.wait_for(Duration::from_secs(60)).await;
+    process.drain(Duration::from_secs(1)).await;
+    match exit {
+        Some(exit) if exit.code == Some(0) => Ok(()),
+        _ => {
+            let lines = output.lock().unwrap_or_else(PoisonError::into_inner);
+            let why = lines.join("\n");
+            Err(LabError::Dependency { what: launch.argv[0].clone(), why })
+        }
+    }
+}

@@ -1,0 +1,329 @@
+//! One instance of the service: its folder, ports and databases, and its runs on them.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use model::Seen;
+use model::observation::Stream;
+use process::{Exit, Launch, Line, Process, sockets, tree};
+use settings::{Port, Probe};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::JoinHandle;
+
+use crate::bench::Lab;
+use crate::database::Held;
+use crate::error::LabError;
+use crate::place::Place;
+use crate::ports::Lease;
+use crate::readiness::{self, Readiness, Target};
+use crate::recipe::{Mutation, Provided};
+use crate::recorder::Trial;
+use crate::scratch::Scratch;
+
+/// What a service is started on. It can be started several times, on the state that the last time
+/// left behind.
+#[derive(Debug)]
+pub struct Instance {
+    lab: Arc<Lab>,
+    place: Place,
+    scratch: Scratch,
+    held: Vec<Held>,
+    lease: Lease,
+    leases: BTreeMap<String, Lease>,
+    fresh: bool,
+    _slot: Option<OwnedSemaphorePermit>,
+}
+
+impl Instance {
+    pub(crate) fn new(
+        lab: Arc<Lab>,
+        place: Place,
+        scratch: Scratch,
+        held: Vec<Held>,
+        slot: Option<OwnedSemaphorePermit>,
+    ) -> Result<Self, LabError> {
+        let lease = match lab.manifest.service.port {
+            Some(Port::Fixed(port)) => place.fixed_port(port)?,
+            _ => place.port()?,
+        };
+        let names = lab.manifest.service.ports.iter();
+        let leases = names.map(|name| Ok((name.clone(), place.port()?)));
+        let leases = leases.collect::<Result<_, LabError>>()?;
+        Ok(Self { lab, place, scratch, held, lease, leases, fresh: true, _slot: slot })
+    }
+
+    /// Starts the service, with one variable changed where a mutation is given.
+    ///
+    /// # Errors
+    /// When the lab fails. A service that cannot be executed is an observation, and `None`.
+    pub async fn start(
+        &mut self,
+        trial: &Trial,
+        mutation: Option<&Mutation>,
+    ) -> Result<Option<Running>, LabError> {
+        let provided = self.provided();
+        for one in &self.held {
+            let label = format!("{}.password", one.name);
+            self.lab.redactor.learn(&label, &one.address.password);
+        }
+        let recipe = self.lab.resolve(&provided, mutation);
+        for (name, text) in &recipe.files {
+            self.scratch.write(name, text)?;
+        }
+        if std::mem::take(&mut self.fresh) && self.lab.repeats_setup() {
+            for step in &self.lab.manifest.service.setup {
+                self.lab.run_step(step, &self.scratch, &self.held, &self.place).await?;
+            }
+        }
+        if let Some(mutation) = mutation {
+            if self.is_secret(&mutation.variable)
+                && let Some(value) = &mutation.value
+            {
+                self.lab.redactor.learn(&mutation.variable, value);
+            }
+            let (variable, value) = (mutation.variable.clone(), mutation.value.clone());
+            trial.saw(Seen::Mutated { variable, value });
+        }
+        let argv = self.lab.located(recipe.argv, &self.scratch.path);
+        let mut env = self.lab.base_environment(&self.scratch.path);
+        env.extend(recipe.env);
+        // A mutation takes a variable away even where the allow-list would pass it on.
+        if let Some(Mutation { variable, value: None }) = mutation {
+            env.remove(variable);
+        }
+        let launch = Launch {
+            argv: argv.clone(),
+            folder: self.scratch.path.clone(),
+            env: env.into_iter().collect(),
+            user: None,
+            mark: self.place.mark(),
+        };
+        let _ = self.lab.shadow.opened_since(Instant::now());
+        let sink = trial.clone();
+        let process = Process::start(&launch, self.place.record(), move |line| record(&sink, line));
+        let process = match process {
+            Ok(process) => process,
+            Err(error) => {
+                trial.saw(Seen::NotStarted { reason: format!("{}: {error}", argv[0]) });
+                return Ok(None);
+            }
+        };
+        let pid = process.pid();
+        let port = self.lease.port;
+        trial.saw_at(process.started, Seen::Started { pid, command: argv, port });
+        let audit = self.audit(&process, trial);
+        Ok(Some(Running {
+            process,
+            audit,
+            trial: trial.clone(),
+            lab: Arc::clone(&self.lab),
+            ready: self.target("ready"),
+            mutation: mutation.cloned(),
+        }))
+    }
+
+    fn provided(&self) -> Provided {
+        Provided {
+            port: self.lease.port,
+            ports: self.leases.iter().map(|(name, lease)| (name.clone(), lease.port)).collect(),
+            ..self.lab.provided(&self.scratch, &self.held)
+        }
+    }
+
+    fn is_secret(&self, variable: &str) -> bool {
+        self.lab.manifest.environment.get(variable).is_some_and(settings::Variable::is_secret)
+    }
+
+    fn target(&self, which: &str) -> Target {
+        let service = &self.lab.manifest.service;
+        let declared = if which == "live" { &service.live } else { &service.ready };
+        let probe = declared.clone().unwrap_or_else(|| Probe::path("/"));
+        let named = probe.0.port.as_ref().and_then(|name| self.leases.get(name));
+        let port = named.map_or(self.lease.port, |lease| lease.port);
+        let ip = service.host.parse().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        let ip = if ip.is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { ip };
+        Target { address: SocketAddr::new(ip, port), probe, any_answer: declared.is_none() }
+    }
+
+    /// Watches for connections to other machines for as long as the service runs.
+    fn audit(&self, process: &Process, trial: &Trial) -> JoinHandle<()> {
+        let (family, trial, lab) = (process.family().clone(), trial.clone(), Arc::clone(&self.lab));
+        tokio::spawn(async move {
+            let mut pause = Duration::from_millis(10);
+            loop {
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(Duration::from_millis(150));
+                let members = || family.members().iter().map(|member| member.pid).collect();
+                let Some((pid, remote)) = sockets::outside(members).into_iter().next() else {
+                    continue;
+                };
+                let name = tree::find(pid).map_or_else(|| pid.to_string(), |entry| entry.name);
+                let (address, process) = (remote.to_string(), name);
+                let what = format!("the service's process {process} connected to {address}");
+                trial.saw(Seen::LeftTheLab { address, process });
+                family.kill();
+                lab.report_leak(what);
+                return;
+            }
+        })
+    }
+
+    /// Gives back its databases and removes its folder.
+    pub async fn end(self) {
+        for held in self.held {
+            held.end().await;
+        }
+        // What cannot be removed now goes with the run's folder.
+        let _ = std::fs::remove_dir_all(&self.scratch.path);
+    }
+}
+
+fn record(trial: &Trial, line: Line) {
+    match line {
+        Line::Text { stream, at, text } => {
+            let stream = match stream {
+                process::Stream::Stdout => Stream::Stdout,
+                process::Stream::Stderr => Stream::Stderr,
+            };
+            trial.saw_at(at, Seen::Output { stream, line: text });
+        }
+        Line::Dropped { bytes } => trial.saw(Seen::OutputDropped { bytes }),
+    }
+}
+
+/// A service that was started. Its whole tree ends with this value.
+#[derive(Debug)]
+pub struct Running {
+    process: Process,
+    audit: JoinHandle<()>,
+    trial: Trial,
+    lab: Arc<Lab>,
+    ready: Target,
+    mutation: Option<Mutation>,
+}
+
+impl Running {
+    /// Waits for the first ready answer, the end of the process or of the patience.
+    pub async fn wait_ready(&mut self, patience: Duration) -> Readiness {
+        let started = self.process.started;
+        let trial = self.trial.clone();
+        let saw = move |at, seen| trial.saw_at(at, seen);
+        let ended = || self.process.exit().is_some();
+        let readiness = readiness::wait(&self.ready, started, patience, ended, saw).await;
+        match &readiness {
+            Readiness::Ready { after } => {
+                self.trial.saw(Seen::Ready { after: micros(*after) });
+                self.check_mutation();
+            }
+            Readiness::Exited => {
+                self.saw_exit().await;
+            }
+            Readiness::Never => self.saw_never(started.elapsed()).await,
+        }
+        readiness
+    }
+
+    /// Asks for readiness again for a while; stops at the first answer that is not accepted.
+    pub async fn stays_ready(&mut self, how_long: Duration) {
+        let until = Instant::now() + how_long;
+        while Instant::now() < until {
+            let (result, exchange) = self.ready.ask(Duration::from_secs(5)).await;
+            let accepted = result.is_accepted();
+            let took = micros(exchange.took);
+            self.trial.saw(Seen::Probed { probe: "ready".to_owned(), result, took });
+            if !accepted {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        if self.process.exit().is_some() {
+            self.saw_exit().await;
+        }
+    }
+
+    async fn saw_exit(&mut self) -> Exit {
+        let exit = self.process.wait().await;
+        self.process.drain(Duration::from_millis(300)).await;
+        let Exit { code, signal, at } = exit;
+        self.trial.saw_at(at, Seen::Exited { pid: self.process.pid(), code, signal });
+        self.saw_left_behind();
+        exit
+    }
+
+    fn saw_left_behind(&self) {
+        let members = self.process.members();
+        if !members.is_empty() {
+            let processes = members.iter().map(|m| format!("{} ({})", m.name, m.pid)).collect();
+            self.trial.saw(Seen::LeftBehind { processes });
+        }
+    }
+
+    async fn saw_never(&mut self, waited: Duration) {
+        let members: Vec<_> = self.process.members().iter().map(|member| member.pid).collect();
+        let listening = sockets::listening(&members);
+        let port = self.ready.address.port();
+        let port_open = listening.iter().any(|address| address.port() == port);
+        let elsewhere: Vec<_> = listening
+            .iter()
+            .filter(|address| address.port() != port)
+            .map(ToString::to_string)
+            .collect();
+        let alive = self.process.exit().is_none();
+        self.trial.saw(Seen::NeverReady { waited: micros(waited), alive, port_open });
+        if !port_open && !elsewhere.is_empty() {
+            self.trial.saw(Seen::ListensElsewhere { addresses: elsewhere });
+        }
+        self.check_mutation();
+    }
+
+    /// Whether the mutation took effect: no process of the tree was given the variable with
+    /// another value, and no shadowed file was opened.
+    fn check_mutation(&self) {
+        let Some(Mutation { variable, value }) = &self.mutation else { return };
+        let declared = self.lab.manifest.environment.get(variable);
+        if declared.is_none_or(|declared| declared.via == settings::Via::Environment) {
+            for member in self.process.members() {
+                let found = tree::variable(member.pid, variable);
+                if found.is_some() && found.as_ref() != value.as_ref() {
+                    let by = format!("{} ({})", member.name, member.pid);
+                    self.trial.saw(Seen::Resupplied { variable: variable.clone(), by });
+                }
+            }
+        }
+        for file in self.lab.shadow.opened_since(self.process.started) {
+            self.trial.saw(Seen::ShadowBypassed { file: file.display().to_string() });
+        }
+    }
+
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+
+    /// Asks it to stop as an init system would, and waits; what is left then is killed. Returns
+    /// how it ended by itself, if it did.
+    pub async fn stop(mut self, patience: Duration) -> Option<Exit> {
+        let signal = self.lab.manifest.service.stop_signal.name();
+        let mut exit = None;
+        if self.process.exit().is_none() && self.process.signal(signal).is_ok() {
+            let pid = self.process.pid();
+            self.trial.saw(Seen::Signalled { signal: signal.to_owned(), pid });
+            if self.process.wait_for(patience).await.is_some() {
+                exit = Some(self.saw_exit().await);
+            }
+        }
+        self.kill().await;
+        exit
+    }
+
+    /// Ends the whole tree at once.
+    pub async fn kill(self) {
+        self.audit.abort();
+        self.process.end().await;
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}

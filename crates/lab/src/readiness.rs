@@ -1,0 +1,99 @@
+//! Waiting for the first ready answer, by condition and never by time alone.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use client::{End, Exchange, Request};
+use model::{Probe as Seen_, Seen};
+use settings::Probe;
+use tokio::time::sleep;
+
+/// How waiting for readiness ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Readiness {
+    Ready { after: Duration },
+    /// The main process ended first.
+    Exited,
+    /// It lives, but gave no ready answer in time.
+    Never,
+}
+
+/// A probe with the address where it is sent.
+#[derive(Debug, Clone)]
+pub struct Target {
+    pub address: SocketAddr,
+    pub probe: Probe,
+    /// Any HTTP answer counts, because the manifest declares no probe.
+    pub any_answer: bool,
+}
+
+impl Target {
+    /// Sends the probe once on a connection of its own.
+    pub async fn ask(&self, within: Duration) -> (Seen_, Exchange) {
+        let table = &self.probe.0;
+        let mut request = Request::get(&table.path).header("Connection", "close");
+        for (name, value) in &table.headers {
+            request = request.header(name, value);
+        }
+        let exchange = client::once(self.address, &request, within).await;
+        (self.judge(&exchange), exchange)
+    }
+
+    fn judge(&self, exchange: &Exchange) -> Seen_ {
+        match (&exchange.end, &exchange.response) {
+            (End::Complete, Some(response)) => {
+                let accepted =
+                    self.any_answer || self.probe.accepts(response.status, &response.body);
+                Seen_::Answered { status: response.status, accepted }
+            }
+            (End::NotConnected(client::NotConnected::TimedOut(_)) | End::TimedOut { .. }, _) => {
+                Seen_::TimedOut
+            }
+            (End::NotConnected(_), _) => Seen_::Refused,
+            (End::NotHttp { start, .. }, _) => Seen_::NotHttp { start: start.clone() },
+            _ => Seen_::Dropped,
+        }
+    }
+}
+
+/// Sends the probe until it is accepted, the process ends (`ended`) or the patience does.
+/// Outcomes are reported only when they change.
+pub async fn wait(
+    target: &Target,
+    started: Instant,
+    patience: Duration,
+    ended: impl Fn() -> bool,
+    mut saw: impl FnMut(Instant, Seen),
+) -> Readiness {
+    let mut last = None;
+    let mut opened = false;
+    loop {
+        let left = patience.saturating_sub(started.elapsed());
+        let within = target.probe.0.within.0.clamp(Duration::from_millis(50), Duration::from_secs(5));
+        let (outcome, exchange) = target.ask(within.min(left.max(Duration::from_millis(10)))).await;
+        if !opened && !matches!(exchange.end, End::NotConnected(_)) {
+            opened = true;
+            saw(exchange.began, Seen::PortOpened { port: target.address.port() });
+        }
+        let accepted = outcome.is_accepted();
+        if last.as_ref() != Some(&outcome) && outcome != Seen_::Refused {
+            let took = u64::try_from(exchange.took.as_micros()).unwrap_or(u64::MAX);
+            saw(
+                exchange.began,
+                Seen::Probed { probe: "ready".to_owned(), result: outcome.clone(), took },
+            );
+        }
+        last = Some(outcome);
+        if accepted {
+            return Readiness::Ready { after: started.elapsed() };
+        }
+        if ended() {
+            return Readiness::Exited;
+        }
+        if started.elapsed() >= patience {
+            return Readiness::Never;
+        }
+        let young = started.elapsed() < Duration::from_secs(1);
+        sleep(Duration::from_millis(if young { 3 } else { 20 })).await;
+    }
+}

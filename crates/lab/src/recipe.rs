@@ -1,0 +1,229 @@
+//! From the manifest and what the lab provides to what exactly is started. Pure.
+
+use std::collections::BTreeMap;
+
+use settings::{Manifest, Port, Via, template};
+
+/// One variable given another value, or none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mutation {
+    pub variable: String,
+    pub value: Option<String>,
+}
+
+/// How a dependency is reached by one instance.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Address {
+    pub scheme: String,
+    pub host: String,
+    pub port: u16,
+    pub user: String,
+    pub password: String,
+    pub name: String,
+}
+
+impl Address {
+    pub fn url(&self) -> String {
+        let login = match (self.user.as_str(), self.password.as_str()) {
+            ("", "") => String::new(),
+            (user, password) => format!("{user}:{password}@"),
+        };
+        format!("{}://{login}{}:{}/{}", self.scheme, self.host, self.port, self.name)
+    }
+
+    fn part(&self, part: &str) -> Option<String> {
+        Some(match part {
+            "url" => self.url(),
+            "host" => self.host.clone(),
+            "port" => self.port.to_string(),
+            "user" => self.user.clone(),
+            "password" => self.password.clone(),
+            "name" => self.name.clone(),
+            _ => return None,
+        })
+    }
+}
+
+/// What the lab has at hand for one instance.
+#[derive(Debug, Clone, Default)]
+pub struct Provided {
+    pub port: u16,
+    pub ports: BTreeMap<String, u16>,
+    pub scratch: String,
+    pub folder: String,
+    pub dependencies: BTreeMap<String, Address>,
+    /// Values that were made up for secrets without one.
+    pub secrets: BTreeMap<String, String>,
+    /// Variables given on the command line; they win over the manifest.
+    pub extra: BTreeMap<String, String>,
+}
+
+/// What is started.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Recipe {
+    pub argv: Vec<String>,
+    pub env: BTreeMap<String, String>,
+    pub files: BTreeMap<String, String>,
+    /// Every variable's value, however it is passed.
+    pub values: BTreeMap<String, String>,
+}
+
+/// Fills everything in.
+pub fn resolve(manifest: &Manifest, provided: &Provided, mutation: Option<&Mutation>) -> Recipe {
+    let values = values(manifest, provided, mutation);
+    let lookup = |name: &str| lookup(manifest, provided, &values, name);
+    let service = &manifest.service;
+    let absent = |text: &str| {
+        template::names(text).any(|name| {
+            name.strip_prefix("environment.").is_some_and(|variable| !values.contains_key(variable))
+        })
+    };
+    let argv = service.start.0.iter().filter(|word| !absent(word));
+    let argv = argv.map(|word| template::fill(word, lookup)).collect();
+    let files = service.files.iter().map(|(path, content)| {
+        let kept = content.split_inclusive('\n').filter(|line| !absent(line));
+        (path.clone(), kept.map(|line| template::fill(line, lookup)).collect())
+    });
+    let by_template = |name: &str| {
+        manifest.environment.get(name).is_some_and(|variable| variable.via == Via::Template)
+    };
+    let env = values.iter().filter(|(name, _)| !by_template(name));
+    Recipe {
+        argv,
+        files: files.collect(),
+        env: env.map(|(name, value)| (name.clone(), value.clone())).collect(),
+        values: values.clone(),
+    }
+}
+
+/// Fills in a command of the manifest other than the start.
+pub fn fill_command(
+    manifest: &Manifest,
+    provided: &Provided,
+    command: &settings::Command,
+) -> Vec<String> {
+    let values = values(manifest, provided, None);
+    let lookup = |name: &str| lookup(manifest, provided, &values, name);
+    command.0.iter().map(|word| template::fill(word, lookup)).collect()
+}
+
+fn values(
+    manifest: &Manifest,
+    provided: &Provided,
+    mutation: Option<&Mutation>,
+) -> BTreeMap<String, String> {
+    let none = BTreeMap::new();
+    let mut values = BTreeMap::new();
+    for (name, variable) in &manifest.environment {
+        let text = provided.extra.get(name).or(variable.value.as_ref());
+        let text = text.or_else(|| provided.secrets.get(name));
+        if let Some(text) = text {
+            let fill = |name: &str| lookup(manifest, provided, &none, name);
+            values.insert(name.clone(), template::fill(text, fill));
+        }
+    }
+    if let Some(Port::Env(name)) = &manifest.service.port {
+        values.entry(name.clone()).or_insert_with(|| provided.port.to_string());
+    }
+    for (name, value) in &provided.extra {
+        values.entry(name.clone()).or_insert_with(|| value.clone());
+    }
+    if let Some(mutation) = mutation {
+        match &mutation.value {
+            Some(value) => values.insert(mutation.variable.clone(), value.clone()),
+            None => values.remove(&mutation.variable),
+        };
+    }
+    values
+}
+
+fn lookup(
+    manifest: &Manifest,
+    provided: &Provided,
+    values: &BTreeMap<String, String>,
+    name: &str,
+) -> Option<String> {
+    let (head, tail) = name.split_once('.').unwrap_or((name, ""));
+    match (head, tail) {
+        ("port", "") => Some(provided.port.to_string()),
+        ("port", port) => provided.ports.get(port).map(u16::to_string),
+        ("host", "") => Some(manifest.service.host.clone()),
+        ("scratch", "") => Some(provided.scratch.clone()),
+        ("folder", "") => Some(provided.folder.clone()),
+        ("environment", variable) => values.get(variable).cloned(),
+        (dependency, part) => provided.dependencies.get(dependency)?.part(part),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MANIFEST: &str = r#"
+[service]
+name = "a"
+start = "a --port {port} --mode={environment.MODE} {host}"
+port = { env = "PORT" }
+[service.files]
+"app.ini" = "[app]\nmode = {environment.MODE}\nbase = {scratch}/data\n"
+[environment.MODE]
+value = "fast"
+via = "template"
+[environment.DATABASE_URL]
+value = "{db.url}"
+[environment.KEY]
+type = "secret"
+[dependencies.db]
+kind = "postgres"
+"#;
+
+    fn provided() -> Provided {
+        let db = Address {
+            scheme: "postgres".into(),
+            host: "127.0.0.1".into(),
+            port: 5,
+            user: "u".into(),
+            password: "p".into(),
+            name: "d".into(),
+        };
+        Provided {
+            port: 80,
+            scratch: "/s".into(),
+            dependencies: [("db".to_owned(), db)].into(),
+            secrets: [("KEY".to_owned(), "made-up".to_owned())].into(),
+            extra: [("EXTRA".to_owned(), "1".to_owned())].into(),
+            ..Provided::default()
+        }
+    }
+
+    fn manifest() -> Manifest {
+        settings::parse(MANIFEST).expect("it is good").manifest
+    }
+
+    #[test]
+    fn everything_is_filled_in() {
+        let recipe = resolve(&manifest(), &provided(), None);
+        assert_eq!(recipe.argv, ["a", "--port", "80", "--mode=fast", "127.0.0.1"]);
+        assert_eq!(recipe.files["app.ini"], "[app]\nmode = fast\nbase = /s/data\n");
+        let names: Vec<_> = recipe.env.keys().map(String::as_str).collect();
+        assert_eq!(names, ["DATABASE_URL", "EXTRA", "KEY", "PORT"]);
+        assert_eq!(recipe.env["DATABASE_URL"], "postgres://u:p@127.0.0.1:5/d");
+    }
+
+    #[test]
+    fn an_absent_variable_takes_its_word_and_its_line_along() {
+        let mutation = Mutation { variable: "MODE".into(), value: None };
+        let recipe = resolve(&manifest(), &provided(), Some(&mutation));
+        assert_eq!(recipe.argv, ["a", "--port", "80", "127.0.0.1"]);
+        assert_eq!(recipe.files["app.ini"], "[app]\nbase = /s/data\n");
+    }
+
+    #[test]
+    fn a_mutation_wins_over_everything() {
+        let mutation = Mutation { variable: "PORT".into(), value: Some(String::new()) };
+        assert_eq!(resolve(&manifest(), &provided(), Some(&mutation)).env["PORT"], "");
+        let mutation = Mutation { variable: "EXTRA".into(), value: None };
+        let recipe = resolve(&manifest(), &provided(), Some(&mutation));
+        assert!(!recipe.env.contains_key("EXTRA"));
+    }
+}

@@ -1,0 +1,127 @@
+//! Writing observations down as they are made, masked, on one clock.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use model::{Observation, Seen};
+use redact::Redactor;
+
+/// Collects the observations of one experiment. Clones share them.
+#[derive(Debug, Clone)]
+pub struct Recorder {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    zero: Instant,
+    redactor: Redactor,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    observations: Vec<Observation>,
+    file: Option<BufWriter<File>>,
+}
+
+impl Recorder {
+    /// `zero` is the moment from which all experiments of a run count.
+    pub fn new(zero: Instant, redactor: Redactor, file: Option<File>) -> Self {
+        let kept = Kept { observations: Vec::new(), file: file.map(BufWriter::new) };
+        Self { inner: Arc::new(Inner { zero, redactor, kept: Mutex::new(kept) }) }
+    }
+
+    /// A try within the experiment.
+    pub fn trial(&self, name: &str) -> Trial {
+        Trial { recorder: self.clone(), name: name.to_owned() }
+    }
+
+    pub fn redactor(&self) -> &Redactor {
+        &self.inner.redactor
+    }
+
+    fn record(&self, at: Instant, trial: &str, seen: Seen) {
+        let micros = at.saturating_duration_since(self.inner.zero).as_micros();
+        let at = u64::try_from(micros).unwrap_or(u64::MAX);
+        let observation = Observation { at, trial: trial.to_owned(), seen };
+        let observation = self.masked(observation);
+        let mut kept = self.inner.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(file) = &mut kept.file
+            && let Ok(line) = serde_json::to_string(&observation)
+        {
+            // A full disk is noticed when the run is finished; the judgement has its own copy.
+            let _ = writeln!(file, "{line}");
+        }
+        kept.observations.push(observation);
+    }
+
+    /// Masking goes over every text, so that no kind of observation can be forgotten.
+    fn masked(&self, observation: Observation) -> Observation {
+        let Ok(mut value) = serde_json::to_value(&observation) else { return observation };
+        self.inner.redactor.mask_json(&mut value);
+        serde_json::from_value(value).unwrap_or(observation)
+    }
+
+    /// Everything so far, in the order of time, flushed to the file.
+    ///
+    /// # Errors
+    /// When the file could not be written.
+    pub fn finish(&self) -> std::io::Result<Vec<Observation>> {
+        let mut kept = self.inner.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(file) = &mut kept.file {
+            file.flush()?;
+        }
+        let mut all = kept.observations.clone();
+        all.sort_by_key(|observation| observation.at);
+        Ok(all)
+    }
+}
+
+/// A try within an experiment: a name that its observations carry.
+#[derive(Debug, Clone)]
+pub struct Trial {
+    recorder: Recorder,
+    name: String,
+}
+
+impl Trial {
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub fn redactor(&self) -> &Redactor {
+        self.recorder.redactor()
+    }
+
+    /// Records what was seen just now.
+    pub fn saw(&self, seen: Seen) {
+        self.saw_at(Instant::now(), seen);
+    }
+
+    /// Records what was seen at an earlier moment.
+    pub fn saw_at(&self, at: Instant, seen: Seen) {
+        self.recorder.record(at, &self.name, seen);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_recorded_is_masked_and_in_order() {
+        let redactor = Redactor::default();
+        redactor.learn("KEY", "s3cret-value");
+        let recorder = Recorder::new(Instant::now(), redactor, None);
+        let trial = recorder.trial("t");
+        let later = Instant::now() + std::time::Duration::from_secs(1);
+        trial.saw_at(later, Seen::Remark { text: "later".into() });
+        trial.saw(Seen::Remark { text: "has s3cret-value".into() });
+        let all = recorder.finish().expect("there is no file");
+        assert_eq!(all[0].seen, Seen::Remark { text: "has ‹KEY›".into() });
+        assert_eq!(all[1].seen, Seen::Remark { text: "later".into() });
+    }
+}

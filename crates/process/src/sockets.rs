@@ -1,0 +1,127 @@
+//! Which TCP sockets a set of processes holds, from `/proc`.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+/// One TCP socket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Socket {
+    pub local: SocketAddr,
+    pub remote: SocketAddr,
+    pub listening: bool,
+    inode: u64,
+}
+
+const LISTEN: &str = "0A";
+
+fn parse_line(line: &str) -> Option<Socket> {
+    let fields: Vec<_> = line.split_whitespace().collect();
+    Some(Socket {
+        local: address(fields.get(1)?)?,
+        remote: address(fields.get(2)?)?,
+        listening: *fields.get(3)? == LISTEN,
+        inode: fields.get(9)?.parse().ok()?,
+    })
+}
+
+/// Addresses stand in hexadecimal, each 32-bit word in the machine's byte order.
+fn address(text: &str) -> Option<SocketAddr> {
+    let (ip, port) = text.split_once(':')?;
+    let port = u16::from_str_radix(port, 16).ok()?;
+    let word = |at: usize| {
+        ip.get(at * 8..at * 8 + 8)
+            .and_then(|hex| u32::from_str_radix(hex, 16).ok())
+            .map(u32::to_ne_bytes)
+    };
+    let ip = match ip.len() {
+        8 => IpAddr::V4(Ipv4Addr::from(word(0)?)),
+        32 => {
+            let mut bytes = [0; 16];
+            for at in 0..4 {
+                bytes[at * 4..at * 4 + 4].copy_from_slice(&word(at)?);
+            }
+            IpAddr::V6(Ipv6Addr::from(bytes)).to_canonical()
+        }
+        _ => return None,
+    };
+    Some(SocketAddr::new(ip, port))
+}
+
+fn table() -> Vec<Socket> {
+    ["/proc/net/tcp", "/proc/net/tcp6"]
+        .iter()
+        .filter_map(|path| fs::read_to_string(path).ok())
+        .flat_map(|text| text.lines().skip(1).filter_map(parse_line).collect::<Vec<_>>())
+        .collect()
+}
+
+fn inodes(pid: u32) -> BTreeSet<u64> {
+    let Ok(folder) = fs::read_dir(format!("/proc/{pid}/fd")) else { return BTreeSet::new() };
+    folder
+        .filter_map(|entry| {
+            let target = fs::read_link(entry.ok()?.path()).ok()?;
+            target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
+        })
+        .collect()
+}
+
+/// The addresses that these processes listen at.
+pub fn listening(pids: &[u32]) -> Vec<SocketAddr> {
+    let held: BTreeSet<_> = pids.iter().flat_map(|pid| inodes(*pid)).collect();
+    let mut found: Vec<_> = table()
+        .into_iter()
+        .filter(|socket| socket.listening && held.contains(&socket.inode))
+        .map(|socket| socket.local)
+        .collect();
+    found.sort();
+    found.dedup();
+    found
+}
+
+/// Whether any connection of this machine, whosever it is, leads elsewhere: a cheap first look.
+fn any_outside(table: &[Socket]) -> bool {
+    table.iter().any(is_outside)
+}
+
+fn is_outside(socket: &Socket) -> bool {
+    !socket.listening && !socket.remote.ip().is_loopback() && !socket.remote.ip().is_unspecified()
+        && socket.remote.ip() != socket.local.ip()
+}
+
+/// Connections of these processes to other machines: the process and where to. `members` is only
+/// asked when there is any such connection at all.
+pub fn outside(members: impl FnOnce() -> Vec<u32>) -> Vec<(u32, SocketAddr)> {
+    let table = table();
+    if !any_outside(&table) {
+        return Vec::new();
+    }
+    members()
+        .into_iter()
+        .flat_map(|pid| {
+            let held = inodes(pid);
+            let own = table.iter().filter(move |s| is_outside(s) && held.contains(&s.inode));
+            own.map(move |socket| (pid, socket.remote)).collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_both_families_parse() {
+        assert_eq!(address("0100007F:1F90"), Some("127.0.0.1:8080".parse().expect("literal")));
+        let mapped = "0000000000000000FFFF00000100007F:0050";
+        assert_eq!(address(mapped), Some("127.0.0.1:80".parse().expect("literal")));
+        assert_eq!(address("zz:1"), None);
+    }
+
+    #[test]
+    fn a_listener_of_this_process_is_found() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("it is bound");
+        assert!(listening(&[std::process::id()]).contains(&address));
+    }
+}

@@ -1,0 +1,170 @@
+//! All processes that stem from one start, however they forked, and their end.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, WaitOptions, waitpid};
+
+use crate::signal;
+
+/// The variable that marks every process of a run; a daemon that forks away still carries it.
+pub const MARK: &str = "SEAWORTHY_LAB";
+
+/// A line of `/proc/PID/stat`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    pub pid: u32,
+    pub parent: u32,
+    pub group: u32,
+    /// In clock ticks since boot: with the pid, it identifies a process.
+    pub started: u64,
+    pub zombie: bool,
+    pub name: String,
+}
+
+fn parse_stat(text: &str) -> Option<Entry> {
+    let (pid, rest) = text.split_once(" (")?;
+    let (name, rest) = rest.rsplit_once(") ")?;
+    let fields: Vec<_> = rest.split(' ').collect();
+    Some(Entry {
+        pid: pid.parse().ok()?,
+        name: name.to_owned(),
+        zombie: matches!(*fields.first()?, "Z" | "X"),
+        parent: fields.get(1)?.parse().ok()?,
+        group: fields.get(2)?.parse().ok()?,
+        started: fields.get(19)?.parse().ok()?,
+    })
+}
+
+/// The process with this id, if there is one.
+pub fn find(pid: u32) -> Option<Entry> {
+    parse_stat(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+}
+
+fn all() -> Vec<Entry> {
+    let Ok(folder) = fs::read_dir("/proc") else { return Vec::new() };
+    folder
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter_map(find)
+        .collect()
+}
+
+/// What belongs together: a leader's group and descendants, and whatever carries the mark.
+#[derive(Debug, Clone)]
+pub struct Family {
+    /// Process groups and ancestors.
+    pub leaders: Vec<u32>,
+    /// The value of [`MARK`], or a beginning of it that ends in `/`.
+    pub mark: String,
+}
+
+impl Family {
+    /// Its living members, zombies left out; never this process itself.
+    pub fn members(&self) -> Vec<Entry> {
+        let all = all();
+        let me = std::process::id();
+        let mut ids: BTreeSet<u32> = all
+            .iter()
+            .filter(|entry| {
+                self.leaders.contains(&entry.pid)
+                    || self.leaders.contains(&entry.group)
+                    || self.marks(entry.pid)
+            })
+            .map(|entry| entry.pid)
+            .collect();
+        ids.remove(&me);
+        loop {
+            let more: Vec<_> = all
+                .iter()
+                .filter(|e| ids.contains(&e.parent) && e.pid != me && !ids.contains(&e.pid))
+                .map(|entry| entry.pid)
+                .collect();
+            if more.is_empty() {
+                break;
+            }
+            ids.extend(more);
+        }
+        all.into_iter().filter(|entry| ids.contains(&entry.pid) && !entry.zombie).collect()
+    }
+
+    fn marks(&self, pid: u32) -> bool {
+        if self.mark.is_empty() {
+            return false;
+        }
+        let Ok(environ) = fs::read(format!("/proc/{pid}/environ")) else { return false };
+        environ.split(|byte| *byte == 0).any(|entry| {
+            let value = entry.strip_prefix(MARK.as_bytes()).and_then(|v| v.strip_prefix(b"="));
+            value.is_some_and(|value| match self.mark.ends_with('/') {
+                true => value.starts_with(self.mark.as_bytes()),
+                false => value == self.mark.as_bytes(),
+            })
+        })
+    }
+
+    /// Kills every member and waits until none is left. Returns who could not be killed.
+    pub fn kill(&self) -> Vec<Entry> {
+        let deadline = Instant::now() + Duration::from_secs(5);
+        loop {
+            let members = self.members();
+            if members.is_empty() || Instant::now() > deadline {
+                return members;
+            }
+            for member in &members {
+                // It may have ended in between; the next look decides.
+                let _ = signal::send(member.pid, "SIGKILL");
+            }
+            std::thread::sleep(Duration::from_millis(2));
+            for member in &members {
+                reap_adopted(member.pid);
+            }
+        }
+    }
+}
+
+/// Reaps a process that was adopted because its parent died. The main processes are reaped by
+/// those who wait for them.
+fn reap_adopted(pid: u32) {
+    let Some(entry) = find(pid) else { return };
+    let mine = entry.parent == std::process::id() && entry.zombie && entry.group != pid;
+    if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw).filter(|_| mine) {
+        let _ = waitpid(Some(pid), WaitOptions::NOHANG);
+    }
+}
+
+/// Makes this process adopt orphans of its descendants, so that none escapes to the init process.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn adopt_orphans() -> std::io::Result<()> {
+    let me = rustix::process::getpid();
+    Ok(rustix::process::set_child_subreaper(Some(me))?)
+}
+
+/// The value of a variable in the environment that a process was given, if it can be read.
+pub fn variable(pid: u32, name: &str) -> Option<String> {
+    let environ = fs::read(format!("/proc/{pid}/environ")).ok()?;
+    environ.split(|byte| *byte == 0).find_map(|entry| {
+        let (key, value) = std::str::from_utf8(entry).ok()?.split_once('=')?;
+        (key == name).then(|| value.to_owned())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_spaces_and_brackets_parses() {
+        let text = "42 (a) b (c)) S 1 40 40 0 -1 4194304 1 0 0 0 0 0 0 0 20 0 1 0 777 1 1";
+        let entry = parse_stat(text).expect("it is a stat line");
+        assert_eq!((entry.pid, entry.parent, entry.group, entry.started), (42, 1, 40, 777));
+        assert_eq!(entry.name, "a) b (c)");
+        assert!(!entry.zombie);
+    }
+
+    #[test]
+    fn this_process_is_found() {
+        assert!(find(std::process::id()).is_some_and(|entry| !entry.zombie));
+    }
+}
