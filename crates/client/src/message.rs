@@ -64,7 +64,9 @@ impl Request {
         if self.method != "GET" {
             words.push(format!("-X {}", self.method));
         }
-        words.extend(self.headers.iter().map(|(n, v)| format!("-H {}", quote(&format!("{n}: {v}")))));
+        words.extend(
+            self.headers.iter().map(|(n, v)| format!("-H {}", quote(&format!("{n}: {v}")))),
+        );
         if !self.body.is_empty() {
             words.push(format!("--data-binary {}", quote(&String::from_utf8_lossy(&self.body))));
         }
@@ -103,7 +105,8 @@ mod tests {
     fn a_head_carries_host_and_length() {
         let request = Request::new("POST", "/a?b").header("X-A", "1").body("hey");
         let head = String::from_utf8(request.head("127.0.0.1:80")).expect("it is text");
-        let expected = "POST /a?b HTTP/1.1\r\nHost: 127.0.0.1:80\r\nX-A: 1\r\nContent-Length: 3\r\n\r\n";
+        let expected =
+            "POST /a?b HTTP/1.1\r\nHost: 127.0.0.1:80\r\nX-A: 1\r\nContent-Length: 3\r\n\r\n";
         assert_eq!(head, expected);
     }
 

@@ -77,10 +77,9 @@ impl Broken {
         let waited = trial.never_ready().map_or(String::new(), |d| format!(" within {}", time(d)));
         match self {
             Self::CannotExecute { reason } => format!("it cannot be executed: {reason}"),
-            Self::ForkedAway { left } => format!(
-                "the process that was started exited and left {} behind",
-                left.join(", ")
-            ),
+            Self::ForkedAway { left } => {
+                format!("the process that was started exited and left {} behind", left.join(", "))
+            }
             Self::Exited { .. } => format!("it {} before it was ready", trial.exit_words()),
             Self::ListensElsewhere { addresses } => format!(
                 "it was told to listen on port {port} and listens at {} instead",
@@ -116,7 +115,9 @@ impl Broken {
             Self::NeverListens => {
                 "look for what it waits for at the start: give every wait a limit, then exit with a message"
             }
-            Self::NotHttp { .. } => "point {port} at the HTTP port; seaworthy speaks plain HTTP/1.1",
+            Self::NotHttp { .. } => {
+                "point {port} at the HTTP port; seaworthy speaks plain HTTP/1.1"
+            }
             Self::NeverAnswers => "look for what blocks its first request",
             Self::NeverReady { .. } => {
                 "check the path and the accepted codes in service.ready, and what it waits for"
@@ -244,16 +245,18 @@ impl<'a> Trial<'a> {
         if let Some(reason) = cannot {
             return Some(Broken::CannotExecute { reason });
         }
+        let left = self.left_behind().filter(|_| !self.was_signalled());
+        if let (Some((Some(0), _)), Some(left)) = (self.exit(), left) {
+            // It may even have answered: by what it left behind.
+            return Some(Broken::ForkedAway { left: left.to_vec() });
+        }
         if self.ready().is_some() {
             return None;
         }
-        if let Some((code, signal)) = self.exit() {
-            return Some(match self.left_behind() {
-                Some(left) if code == Some(0) => Broken::ForkedAway { left: left.to_vec() },
-                _ => Broken::Exited { code, signal },
-            });
+        if self.never_ready().is_none() {
+            let (code, signal) = self.exit()?;
+            return Some(Broken::Exited { code, signal });
         }
-        self.never_ready()?;
         if let Some(addresses) = self.listens_elsewhere() {
             return Some(Broken::ListensElsewhere { addresses: addresses.to_vec() });
         }
@@ -287,11 +290,17 @@ pub(crate) mod build {
     use super::*;
 
     /// The observations of one trial, a millisecond apart.
-    pub(crate) fn trial(name: &str, subject: &str, method: &str, seen: Vec<Seen>) -> Vec<Observation> {
+    pub(crate) fn trial(
+        name: &str,
+        subject: &str,
+        method: &str,
+        seen: Vec<Seen>,
+    ) -> Vec<Observation> {
         let round = name.rsplit('/').next().and_then(|n| n.parse().ok()).unwrap_or(1);
         let begin = Seen::Trial { subject: subject.into(), method: method.into(), round };
         let all = std::iter::once(begin).chain(seen).enumerate();
-        all.map(|(at, seen)| Observation { at: at as u64 * 1000, trial: name.into(), seen }).collect()
+        all.map(|(at, seen)| Observation { at: at as u64 * 1000, trial: name.into(), seen })
+            .collect()
     }
 
     pub(crate) fn started() -> Seen {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use process::{Record, spawn};
 use redact::Redactor;
 use settings::{DependencyKind, Manifest, Port};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::audit;
 use crate::database::{Held, Server};
@@ -41,7 +41,10 @@ pub struct Lab {
     pub(crate) place: Place,
     pub(crate) redactor: Redactor,
     pub(crate) shadow: Shadow,
-    pub(crate) slots: Arc<Semaphore>,
+    /// How many instances may be starting, which takes the processor.
+    starting: Arc<Semaphore>,
+    /// How many instances may live, which takes memory.
+    living: Arc<Semaphore>,
     servers: BTreeMap<String, Server>,
     secrets: BTreeMap<String, String>,
     extra: BTreeMap<String, String>,
@@ -72,7 +75,8 @@ impl Lab {
         let mut lab = Self {
             folder: folder.to_owned(),
             shadow: Shadow::watch(&scratch.shadowed),
-            slots: Arc::new(Semaphore::new(jobs)),
+            starting: Arc::new(Semaphore::new(jobs)),
+            living: Arc::new(Semaphore::new(if fixed || shared { 1 } else { jobs * WAITING })),
             servers: BTreeMap::new(),
             secrets,
             extra: options.extra,
@@ -99,7 +103,9 @@ impl Lab {
     /// # Errors
     /// When one of them cannot be had.
     pub(crate) async fn instance(self: &Arc<Self>) -> Result<Instance, LabError> {
-        let slot = Arc::clone(&self.slots).acquire_owned().await.ok();
+        let living = Arc::clone(&self.living).acquire_owned().await.ok();
+        let starting = Arc::clone(&self.starting).acquire_owned().await.ok();
+        let slot = Slot { starting, _living: living };
         let place = self.place.next();
         let scratch = self.template.copy(&place.folder("scratch"))?;
         let mut held = Vec::new();
@@ -139,8 +145,9 @@ impl Lab {
         let inherited = ["PATH", "LANG", "LC_ALL", "TZ", "USER", "LOGNAME", "SHELL"];
         let wanted = inherited.iter().copied().map(str::to_owned);
         let wanted = wanted.chain(self.manifest.service.inherit.iter().cloned());
-        let mut env: BTreeMap<_, _> =
-            wanted.filter_map(|name| std::env::var(&name).ok().map(|value| (name, value))).collect();
+        let mut env: BTreeMap<_, _> = wanted
+            .filter_map(|name| std::env::var(&name).ok().map(|value| (name, value)))
+            .collect();
         let own = scratch.to_string_lossy().into_owned();
         env.entry("HOME".to_owned()).or_insert(own);
         env
@@ -167,7 +174,8 @@ impl Lab {
         let values = values.map(|(name, value)| (format!("the variable {name}"), name, value));
         let start = "START".to_owned();
         let arguments = recipe.argv.iter().map(|word| ("service.start".to_owned(), &start, word));
-        let files = recipe.files.iter().map(|(name, text)| (format!("the file {name}"), name, text));
+        let files =
+            recipe.files.iter().map(|(name, text)| (format!("the file {name}"), name, text));
         for (place, name, value) in values.chain(arguments).chain(files) {
             if let Some(host) = audit::outside_host(name, value) {
                 return Err(LabError::NamesOutside { place, host });
@@ -285,6 +293,16 @@ fn made_up(manifest: &Manifest, seed: u64) -> BTreeMap<String, String> {
             (name.clone(), value)
         })
         .collect()
+}
+
+/// So many instances may live for each that may be starting: most of them only wait.
+const WAITING: usize = 4;
+
+/// An instance's share of the machine.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    pub(crate) starting: Option<OwnedSemaphorePermit>,
+    _living: Option<OwnedSemaphorePermit>,
 }
 
 /// What one experiment works on.

@@ -12,7 +12,7 @@ use settings::{Port, Probe};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinHandle;
 
-use crate::bench::Lab;
+use crate::bench::{Lab, Slot};
 use crate::database::Held;
 use crate::error::LabError;
 use crate::place::Place;
@@ -33,7 +33,7 @@ pub struct Instance {
     lease: Lease,
     leases: BTreeMap<String, Lease>,
     fresh: bool,
-    _slot: Option<OwnedSemaphorePermit>,
+    slot: Slot,
 }
 
 impl Instance {
@@ -42,7 +42,7 @@ impl Instance {
         place: Place,
         scratch: Scratch,
         held: Vec<Held>,
-        slot: Option<OwnedSemaphorePermit>,
+        slot: Slot,
     ) -> Result<Self, LabError> {
         let lease = match lab.manifest.service.port {
             Some(Port::Fixed(port)) => place.fixed_port(port)?,
@@ -51,7 +51,7 @@ impl Instance {
         let names = lab.manifest.service.ports.iter();
         let leases = names.map(|name| Ok((name.clone(), place.port()?)));
         let leases = leases.collect::<Result<_, LabError>>()?;
-        Ok(Self { lab, place, scratch, held, lease, leases, fresh: true, _slot: slot })
+        Ok(Self { lab, place, scratch, held, lease, leases, fresh: true, slot })
     }
 
     /// Starts the service, with one variable changed where a mutation is given.
@@ -121,6 +121,7 @@ impl Instance {
             lab: Arc::clone(&self.lab),
             ready: self.target("ready"),
             mutation: mutation.cloned(),
+            starting: self.slot.starting.take(),
         }))
     }
 
@@ -202,7 +203,11 @@ pub struct Running {
     lab: Arc<Lab>,
     ready: Target,
     mutation: Option<Mutation>,
+    starting: Option<OwnedSemaphorePermit>,
 }
+
+/// A start that has not led to an answer by then is waiting for something rather than working.
+const BUSY: Duration = Duration::from_secs(1);
 
 impl Running {
     /// Waits for the first ready answer, the end of the process or of the patience.
@@ -211,7 +216,19 @@ impl Running {
         let trial = self.trial.clone();
         let saw = move |at, seen| trial.saw_at(at, seen);
         let ended = || self.process.exit().is_some();
-        let readiness = readiness::wait(&self.ready, started, patience, ended, saw).await;
+        let mut starting = self.starting.take();
+        let readiness = {
+            let waiting = readiness::wait(&self.ready, started, patience, ended, saw);
+            tokio::pin!(waiting);
+            match tokio::time::timeout(BUSY, &mut waiting).await {
+                Ok(readiness) => readiness,
+                Err(_) => {
+                    drop(starting.take());
+                    waiting.await
+                }
+            }
+        };
+        drop(starting);
         match &readiness {
             Readiness::Ready { after } => {
                 self.trial.saw(Seen::Ready { after: micros(*after) });

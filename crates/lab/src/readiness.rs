@@ -11,7 +11,9 @@ use tokio::time::sleep;
 /// How waiting for readiness ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Readiness {
-    Ready { after: Duration },
+    Ready {
+        after: Duration,
+    },
     /// The main process ended first.
     Exited,
     /// It lives, but gave no ready answer in time.
@@ -69,7 +71,8 @@ pub async fn wait(
     let mut opened = false;
     loop {
         let left = patience.saturating_sub(started.elapsed());
-        let within = target.probe.0.within.0.clamp(Duration::from_millis(50), Duration::from_secs(5));
+        let within =
+            target.probe.0.within.0.clamp(Duration::from_millis(50), Duration::from_secs(5));
         let (outcome, exchange) = target.ask(within.min(left.max(Duration::from_millis(10)))).await;
         if !opened && !matches!(exchange.end, End::NotConnected(_)) {
             opened = true;

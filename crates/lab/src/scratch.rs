@@ -62,7 +62,8 @@ impl Scratch {
             .any(|part| !matches!(part, std::path::Component::Normal(_)));
         let path = self.path.join(name);
         if outside {
-            let source = io::Error::new(io::ErrorKind::InvalidInput, "it leaves the scratch folder");
+            let source =
+                io::Error::new(io::ErrorKind::InvalidInput, "it leaves the scratch folder");
             return Err(LabError::File { action: "write", path, source });
         }
         self.write_inside(&path, content).map_err(LabError::file("write", path.clone()))

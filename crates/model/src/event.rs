@@ -5,9 +5,13 @@ use crate::scorecard::{Row, Scorecard};
 #[derive(Debug, Clone)]
 pub enum Event {
     /// Work outside the experiments: building, preparing, cleaning up.
-    Stage { text: String },
+    Stage {
+        text: String,
+    },
     /// The plan is known: this many experiments will run, in this order of ids.
-    Planned { controls: Vec<String> },
+    Planned {
+        controls: Vec<String>,
+    },
     ExperimentStarted {
         control: String,
     },

@@ -134,9 +134,8 @@ impl Scorecard {
         let earned: f64 =
             applicable.iter().filter(|row| row.earns()).map(|row| row.risk.weight()).sum();
         let score = (1000.0 * earned / whole).round() / 10.0;
-        let sunk = applicable
-            .iter()
-            .any(|row| row.risk == Risk::Critical && row.verdict == Verdict::Fail);
+        let sunk =
+            applicable.iter().any(|row| row.risk == Risk::Critical && row.verdict == Verdict::Fail);
         Some(if sunk { score.min(CRITICAL_CAP) } else { score })
     }
 }
@@ -159,9 +158,10 @@ mod tests {
     #[test]
     fn a_failed_critical_control_caps_the_score() {
         let mut rows = vec![row("environment", Verdict::Fail)];
-        rows.extend(["startup", "liveness", "readiness", "graceful-shutdown"].map(|id| {
-            row(id, Verdict::Pass)
-        }));
+        rows.extend(
+            ["startup", "liveness", "readiness", "graceful-shutdown"]
+                .map(|id| row(id, Verdict::Pass)),
+        );
         assert_eq!(Scorecard::score(&rows), Some(CRITICAL_CAP));
     }
 

@@ -54,11 +54,8 @@ impl Record {
     pub fn begin(run: &str) -> io::Result<Self> {
         let folder = base()?.join(run);
         DirBuilder::new().mode(0o711).create(&folder)?;
-        let file = OpenOptions::new()
-            .create_new(true)
-            .append(true)
-            .mode(0o600)
-            .open(folder.join(FILE))?;
+        let file =
+            OpenOptions::new().create_new(true).append(true).mode(0o600).open(folder.join(FILE))?;
         let record = Self { folder, file: Mutex::new(file) };
         let me = std::process::id();
         let started = tree::find(me).map_or(0, |entry| entry.started);
@@ -129,7 +126,8 @@ pub fn clean(record: &Path) -> io::Result<()> {
     let listed = read(&fs::read_to_string(record)?);
     if listed.boot == boot() {
         let leaders = listed.processes.iter().filter(|process| lives(**process));
-        let mut family = Family { leaders: leaders.map(|(pid, _)| *pid).collect(), mark: listed.mark };
+        let mut family =
+            Family { leaders: leaders.map(|(pid, _)| *pid).collect(), mark: listed.mark };
         // Groups of leaders that died are still theirs while a member lives.
         family.leaders.extend(
             listed.processes.iter().filter(|p| tree::find(p.0).is_none()).map(|(pid, _)| *pid),

@@ -85,7 +85,9 @@ fn any_outside(table: &[Socket]) -> bool {
 }
 
 fn is_outside(socket: &Socket) -> bool {
-    !socket.listening && !socket.remote.ip().is_loopback() && !socket.remote.ip().is_unspecified()
+    !socket.listening
+        && !socket.remote.ip().is_loopback()
+        && !socket.remote.ip().is_unspecified()
         && socket.remote.ip() != socket.local.ip()
 }
 

@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use crate::output::{self, Line, Stream};
 use crate::records::Record;
 use crate::signal;
-use crate::tree::{Entry, Family, MARK};
+use crate::tree::{self, Entry, Family, MARK};
 
 /// Another user to run as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,6 +81,7 @@ impl Process {
         let started = Instant::now();
         let mut child = tokio::process::Command::from(command).spawn()?;
         let pid = child.id().ok_or_else(|| io::Error::other("the process has no id"))?;
+        tree::own(pid, true);
         record.process(pid)?;
         let sink: output::Sink = Arc::new(sink);
         let mut pumps = Vec::new();
@@ -94,6 +95,7 @@ impl Process {
         tokio::spawn(async move {
             let status = child.wait().await;
             let at = Instant::now();
+            tree::own(pid, false);
             let (code, signal) = status.map_or((None, None), |s| (s.code(), s.signal()));
             let _ = tell.send(Some(Exit { code, signal, at }));
         });
@@ -188,7 +190,9 @@ pub fn user(name: &str) -> Option<User> {
     file.lines().find_map(|line| {
         let fields: Vec<_> = line.split(':').collect();
         let found = *fields.first()? == name;
-        found.then(|| Some(User { uid: fields.get(2)?.parse().ok()?, gid: fields.get(3)?.parse().ok()? }))?
+        found.then(|| {
+            Some(User { uid: fields.get(2)?.parse().ok()?, gid: fields.get(3)?.parse().ok()? })
+        })?
     })
 }
 

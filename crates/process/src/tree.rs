@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, WaitOptions, waitpid};
@@ -108,6 +109,7 @@ impl Family {
         loop {
             let members = self.members();
             if members.is_empty() || Instant::now() > deadline {
+                reap_adopted();
                 return members;
             }
             for member in &members {
@@ -115,20 +117,33 @@ impl Family {
                 let _ = signal::send(member.pid, "SIGKILL");
             }
             std::thread::sleep(Duration::from_millis(2));
-            for member in &members {
-                reap_adopted(member.pid);
-            }
         }
     }
 }
 
-/// Reaps a process that was adopted because its parent died. The main processes are reaped by
+/// The processes that were started here and that somebody waits for.
+static OWN: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
+
+/// Notes that somebody waits for this process, or (`false`) has done so.
+pub(crate) fn own(pid: u32, waited_for: bool) {
+    let mut own = OWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if waited_for {
+        own.insert(pid)
+    } else {
+        own.remove(&pid)
+    };
+}
+
+/// Reaps processes that were adopted because their parents died. The main processes are reaped by
 /// those who wait for them.
-fn reap_adopted(pid: u32) {
-    let Some(entry) = find(pid) else { return };
-    let mine = entry.parent == std::process::id() && entry.zombie && entry.group != pid;
-    if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw).filter(|_| mine) {
-        let _ = waitpid(Some(pid), WaitOptions::NOHANG);
+fn reap_adopted() {
+    let me = std::process::id();
+    let own = OWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let dead = all().into_iter().filter(|entry| entry.parent == me && entry.zombie);
+    for entry in dead.filter(|entry| !own.contains(&entry.pid)) {
+        if let Some(pid) = i32::try_from(entry.pid).ok().and_then(Pid::from_raw) {
+            let _ = waitpid(Some(pid), WaitOptions::NOHANG);
+        }
     }
 }
 

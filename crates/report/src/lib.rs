@@ -1,1 +1,8 @@
+//! One file for each consumer of a scorecard. Nothing here prints; the command decides where to.
 
+pub mod json;
+pub mod style;
+pub mod terminal;
+pub mod words;
+
+pub use style::Styles;

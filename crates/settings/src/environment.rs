@@ -250,11 +250,9 @@ impl Variable {
             VariableType::Url => has_scheme(value, &[]),
             VariableType::PostgresUrl => has_scheme(value, &["postgres", "postgresql"]),
             VariableType::RedisUrl => has_scheme(value, &["redis", "rediss", "valkey", "unix"]),
-            VariableType::Email => {
-                value.split_once('@').is_some_and(|(user, host)| {
-                    !user.is_empty() && !host.is_empty() && !host.contains(['@', ' '])
-                })
-            }
+            VariableType::Email => value.split_once('@').is_some_and(|(user, host)| {
+                !user.is_empty() && !host.is_empty() && !host.contains(['@', ' '])
+            }),
             VariableType::Port => value.parse::<u16>().is_ok_and(|port| port > 0),
             VariableType::Duration => {
                 value.parse::<crate::Span>().is_ok() || value.parse::<u64>().is_ok()
@@ -305,12 +303,7 @@ mod tests {
                 assert!(variable.mistake_in(&wrong.value).is_some(), "{kind:?} {wrong:?}");
             }
         }
-        let bounded = Variable {
-            kind: Int,
-            min: Some(1),
-            max: Some(100),
-            ..Variable::default()
-        };
+        let bounded = Variable { kind: Int, min: Some(1), max: Some(100), ..Variable::default() };
         assert_eq!(bounded.malformed_values().len(), 3);
         assert!(bounded.malformed_values().iter().all(|w| bounded.mistake_in(&w.value).is_some()));
         let secret = Variable { kind: Secret, min_length: Some(32), ..Variable::default() };

@@ -4,6 +4,8 @@ mod document;
 mod meaning;
 mod schema_walk;
 
+pub use schema_walk::nearest;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 

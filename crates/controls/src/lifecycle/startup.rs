@@ -109,7 +109,8 @@ fn judge(manifest: &Manifest, trials: &[Trial<'_>]) -> Judgement {
     let worst = times.iter().max().copied().unwrap_or_default();
     let took = format!("the first ready answer took {}, the limit is {}", time(worst), time(limit));
     if slow >= 2 {
-        let mend = "start less before listening, or promise what is true: [controls.startup] within";
+        let mend =
+            "start less before listening, or promise what is true: [controls.startup] within";
         findings.push(Finding::fail("too-slow", took.clone()).seen(slow, trials.len()).mend(mend));
     }
     let decided = findings.iter().any(|finding| finding.severity == model::Severity::Fail);
@@ -118,15 +119,21 @@ fn judge(manifest: &Manifest, trials: &[Trial<'_>]) -> Judgement {
         return Judgement::inconclusive(why).with(findings);
     }
     if !decided && slow == 1 {
-        let why = format!("{took}, but once in {} starts: run it again on a quieter machine", trials.len());
+        let why = format!(
+            "{took}, but once in {} starts: run it again on a quieter machine",
+            trials.len()
+        );
         return Judgement::inconclusive(why);
     }
     let cold = trials.iter().filter(|trial| trial.method == COLD).count();
     let restarts = trials.len() - cold;
     if !decided && (cold < 3 || restarts < 1) {
-        return Judgement::inconclusive(format!("only {cold} cold starts and {restarts} restarts were tried"));
+        return Judgement::inconclusive(format!(
+            "only {cold} cold starts and {restarts} restarts were tried"
+        ));
     }
-    let held = format!("ready in {} at worst ({cold} cold starts, {restarts} restarts)", time(worst));
+    let held =
+        format!("ready in {} at worst ({cold} cold starts, {restarts} restarts)", time(worst));
     Judgement::from_findings(held, findings)
 }
 
@@ -152,20 +159,21 @@ fn broken(trials: &[Trial<'_>]) -> Vec<Finding> {
         let once = broken.is_of_time() && same.len() < 2;
         let finding =
             if once { Finding::warn(cause, witness) } else { Finding::fail(cause, witness) };
-        findings.push(
-            finding.seen(same.len(), trials.len()).log(trial.last_lines()).mend(mend),
-        );
+        findings.push(finding.seen(same.len(), trials.len()).log(trial.last_lines()).mend(mend));
     }
     findings
 }
 
 /// How it stopped being ready although nobody asked it to.
 fn dies(trial: &Trial<'_>) -> Option<(&'static str, String)> {
-    let after = trial.ready()?;
+    let after = trial.ready().filter(|_| trial.broken().is_none())?;
     let unasked = trial.exit().is_some() && !trial.was_signalled();
     if unasked {
         let exit = trial.exit_words();
-        return Some(("dies-after-ready", format!("it was ready after {} and then {exit}", time(after))));
+        return Some((
+            "dies-after-ready",
+            format!("it was ready after {} and then {exit}", time(after)),
+        ));
     }
     let refused = trial.refused_after_ready()?;
     Some(("unready-again", format!("it was ready after {} and then {refused}", time(after))))
@@ -235,7 +243,11 @@ mod tests {
             (vec![never(), elsewhere], "listens-elsewhere"),
             (vec![opened.clone(), probed(Probe::TimedOut), never()], "never-answers"),
             (
-                vec![opened.clone(), probed(Probe::Answered { status: 503, accepted: false }), never()],
+                vec![
+                    opened.clone(),
+                    probed(Probe::Answered { status: 503, accepted: false }),
+                    never(),
+                ],
                 "never-ready",
             ),
             (vec![opened, probed(Probe::NotHttp { start: "SSH".into() }), never()], "not-http"),

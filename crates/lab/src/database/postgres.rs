@@ -133,8 +133,7 @@ impl Postgres {
         let version: String = row.get(0);
         server.version = version.split(' ').next().unwrap_or_default().to_owned();
         let rights = if superuser { "SUPERUSER" } else { "NOSUPERUSER" };
-        let role =
-            format!("CREATE ROLE {APP} LOGIN {rights} PASSWORD '{}'", server.app_password);
+        let role = format!("CREATE ROLE {APP} LOGIN {rights} PASSWORD '{}'", server.app_password);
         admin.batch_execute(&role).await.map_err(sql("creating its role"))?;
         Ok(server)
     }
@@ -148,7 +147,10 @@ impl Postgres {
                     let lines = output.lock().unwrap_or_else(PoisonError::into_inner);
                     if self._process.exit().is_some() || Instant::now() > deadline {
                         let why = format!("{error}\n{}", lines.join("\n"));
-                        return Err(LabError::Dependency { what: "starting PostgreSQL".into(), why });
+                        return Err(LabError::Dependency {
+                            what: "starting PostgreSQL".into(),
+                            why,
+                        });
                     }
                 }
             }

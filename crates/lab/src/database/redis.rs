@@ -41,10 +41,10 @@ pub(super) async fn start(place: &Place) -> Result<(Address, Process), LabError>
     let mut argv = vec![program()?.to_string_lossy().into_owned()];
     argv.extend(words(&format!("--port {} --bind 127.0.0.1 --appendonly no", lease.port)));
     argv.extend(["--save".to_owned(), String::new()]);
-    let launch =
-        Launch { argv, folder, env: Vec::new(), user: None, mark: place.mark() };
+    let launch = Launch { argv, folder, env: Vec::new(), user: None, mark: place.mark() };
     let wrong = |why: String| LabError::Dependency { what: "starting Redis".to_owned(), why };
-    let process = Process::start(&launch, place.record(), |_| {}).map_err(|e| wrong(e.to_string()))?;
+    let process =
+        Process::start(&launch, place.record(), |_| {}).map_err(|e| wrong(e.to_string()))?;
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, lease.port));
     let deadline = Instant::now() + Duration::from_secs(10);
     while !pongs(address).await {

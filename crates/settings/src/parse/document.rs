@@ -15,9 +15,9 @@ pub(super) fn read(text: &str) -> Result<Document<&str>, Vec<Mistake>> {
 
 /// Decodes a document that the schema has accepted.
 pub(super) fn decode(text: &str, unbuilt: &[String]) -> Result<Manifest, Mistake> {
-    let mut document = Document::parse(text).map(Document::into_mut).map_err(|error| {
-        Mistake::new(error.span().unwrap_or(0..0), error.message().to_owned())
-    })?;
+    let mut document = Document::parse(text)
+        .map(Document::into_mut)
+        .map_err(|error| Mistake::new(error.span().unwrap_or(0..0), error.message().to_owned()))?;
     if let Some(controls) = document.get_mut("controls").and_then(|item| item.as_table_like_mut()) {
         for id in unbuilt {
             TableLike::remove(controls, id);

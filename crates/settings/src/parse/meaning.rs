@@ -151,11 +151,7 @@ fn says_its_port(manifest: &Manifest) -> bool {
             .any(|(_, text)| template::names(text).any(|name| name == "port"))
 }
 
-fn probe_mistakes(
-    manifest: &Manifest,
-    at: &impl Fn(&str) -> Range<usize>,
-    all: &mut Vec<Mistake>,
-) {
+fn probe_mistakes(manifest: &Manifest, at: &impl Fn(&str) -> Range<usize>, all: &mut Vec<Mistake>) {
     let service = &manifest.service;
     for (key, probe) in [("ready", &service.ready), ("live", &service.live)] {
         let Some(port) = probe.as_ref().and_then(|probe| probe.0.port.as_ref()) else { continue };

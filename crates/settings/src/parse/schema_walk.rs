@@ -106,7 +106,8 @@ impl<'a> Walk<'a> {
             }
         }
         let required = schema["required"].as_array().map_or(&[][..], Vec::as_slice);
-        for name in required.iter().filter_map(Json::as_str).filter(|name| !table.contains_key(name))
+        for name in
+            required.iter().filter_map(Json::as_str).filter(|name| !table.contains_key(name))
         {
             let about = known.unwrap_or(&none).get(name).and_then(|s| s["description"].as_str());
             let place = if path.is_empty() { "the manifest".into() } else { format!("[{path}]") };
@@ -302,7 +303,7 @@ fn first_sentence(text: &str) -> String {
 }
 
 /// The valid name that was probably meant.
-pub(super) fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+pub fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     names
         .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
         .filter(|(distance, candidate)| *distance <= candidate.len().max(3) / 3)

@@ -100,7 +100,8 @@ fn broken_toml_is_told_at_its_line() {
 
 #[test]
 fn empty_and_odd_texts_never_panic() {
-    for text in ["", " ", "\u{feff}", "[", "a", "=", "[service]", "service = 1", "[[service]]", "é"] {
+    for text in ["", " ", "\u{feff}", "[", "a", "=", "[service]", "service = 1", "[[service]]", "é"]
+    {
         assert!(parse(text).is_err(), "{text:?}");
     }
     assert!(mistakes("")[0].1.contains("expected the key service"));

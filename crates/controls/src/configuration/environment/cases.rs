@@ -82,7 +82,8 @@ malformed = "any"
 "#;
         let manifest = settings::parse(text).expect("it is good").manifest;
         let cases = cases(&manifest);
-        let names: Vec<_> = cases.iter().map(|c| (c.variable.as_str(), c.method.as_str())).collect();
+        let names: Vec<_> =
+            cases.iter().map(|c| (c.variable.as_str(), c.method.as_str())).collect();
         assert_eq!(
             names,
             [

@@ -30,7 +30,9 @@ pub(super) fn judge(manifest: &Manifest, trials: &[Trial<'_>]) -> Judgement {
         let rounds: Vec<_> =
             trials.iter().filter(|t| t.subject == variable && t.method == method).collect();
         let expected = expectation(manifest, variable, method);
-        if expected == Expectation::Any || rounds.iter().all(|trial| trial.broken().is_none() && trial.ready().is_none()) {
+        if expected == Expectation::Any
+            || rounds.iter().all(|trial| trial.broken().is_none() && trial.ready().is_none())
+        {
             continue;
         }
         tried += 1;
@@ -49,8 +51,12 @@ pub(super) fn judge(manifest: &Manifest, trials: &[Trial<'_>]) -> Judgement {
     if !failed && !undecided.is_empty() {
         return Judgement::inconclusive(undecided.join("; ")).with(findings);
     }
-    let variables = pairs(trials).map(|(variable, _)| variable).collect::<std::collections::BTreeSet<_>>();
-    let held = format!("{tried} starts with one of {} variables missing or wrong went as promised", variables.len());
+    let variables =
+        pairs(trials).map(|(variable, _)| variable).collect::<std::collections::BTreeSet<_>>();
+    let held = format!(
+        "{tried} starts with one of {} variables missing or wrong went as promised",
+        variables.len()
+    );
     findings.extend(undecided.into_iter().map(|why| Finding::note("undecided", why)));
     Judgement::from_findings(held, findings)
 }
@@ -124,7 +130,9 @@ impl Judged<'_> {
             Some(Broken::Exited { .. }) => self.refused(),
             Some(broken) if broken.is_of_time() => self.waited(&broken),
             Some(broken) => self.fail(broken.cause(), &broken.witness(trial), broken.mend()),
-            None => Outcome::Undecided(format!("{} {}: it was not started", self.variable, self.method)),
+            None => {
+                Outcome::Undecided(format!("{} {}: it was not started", self.variable, self.method))
+            }
         }
     }
 
@@ -141,12 +149,19 @@ impl Judged<'_> {
         if !self.is_named() {
             return self.fail(
                 "unnamed",
-                &format!("it {} but its output does not name {}", trial.exit_words(), self.variable),
+                &format!(
+                    "it {} but its output does not name {}",
+                    trial.exit_words(),
+                    self.variable
+                ),
                 "name the variable in the message, so that whoever is on call need not guess",
             );
         }
         if let Some((None, Some(signal))) = trial.exit() {
-            let text = format!("{}: it named {} and crashed with signal {signal}", self.method, self.variable);
+            let text = format!(
+                "{}: it named {} and crashed with signal {signal}",
+                self.method, self.variable
+            );
             return Outcome::Finding(Box::new(Finding::warn("crashed", text).about(self.variable)));
         }
         Outcome::Held
@@ -237,7 +252,10 @@ fn printed(manifest: &Manifest, trials: &[Trial<'_>]) -> Vec<Finding> {
         let value = variable.value.as_deref().unwrap_or_default();
         for (dependency, declared) in &manifest.dependencies {
             let used = value.contains(&format!("{{{dependency}."));
-            if used && with_password.contains(&variable.kind) && declared.kind != DependencyKind::Redis {
+            if used
+                && with_password.contains(&variable.kind)
+                && declared.kind != DependencyKind::Redis
+            {
                 marks.insert(name.clone(), format!("‹{dependency}.password›"));
             }
         }
@@ -245,7 +263,8 @@ fn printed(manifest: &Manifest, trials: &[Trial<'_>]) -> Vec<Finding> {
     marks
         .iter()
         .filter_map(|(name, mark)| {
-            let trial = trials.iter().find(|trial| trial.lines().any(|line| line.contains(mark)))?;
+            let trial =
+                trials.iter().find(|trial| trial.lines().any(|line| line.contains(mark)))?;
             let line = trial.lines().find(|line| line.contains(mark))?;
             let when = match trial.subject {
                 BASELINE => "with everything in place".to_owned(),

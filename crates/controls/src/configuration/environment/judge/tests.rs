@@ -92,8 +92,7 @@ fn never_exiting_needs_two_of_three() {
 #[test]
 fn a_usage_text_names_nothing() {
     let usage = || vec![line("  KEY  the key"), line("  LEVEL  the level"), exited(1)];
-    let judgement =
-        run(vec![("KEY", "absent", usage()), ("LEVEL", "malformed: x", usage())]);
+    let judgement = run(vec![("KEY", "absent", usage()), ("LEVEL", "malformed: x", usage())]);
     assert_eq!(cause(&judgement), "unnamed");
     assert_eq!(judgement.findings.len(), 2);
 }

@@ -1,0 +1,84 @@
+//! From observations to rows and a scorecard; the same for a fresh run and a stored one.
+
+use model::scorecard::{Binding, Waiver};
+use model::{Judgement, Row, Scorecard, Verdict, catalogue};
+use settings::Manifest;
+
+use crate::store::{RunFile, Store, StoreError};
+
+/// What stays the same for all rows of a run.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// How the manifest was named on the command line, for the command that repeats a row.
+    pub asked: String,
+    /// YYYY-MM-DD.
+    pub today: String,
+}
+
+/// A row for a judgement, with its waiver and the command that repeats it.
+pub fn row(
+    context: &Context,
+    manifest: &Manifest,
+    id: &str,
+    judgement: Judgement,
+    seconds: f64,
+) -> Row {
+    let mut row = Row::new(id, judgement, (seconds * 1000.0).round() / 1000.0);
+    let asked = match context.asked.as_str() {
+        "" | "." => String::new(),
+        path => format!("{path} "),
+    };
+    row.again = format!("seaworthy prove {asked}--only {id}");
+    if matches!(row.verdict, Verdict::Fail | Verdict::Inconclusive) {
+        row.waived = manifest.waivers.get(id).map(|waiver| Waiver {
+            reason: waiver.reason.clone(),
+            owner: waiver.owner.clone(),
+            expires: waiver.expires.clone(),
+            expired: waiver.expires < context.today,
+        });
+    }
+    row
+}
+
+/// The scorecard of these rows.
+pub fn scorecard(
+    manifest: &Manifest,
+    rows: Vec<Row>,
+    evidence: Binding,
+    is_part: bool,
+    partial: bool,
+) -> Scorecard {
+    let score = if is_part || partial { None } else { Scorecard::score(&rows) };
+    Scorecard {
+        service: manifest.service.name.clone(),
+        score,
+        coverage: Scorecard::coverage(&rows),
+        catalogue: (controls::CONTROLS.len(), catalogue::ENTRIES.len()),
+        partial,
+        controls: rows,
+        evidence,
+    }
+}
+
+/// Judges a stored run again.
+///
+/// # Errors
+/// When the run cannot be read.
+pub fn again(store: &Store) -> Result<Scorecard, StoreError> {
+    let RunFile { binding, manifest, seconds, is_part, asked } = store.read_run()?;
+    let context = Context { asked, today: crate::binding::today() };
+    let only: Vec<String> = seconds.iter().map(|(id, _)| id.clone()).collect();
+    let plan = crate::plan(&manifest, &only);
+    let mut rows = Vec::new();
+    for step in &plan.steps {
+        let id = step.control.card().id;
+        let took = seconds.iter().find(|(known, _)| known == id).map_or(0.0, |(_, took)| *took);
+        let judgement = match (&step.what, store.observations(id)?) {
+            (crate::plan::What::Settled(judgement), _) => judgement.clone(),
+            (_, Some(seen)) => step.control.judge(&manifest, &seen),
+            (_, None) => Judgement::inconclusive("it was not tried in this run"),
+        };
+        rows.push(row(&context, &manifest, id, judgement, took));
+    }
+    Ok(scorecard(&manifest, rows, binding, is_part, false))
+}

@@ -1,0 +1,172 @@
+//! Runs on disk: what was seen, before anything is concluded from it.
+//!
+//! `.seaworthy/runs/RUN/` holds `run.json` (the masked manifest and what the evidence is bound to),
+//! one `CONTROL.ndjson` for each experiment, and `scorecard.json`.
+
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader};
+use std::path::{Path, PathBuf};
+
+use model::scorecard::Binding;
+use model::{Observation, Scorecard};
+use redact::Redactor;
+use serde::{Deserialize, Serialize};
+use settings::Manifest;
+
+/// One run's folder.
+#[derive(Debug, Clone)]
+pub struct Store {
+    folder: PathBuf,
+}
+
+/// What a judgement needs beside the observations.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct RunFile {
+    pub binding: Binding,
+    pub manifest: Manifest,
+    /// How long each experiment took, in seconds.
+    pub seconds: Vec<(String, f64)>,
+    /// Whether only a part of the controls was asked for.
+    pub is_part: bool,
+    /// How the manifest was named on the command line.
+    pub asked: String,
+}
+
+/// Why a stored run cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("no run {name} in {}; runs there: {known}", folder.display())]
+    NoRun { name: String, folder: PathBuf, known: String },
+    #[error("cannot {action} {}: {source}", path.display())]
+    File { action: &'static str, path: PathBuf, source: io::Error },
+    #[error("{} line {line} is not what seaworthy {} writes: {why}", path.display(), env!("CARGO_PKG_VERSION"))]
+    Content { path: PathBuf, line: usize, why: String },
+}
+
+fn file(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
+    let path = path.to_owned();
+    move |source| StoreError::File { action, path, source }
+}
+
+impl Store {
+    /// A new run below `out`, which is made and kept out of git.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn begin(out: &Path, run: &str) -> Result<Self, StoreError> {
+        let folder = out.join("runs").join(run);
+        fs::create_dir_all(&folder).map_err(file("make", &folder))?;
+        let ignore = out.join(".gitignore");
+        if !ignore.exists() {
+            fs::write(&ignore, "*\n").map_err(file("write", &ignore))?;
+        }
+        Ok(Self { folder })
+    }
+
+    /// A stored run: its folder, its id, or `last`.
+    ///
+    /// # Errors
+    /// When there is none of that name; the message names those that there are.
+    pub fn open(out: &Path, name: &str) -> Result<Self, StoreError> {
+        let as_path = Path::new(name);
+        if as_path.join("run.json").is_file() {
+            return Ok(Self { folder: as_path.to_owned() });
+        }
+        let folder = out.join("runs");
+        let mut known: Vec<String> = fs::read_dir(&folder)
+            .map(|entries| {
+                let complete = entries.flatten().filter(|e| e.path().join("run.json").is_file());
+                complete.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+            })
+            .unwrap_or_default();
+        known.sort();
+        let found = match name {
+            "last" => known.last().cloned(),
+            id => known.iter().find(|known| *known == id).cloned(),
+        };
+        found.map(|id| Self { folder: folder.join(id) }).ok_or_else(|| StoreError::NoRun {
+            name: name.to_owned(),
+            folder,
+            known: match known.is_empty() {
+                true => "none".to_owned(),
+                false => known.iter().rev().take(5).cloned().collect::<Vec<_>>().join(", "),
+            },
+        })
+    }
+
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The file for one experiment's observations.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn observations_file(&self, control: &str) -> Result<File, StoreError> {
+        let path = self.folder.join(format!("{control}.ndjson"));
+        File::create(&path).map_err(file("write", &path))
+    }
+
+    /// The observations of one experiment, or none when it was not tried.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn observations(&self, control: &str) -> Result<Option<Vec<Observation>>, StoreError> {
+        let path = self.folder.join(format!("{control}.ndjson"));
+        let opened = match File::open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            other => other.map_err(file("read", &path))?,
+        };
+        let mut all = Vec::new();
+        for (at, line) in BufReader::new(opened).lines().enumerate() {
+            let line = line.map_err(file("read", &path))?;
+            let wrong = |why: serde_json::Error| StoreError::Content {
+                path: path.clone(),
+                line: at + 1,
+                why: why.to_string(),
+            };
+            all.push(serde_json::from_str(&line).map_err(wrong)?);
+        }
+        all.sort_by_key(|observation: &Observation| observation.at);
+        Ok(Some(all))
+    }
+
+    /// Writes what a later judgement needs, masked.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write_run(&self, run: &RunFile, redactor: &Redactor) -> Result<(), StoreError> {
+        self.write("run.json", run, redactor)
+    }
+
+    /// # Errors
+    /// When it cannot be read.
+    pub fn read_run(&self) -> Result<RunFile, StoreError> {
+        let path = self.folder.join("run.json");
+        let text = fs::read_to_string(&path).map_err(file("read", &path))?;
+        serde_json::from_str(&text).map_err(|why| StoreError::Content {
+            path,
+            line: why.line(),
+            why: why.to_string(),
+        })
+    }
+
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write_scorecard(&self, card: &Scorecard, redactor: &Redactor) -> Result<(), StoreError> {
+        self.write("scorecard.json", card, redactor)
+    }
+
+    fn write(
+        &self,
+        name: &str,
+        what: &impl Serialize,
+        redactor: &Redactor,
+    ) -> Result<(), StoreError> {
+        let path = self.folder.join(name);
+        let mut value = serde_json::to_value(what).unwrap_or_default();
+        redactor.mask_json(&mut value);
+        let text = serde_json::to_string_pretty(&value).unwrap_or_default();
+        fs::write(&path, text + "\n").map_err(file("write", &path))
+    }
+}

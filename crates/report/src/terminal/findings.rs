@@ -1,0 +1,71 @@
+//! One control's findings, with everything that helps to understand and mend them.
+
+use model::{Finding, Row, Severity, Verdict};
+
+use crate::style::{Styles, paint};
+use crate::words::{harmless, label, wrap};
+
+/// The width of the column with the names of the parts.
+const NAMES: usize = 9;
+
+pub(super) fn details(row: &Row, styles: &Styles, width: usize) -> String {
+    let mut out = format!(
+        "{} {} {}\n",
+        paint(styles.verdict(row.verdict), label(row.verdict)),
+        paint(styles.strong, &row.id),
+        paint(styles.faint, &format!("· {}", row.risk.word())),
+    );
+    if row.verdict != Verdict::Fail {
+        part(&mut out, 2, "why", &row.summary, width);
+    }
+    for finding in &row.findings {
+        out.push_str(&one(finding, styles, width));
+    }
+    part(&mut out, 2, "again", &row.again, usize::MAX);
+    part(&mut out, 2, "explain", &format!("seaworthy explain {}", row.id), usize::MAX);
+    out
+}
+
+fn one(finding: &Finding, styles: &Styles, width: usize) -> String {
+    let subject = match finding.subject.as_str() {
+        "" => String::new(),
+        subject => format!("{subject} · "),
+    };
+    let times = match finding.seen {
+        Some((times, of)) if of > 1 => format!(" · {times} of {of}"),
+        _ => String::new(),
+    };
+    let severity = match finding.severity {
+        Severity::Fail => "",
+        Severity::Warn => "warning · ",
+        Severity::Note => "note · ",
+    };
+    let title = format!("{severity}{subject}{}{times}", finding.cause);
+    let mut out = format!("  {}\n", paint(styles.severity(finding.severity), &title));
+    part(&mut out, 4, "seen", &finding.witness, width);
+    if !finding.mend.is_empty() {
+        part(&mut out, 4, "mend", &finding.mend, width);
+    }
+    if let Some(request) = &finding.request {
+        part(&mut out, 4, "request", request, usize::MAX);
+    }
+    for (at, line) in finding.log.iter().enumerate() {
+        let name = if at == 0 { "output" } else { "" };
+        let text = paint(styles.faint, &harmless(line));
+        out.push_str(&format!("    {name:NAMES$}{text}\n"));
+    }
+    out
+}
+
+fn part(out: &mut String, indent: usize, name: &str, text: &str, width: usize) {
+    let names = NAMES + 4 - indent;
+    let room = width.saturating_sub(indent + names).max(40);
+    for (at, line) in wrap(&harmless_lines(text), room).iter().enumerate() {
+        let name = if at == 0 { name } else { "" };
+        out.push_str(&format!("{:indent$}{name:names$}{line}\n", ""));
+    }
+}
+
+fn harmless_lines(text: &str) -> String {
+    text.lines().map(harmless).collect::<Vec<_>>().join("\n")
+}

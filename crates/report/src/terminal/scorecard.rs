@@ -1,0 +1,140 @@
+//! The scorecard: by family, then what is wrong, then the score.
+
+use model::{Row, Scorecard, Severity, Verdict};
+
+use super::findings;
+use crate::style::{Styles, paint};
+use crate::words::{count, label, wrap};
+
+/// The whole scorecard as text, for a terminal of this width.
+pub fn scorecard(card: &Scorecard, styles: &Styles, width: usize) -> String {
+    let width = width.clamp(60, 120);
+    let mut out = String::new();
+    out.push_str(&format!(
+        "\n{}\n",
+        paint(styles.heading, &format!("{} · production readiness", card.service))
+    ));
+    let mut family = None;
+    for row in &card.controls {
+        if family != Some(row.family) {
+            family = Some(row.family);
+            out.push_str(&format!("\n  {}\n", paint(styles.strong, row.family.word())));
+        }
+        out.push_str(&line(row, styles, width));
+    }
+    let mut wrong: Vec<_> = card.controls.iter().filter(|row| deserves_details(row)).collect();
+    wrong.sort_by_key(|row| (row.verdict != Verdict::Fail, row.risk));
+    for row in wrong {
+        out.push('\n');
+        out.push_str(&findings::details(row, styles, width));
+    }
+    out.push_str(&format!("\n{}\n", totals(card, styles)));
+    out
+}
+
+fn deserves_details(row: &Row) -> bool {
+    let found = row.findings.iter().any(|finding| finding.severity != Severity::Note);
+    found || matches!(row.verdict, Verdict::Fail | Verdict::Error | Verdict::Inconclusive)
+}
+
+fn line(row: &Row, styles: &Styles, width: usize) -> String {
+    let verdict = paint(styles.verdict(row.verdict), &format!("{:>12}", label(row.verdict)));
+    let risk = paint(styles.faint, &format!("{:<8}", row.risk.word()));
+    let lead = 12 + 2 + 20 + 1 + 8 + 1;
+    let text = if row.verdict == Verdict::Pass { &row.summary } else { &row.promise };
+    let waived = row.waived.as_ref().map(|waiver| match waiver.expired {
+        true => format!(" (waiver expired {})", waiver.expires),
+        false => {
+            format!(" (waived until {} by {}: {})", waiver.expires, waiver.owner, waiver.reason)
+        }
+    });
+    let text = format!("{text}{}", waived.unwrap_or_default());
+    let mut lines = wrap(&text, width.saturating_sub(lead)).into_iter();
+    let first = lines.next().unwrap_or_default();
+    let mut out = format!("{verdict}  {:<20} {risk} {}\n", row.id, paint(styles.faint, &first));
+    for more in lines {
+        out.push_str(&format!("{:lead$}{}\n", "", paint(styles.faint, &more)));
+    }
+    out
+}
+
+fn totals(card: &Scorecard, styles: &Styles) -> String {
+    let with = |verdict| card.controls.iter().filter(|row| row.verdict == verdict).count();
+    let mut parts = vec![paint(styles.pass, &format!("{} passed", with(Verdict::Pass)))];
+    for (verdict, word) in [
+        (Verdict::Fail, "failed"),
+        (Verdict::Inconclusive, "inconclusive"),
+        (Verdict::Error, "in error"),
+        (Verdict::NotApplicable, "not applicable"),
+    ] {
+        if with(verdict) > 0 {
+            parts.push(paint(styles.verdict(verdict), &format!("{} {word}", with(verdict))));
+        }
+    }
+    let score = match card.score {
+        Some(score) => paint(styles.strong, &format!("score {score:.1} of 100")),
+        None if card.partial => "no score: the run was interrupted".to_owned(),
+        None => "no score: only a part was tried".to_owned(),
+    };
+    let coverage = format!(
+        "coverage: {} of {} decided",
+        card.coverage.decided,
+        count(card.coverage.applicable, "applicable control")
+    );
+    let (built, all) = card.catalogue;
+    let catalogue = format!("this version tries {built} of the {all} controls of the catalogue");
+    format!("{}\n{score} · {coverage}\n{}", parts.join(", "), paint(styles.faint, &catalogue))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::scorecard::Binding;
+    use model::{Finding, Judgement};
+
+    #[test]
+    fn a_failure_is_repeated_last_with_all_that_helps() {
+        let finding = Finding::fail("exited-zero", "absent: it exited with code 0")
+            .about("JWT_SECRET")
+            .seen(1, 1)
+            .mend("exit with another code")
+            .log(vec!["\u{1b}[31mbye\u{1b}[0m".into()]);
+        let mut failed = Row::new("environment", Judgement::from_findings("", vec![finding]), 1.5);
+        failed.again = "seaworthy prove --only environment".into();
+        let passed = Row::new("startup", Judgement::from_findings("ready in 50 ms", vec![]), 1.0);
+        let rows = vec![passed, failed];
+        let card = Scorecard {
+            service: "shop".into(),
+            score: Scorecard::score(&rows),
+            coverage: Scorecard::coverage(&rows),
+            catalogue: (2, 64),
+            partial: false,
+            controls: rows,
+            evidence: Binding::default(),
+        };
+        let text = scorecard(&card, &Styles::plain(), 100);
+        let expected = "
+shop · production readiness
+
+  lifecycle
+        PASS  startup              high     ready in 50 ms
+
+  configuration
+        FAIL  environment          critical it refuses to start when a required variable is absent,
+                                            empty or malformed, and names it
+
+FAIL environment · critical
+  JWT_SECRET · exited-zero
+    seen     absent: it exited with code 0
+    mend     exit with another code
+    output   bye
+  again      seaworthy prove --only environment
+  explain    seaworthy explain environment
+
+1 passed, 1 failed
+score 42.9 of 100 · coverage: 2 of 2 applicable controls decided
+this version tries 2 of the 64 controls of the catalogue
+";
+        assert_eq!(text, expected);
+    }
+}

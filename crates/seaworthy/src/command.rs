@@ -1,0 +1,116 @@
+//! One file for each verb.
+
+mod check;
+mod explain;
+mod judge;
+mod list;
+mod prove;
+
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand, ValueEnum};
+use report::style::paint;
+
+use crate::exit::{self, Exit};
+use crate::failure::Failure;
+use crate::screen;
+
+/// Proves that a backend service is ready for production.
+#[derive(Debug, Parser)]
+#[command(name = "seaworthy", version, propagate_version = true, disable_help_subcommand = true)]
+#[command(after_help = "Exit codes: 0 ready, 1 a control failed, 2 usage or manifest, 3 coverage \
+                        below --min-coverage, 4 internal error, 130 interrupted.")]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Try the service's promises and print its scorecard.
+    Prove(prove::Arguments),
+    /// Look whether the manifest, the environment and the dependencies are as they must be.
+    Check(check::Arguments),
+    /// List every control of the catalogue.
+    List(list::Arguments),
+    /// Explain a control: what it means, how it is tried, what to do when it breaks.
+    Explain(explain::Arguments),
+    /// Judge a stored run again, without the service.
+    Judge(judge::Arguments),
+}
+
+/// How a result is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people.
+    Terminal,
+    /// For programs; the schema is docs/reference/scorecard.schema.json.
+    Json,
+}
+
+/// `NAME=VALUE`.
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("expected NAME=VALUE".to_owned()),
+    }
+}
+
+/// Runs the program.
+pub(crate) fn run() -> Exit {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let text = match screen::stderr_styles().fail == anstyle::Style::default() {
+                true => error.render().to_string(),
+                false => error.render().ansi().to_string(),
+            };
+            if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+                screen::data(&text);
+                return exit::OK;
+            }
+            screen::message(&text);
+            return exit::USAGE;
+        }
+    };
+    let result = match &cli.verb {
+        Verb::Prove(arguments) => prove::run(arguments),
+        Verb::Check(arguments) => check::run(arguments),
+        Verb::List(arguments) => Ok(list::run(arguments)),
+        Verb::Explain(arguments) => explain::run(arguments),
+        Verb::Judge(arguments) => judge::run(arguments),
+    };
+    result.unwrap_or_else(|failure| show(&failure))
+}
+
+fn show(failure: &Failure) -> Exit {
+    let styles = screen::stderr_styles();
+    // A rendered manifest carries its own headings.
+    let heading = if failure.message.contains("error") && failure.message.contains("-->") {
+        String::new()
+    } else {
+        format!("{} ", paint(styles.fail, "error:"))
+    };
+    screen::message(&format!("{heading}{}\n", failure.message));
+    if let Some(hint) = &failure.hint {
+        screen::message(&format!("{} {hint}\n", paint(styles.strong, "hint:")));
+    }
+    failure.exit
+}
+
+/// The built control with this id, or what to say.
+fn built(id: &str) -> Result<&'static dyn controls::Control, Failure> {
+    if let Some(control) = controls::find(id) {
+        return Ok(control);
+    }
+    if model::catalogue::find(id).is_some() {
+        let ids: Vec<_> = controls::CONTROLS.iter().map(|control| control.card().id).collect();
+        return Err(Failure::usage(format!("{id} is in the catalogue but not built yet"))
+            .hint(format!("this version tries {}", ids.join(", "))));
+    }
+    let near = settings::parse::nearest(id, model::catalogue::ENTRIES.iter().map(|entry| entry.id));
+    let hint = match near {
+        Some(near) => format!("did you mean {near}?"),
+        None => "seaworthy list shows every control".to_owned(),
+    };
+    Err(Failure::usage(format!("there is no control {id}")).hint(hint))
+}

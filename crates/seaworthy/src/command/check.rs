@@ -1,0 +1,65 @@
+//! `seaworthy check`: before anything starts, is everything there?
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use engine::check::{self, Checked};
+use report::style::paint;
+
+use crate::exit::{self, Exit};
+use crate::failure::Failure;
+use crate::manifest_file::ManifestFile;
+use crate::screen;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The manifest, or the folder that holds it.
+    #[arg(default_value = ".")]
+    path: PathBuf,
+    /// A variable to check as if it were set.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = super::pair)]
+    env: Vec<(String, String)>,
+    /// Only read the manifest; the environment may be that of another machine.
+    #[arg(long)]
+    manifest_only: bool,
+    /// Connect to nothing.
+    #[arg(long)]
+    offline: bool,
+    /// How long a connection may take, in milliseconds.
+    #[arg(long, default_value_t = 2000, value_name = "MS")]
+    timeout: u64,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+    let file = ManifestFile::read(&arguments.path)?;
+    let manifest = &file.parsed.manifest;
+    let styles = screen::stdout_styles();
+    let mut out = format!("{} {}\n", paint(styles.pass, "ok     "), file.path.display());
+    for (line, note) in &file.parsed.notes {
+        out.push_str(&format!("{} line {line}: {note}\n", paint(styles.faint, "note   ")));
+    }
+    let mut all = check::files(manifest, &file.root());
+    if !arguments.manifest_only {
+        let mut values: BTreeMap<String, String> = std::env::vars().collect();
+        values.extend(arguments.env.iter().cloned());
+        all.extend(check::environment(manifest, &values));
+        if !arguments.offline {
+            let within = Duration::from_millis(arguments.timeout);
+            all.extend(check::reachability(manifest, &values, within));
+        }
+    }
+    for Checked { what, problem } in &all {
+        out.push_str(&match problem {
+            None => format!("{} {what}\n", paint(styles.pass, "ok     ")),
+            Some(problem) => format!("{} {what}: {problem}\n", paint(styles.fail, "missing")),
+        });
+    }
+    let problems = all.iter().filter(|checked| checked.problem.is_some()).count();
+    let end = match problems {
+        0 => "nothing is missing".to_owned(),
+        n => format!("{} to mend", report::words::count(n, "problem")),
+    };
+    screen::data(&format!("{out}{end}\n"));
+    Ok(if problems == 0 { exit::OK } else { exit::FAILED })
+}

@@ -1,0 +1,180 @@
+//! `seaworthy prove`: tries the promises and prints the scorecard.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use engine::plan::What;
+use engine::{Plan, Proof, Proven};
+use model::{Event, Lane};
+use report::style::paint;
+use report::terminal::Live;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use super::Format;
+use crate::exit::{self, Exit};
+use crate::failure::Failure;
+use crate::manifest_file::ManifestFile;
+use crate::screen;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The manifest, or the folder that holds it.
+    #[arg(default_value = ".")]
+    path: PathBuf,
+    /// Try only these controls; gives no score.
+    #[arg(long, value_name = "ID[,ID]", value_delimiter = ',')]
+    only: Vec<String>,
+    /// Print what would be tried, and try nothing.
+    #[arg(long)]
+    plan: bool,
+    /// A variable for the service; wins over the manifest.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = super::pair)]
+    env: Vec<(String, String)>,
+    /// Repeat a run's random choices.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Where runs are stored, when that is not `.seaworthy` beside the manifest.
+    #[arg(long, value_name = "FOLDER")]
+    out: Option<PathBuf>,
+    /// How many instances of the service may live at once; the number of processors by default.
+    #[arg(short, long, value_name = "N")]
+    jobs: Option<usize>,
+    /// End with 3 when fewer than this percentage of the applicable controls were decided.
+    #[arg(long, value_name = "PERCENT")]
+    min_coverage: Option<f64>,
+    /// How to print the scorecard.
+    #[arg(long, value_enum, default_value = "terminal")]
+    format: Format,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+    for id in &arguments.only {
+        super::built(id)?;
+    }
+    let file = ManifestFile::read(&arguments.path)?;
+    let manifest = file.parsed.manifest.clone();
+    let plan = engine::plan(&manifest, &arguments.only);
+    if arguments.plan {
+        screen::data(&plan_text(&plan));
+        return Ok(exit::OK);
+    }
+    let notes = file.parsed.notes.iter();
+    for (line, note) in notes {
+        screen::message(&format!("note: {} line {line}: {note}\n", file.path.display()));
+    }
+    let program = std::env::current_exe()
+        .map_err(|error| Failure::internal(format!("cannot find this program: {error}")))?;
+    let processors = std::thread::available_parallelism().map_or(2, usize::from);
+    let proof = Proof {
+        manifest,
+        text: file.text.clone(),
+        root: file.root(),
+        asked: arguments.path.display().to_string(),
+        out: arguments.out.clone().unwrap_or_else(|| file.root().join(".seaworthy")),
+        extra: arguments.env.iter().cloned().collect(),
+        seed: arguments.seed.unwrap_or_else(|| fastrand::u64(..)),
+        jobs: arguments.jobs.unwrap_or(processors),
+        program,
+    };
+    let proven = prove(proof, plan)?;
+    show(&proven, arguments.format);
+    Ok(exit::of(&proven.scorecard, arguments.min_coverage))
+}
+
+fn prove(proof: Proof, plan: Plan) -> Result<Proven, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::internal(format!("cannot start: {error}")))?;
+    let live = Arc::new(Mutex::new(Live::new(screen::stderr_styles(), screen::width())));
+    let listener = Arc::clone(&live);
+    let tell = move |event: Event| {
+        let mut live = listener.lock().unwrap_or_else(PoisonError::into_inner);
+        screen::message(&live.event(&event));
+    };
+    let (stop, stopped) = watch::channel(false);
+    let result = runtime.block_on(async {
+        tokio::spawn(stop_on_signal(stop));
+        let ticking = tokio::spawn(tick(Arc::clone(&live)));
+        let result = engine::prove(proof, plan, Arc::new(tell), stopped).await;
+        ticking.abort();
+        result
+    });
+    screen::message(&live.lock().unwrap_or_else(PoisonError::into_inner).erase());
+    // Tasks that wait for something that will not come any more need not be waited for.
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    Ok(result?)
+}
+
+async fn tick(live: Arc<Mutex<Live>>) {
+    loop {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let mut live = live.lock().unwrap_or_else(PoisonError::into_inner);
+        screen::message(&live.tick());
+    }
+}
+
+/// Ctrl-C and SIGTERM end the run in order; a second one ends it at once, and the keeper cleans up.
+async fn stop_on_signal(stop: watch::Sender<bool>) {
+    let interrupt = signal(SignalKind::interrupt());
+    let terminate = signal(SignalKind::terminate());
+    let (Ok(mut interrupt), Ok(mut terminate)) = (interrupt, terminate) else { return };
+    let mut asked = false;
+    loop {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        if asked {
+            let me = std::process::id();
+            let _ = process::signal::send(me, "SIGKILL");
+        }
+        asked = true;
+        screen::message("\nstopping; once more stops at once\n");
+        stop.send_replace(true);
+    }
+}
+
+fn show(proven: &Proven, format: Format) {
+    let text = match format {
+        Format::Json => report::json::scorecard(&proven.scorecard),
+        Format::Terminal => {
+            let styles = screen::stdout_styles();
+            let width = screen::width().unwrap_or(100);
+            report::terminal::scorecard(&proven.scorecard, &styles, width)
+        }
+    };
+    screen::data(&proven.redactor.mask(&text));
+    let folder = proven.folder.display();
+    screen::message(&format!("evidence: {folder} (seaworthy judge {folder})\n"));
+}
+
+fn plan_text(plan: &Plan) -> String {
+    let styles = screen::stdout_styles();
+    let mut out = String::new();
+    for (lane, heading) in [
+        (Lane::Shared, "beside each other"),
+        (Lane::Quiet, "then one by one, because they judge time"),
+    ] {
+        let controls: Vec<_> = plan.lane(lane).collect();
+        if controls.is_empty() {
+            continue;
+        }
+        out.push_str(&format!("{}\n", paint(styles.strong, heading)));
+        for control in controls {
+            let card = control.card();
+            let (promise, budget) = (card.entry().promise, card.budget);
+            out.push_str(&format!("  {:<20} about {budget} s  {promise}\n", card.id));
+        }
+    }
+    for step in &plan.steps {
+        if let What::Settled(judgement) = &step.what {
+            let verdict = judgement.verdict.word();
+            let (id, why) = (step.control.card().id, &judgement.summary);
+            out.push_str(&format!("  {id:<20} not tried: {verdict}: {why}\n"));
+        }
+    }
+    out
+}
