@@ -1,1 +1,50 @@
-fn main() {}
+//! Repository chores: `cargo xtask gen | new-control | defects | matrix | tidy`.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a chore talks to its developer")]
+
+mod defects;
+mod generate;
+mod matrix;
+mod new_control;
+mod tidy;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+cargo xtask gen                       write what is generated from the code (docs/reference)
+cargo xtask gen --check               only say whether it is current
+cargo xtask new-control FAMILY ID     begin a control: its file, its page, its settings
+cargo xtask defects [FIXTURE]         the healthy run, then each defect with --only
+cargo xtask matrix [FIXTURE]          each defect against every control; writes docs/reference/matrix.md
+cargo xtask tidy                      sizes, registrations, licences";
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let result = match words.as_slice() {
+        ["gen"] => generate::write(),
+        ["gen", "--check"] => generate::check(),
+        ["new-control", family, id] => new_control::begin(family, id),
+        ["defects"] => matrix::each_with_only(None),
+        ["defects", fixture] => matrix::each_with_only(Some(fixture)),
+        ["matrix"] => matrix::everything(None),
+        ["matrix", fixture] => matrix::everything(Some(fixture)),
+        ["tidy"] => tidy::check(),
+        _ => Err(USAGE.to_owned()),
+    };
+    match result {
+        Ok(text) => {
+            println!("{text}");
+            ExitCode::SUCCESS
+        }
+        Err(text) => {
+            eprintln!("{text}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The root of the repository.
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().map(PathBuf::from).unwrap_or_default()
+}

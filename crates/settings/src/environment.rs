@@ -193,7 +193,7 @@ impl Variable {
         let because = |value: &str, why: &str| Malformed { value: value.into(), why: why.into() };
         if !self.malformed_values.is_empty() {
             let declared = self.malformed_values.iter();
-            return declared.map(|value| because(value, "declared as malformed")).collect();
+            return declared.map(|value| because(value, "declared malformed")).collect();
         }
         let mut wrong = match self.kind {
             VariableType::String | VariableType::Secret => Vec::new(),

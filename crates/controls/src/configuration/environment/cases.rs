@@ -6,7 +6,7 @@ use settings::{Expectation, Manifest, Port, Variable};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Case {
     pub(super) variable: String,
-    /// `absent`, `empty`, or `malformed (why)`.
+    /// `absent`, `empty`, or `malformed (value, why)`.
     pub(super) method: String,
     pub(super) value: Option<String>,
     pub(super) expected: Expectation,
@@ -32,7 +32,10 @@ fn of(name: &str, variable: &Variable) -> Vec<Case> {
     }
     all.push(case("empty", Some(""), variable.when_empty()));
     for wrong in variable.malformed_values() {
-        let method = format!("malformed: {}", wrong.why);
+        let method = match variable.is_secret() {
+            true => format!("malformed ({})", wrong.why),
+            false => format!("malformed ({:?}, {})", wrong.value, wrong.why),
+        };
         all.push(case(&method, Some(&wrong.value), variable.when_malformed()));
     }
     all
@@ -89,8 +92,8 @@ malformed = "any"
             [
                 ("KEY", "absent"),
                 ("KEY", "empty"),
-                ("KEY", "malformed: shorter than its smallest length"),
-                ("LEVEL", "malformed: not one of its values"),
+                ("KEY", "malformed (shorter than its smallest length)"),
+                ("LEVEL", "malformed (\"seaworthy-unknown\", not one of its values)"),
                 ("SIZE", "absent"),
             ]
         );

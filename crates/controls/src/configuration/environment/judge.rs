@@ -106,13 +106,12 @@ impl Judged<'_> {
     fn refuses(&self) -> Outcome {
         let trial = self.first();
         let started = trial.ready().is_some() || trial.listens_elsewhere().is_some();
-        if started || trial.exit().is_none() {
-            if let Some(how) = self.rounds.iter().find_map(|trial| trial.mutation_undone()) {
-                let (variable, method) = (self.variable, self.method);
-                return Outcome::Undecided(format!(
-                    "{variable} {method}: it cannot be said that this took effect, because {how}"
-                ));
-            }
+        let undone = self.rounds.iter().find_map(|trial| trial.mutation_undone());
+        if let Some(how) = undone.filter(|_| started || trial.exit().is_none()) {
+            let (variable, method) = (self.variable, self.method);
+            return Outcome::Undecided(format!(
+                "{variable} {method}: it cannot be said that this took effect, because {how}"
+            ));
         }
         if trial.ready().is_some() {
             return self.fail(

@@ -1,0 +1,76 @@
+//! Ending seaworthy in any way ends everything that it started.
+
+use std::process::Child;
+
+use crate::bench::{Bench, run_folders, wait_for};
+
+fn signal(child: &Child, name: &str) {
+    process::signal::send(child.id(), name).expect("it lives");
+}
+
+/// A run that is in the middle of an experiment, with several processes.
+fn running() -> (Bench, Child) {
+    let bench = Bench::odd("children");
+    let text = std::fs::read_to_string(bench.path().join("seaworthy.toml")).expect("read");
+    bench.manifest(&text.replace("settle = \"100ms\"", "settle = \"30s\""));
+    let folder = format!("ODD_FOLDER={}", bench.path().display());
+    let child = bench.start(&["prove", "--only", "startup", "--env", &folder]);
+    wait_for(|| bench.left().len() >= 4, "the service and its children");
+    (bench, child)
+}
+
+fn folder_of(child: &Child) -> Option<std::path::PathBuf> {
+    let owner = format!("owner {} ", child.id());
+    run_folders().into_iter().find(|folder| {
+        std::fs::read_to_string(folder.join("record")).is_ok_and(|text| text.contains(&owner))
+    })
+}
+
+#[test]
+fn kill_9_leaves_no_process_and_no_folder() {
+    let (bench, mut child) = running();
+    let folder = folder_of(&child).expect("the run has a folder");
+    signal(&child, "SIGKILL");
+    child.wait().expect("it ended");
+    bench.wait_until_nothing_is_left();
+    wait_for(|| !folder.exists(), "the run's folder to go");
+}
+
+#[test]
+fn ctrl_c_ends_everything_and_prints_what_there_is() {
+    let (bench, child) = running();
+    signal(&child, "SIGINT");
+    let output = child.wait_with_output().expect("it ended");
+    assert_eq!(output.status.code(), Some(130));
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("no score: the run was interrupted"), "{text}");
+    bench.wait_until_nothing_is_left();
+}
+
+#[test]
+fn what_the_keeper_could_not_clean_the_next_run_sweeps() {
+    let (bench, mut child) = running();
+    let folder = folder_of(&child).expect("the run has a folder");
+    // A power cut in the small: keeper and seaworthy die at once.
+    let keeper = keeper_of(&folder).expect("it has a keeper");
+    process::signal::send(keeper, "SIGKILL").expect("it lives");
+    signal(&child, "SIGKILL");
+    child.wait().expect("it ended");
+    assert!(folder.exists());
+    let next = Bench::odd("good").run(&["prove", "--only", "startup"]);
+    assert_eq!(next.code, 0, "{}", next.stderr);
+    bench.wait_until_nothing_is_left();
+    assert!(!folder.exists());
+}
+
+fn keeper_of(folder: &std::path::Path) -> Option<u32> {
+    let record = folder.join("record");
+    let needle = format!("__keeper\0{}", record.display());
+    let entries = std::fs::read_dir("/proc").ok()?;
+    entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).find(
+        |pid: &u32| {
+            let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            String::from_utf8_lossy(&line).contains(&needle)
+        },
+    )
+}

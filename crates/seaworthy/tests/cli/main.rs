@@ -1,0 +1,7 @@
+//! Through the binary: what a user sees when input or services are bad, and what is left behind.
+
+mod bad_input;
+mod bad_services;
+mod bench;
+mod cleanup;
+mod stored;

@@ -1,0 +1,164 @@
+//! The prover is proven: healthy passes, each defect fails with its cause, the rest stays.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use serde_json::Value;
+
+use crate::defects::{self, Defect};
+use crate::root;
+
+/// The folders with a `defects.toml`.
+pub(crate) fn fixtures(only: Option<&str>) -> Result<Vec<PathBuf>, String> {
+    let folder = root().join("fixtures");
+    let entries = fs::read_dir(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+    let mut found: Vec<_> = entries
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.join("defects.toml").is_file())
+        .filter(|path| only.is_none_or(|only| path.ends_with(only)))
+        .collect();
+    found.sort();
+    if found.is_empty() { Err("there is no such fixture".to_owned()) } else { Ok(found) }
+}
+
+fn name(fixture: &Path) -> String {
+    fixture.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// The healthy run, then each defect with `--only`.
+pub(crate) fn each_with_only(only: Option<&str>) -> Result<String, String> {
+    let mut wrong = Vec::new();
+    let mut count = 0;
+    for fixture in fixtures(only)? {
+        let healthy = prove(&fixture, None, None)?;
+        wrong.extend(unhealthy(&fixture, &healthy));
+        count += 1;
+        for defect in defects::read(&fixture)? {
+            let began = Instant::now();
+            let card = prove(&fixture, Some(&defect), Some(defect.control()))?;
+            let found = missed(&defect, &card);
+            let seconds = began.elapsed().as_secs_f64();
+            let word = if found.is_none() { "found" } else { "MISSED" };
+            println!("{word:>8} [{seconds:>5.1}s] {} {}", name(&fixture), defect.name);
+            wrong.extend(found.map(|why| format!("{} {}: {why}", name(&fixture), defect.name)));
+            count += 1;
+        }
+    }
+    let passed = count - wrong.len().min(count);
+    match wrong.as_slice() {
+        [] => Ok(format!("{passed} passed, 0 failed")),
+        _ => Err(format!("{}\n{passed} passed, {} failed", wrong.join("\n"), wrong.len())),
+    }
+}
+
+/// Each defect against every control; the result is written down.
+pub(crate) fn everything(only: Option<&str>) -> Result<String, String> {
+    let mut page = String::from(
+        "# The matrix\n\nWritten by `cargo xtask matrix`: every defect of every fixture against \
+         every control. A cell in **bold** is the defect's own control and must fail with the \
+         cause; any other cell that is not a pass stands with its reason below.\n",
+    );
+    let mut wrong = Vec::new();
+    for fixture in fixtures(only)? {
+        let healthy = verdicts(&prove(&fixture, None, None)?);
+        wrong.extend(unhealthy(&fixture, &prove(&fixture, None, None)?));
+        let ids: Vec<_> = controls::CONTROLS.iter().map(|control| control.card().id).collect();
+        page.push_str(&format!("\n## {}\n| defect | {} |\n", name(&fixture), ids.join(" | ")));
+        page.push_str(&format!("|---|{}\n", "---|".repeat(ids.len())));
+        let cells = |verdicts: &BTreeMap<String, String>, own: &str| -> Vec<String> {
+            let cell = |id: &&str| {
+                let verdict = verdicts.get(*id).cloned().unwrap_or_default();
+                if *id == own { format!("**{verdict}**") } else { verdict }
+            };
+            ids.iter().map(cell).collect()
+        };
+        page.push_str(&format!("| none | {} |\n", cells(&healthy, "").join(" | ")));
+        let mut reasons = Vec::new();
+        for defect in defects::read(&fixture)? {
+            let card = prove(&fixture, Some(&defect), None)?;
+            let found = verdicts(&card);
+            println!("{} {}: {found:?}", name(&fixture), defect.name);
+            let row = cells(&found, defect.control()).join(" | ");
+            page.push_str(&format!("| `{}` | {row} |\n", defect.name));
+            wrong.extend(missed(&defect, &card).map(|why| format!("{}: {why}", defect.name)));
+            for (id, verdict) in found.iter().filter(|(id, _)| *id != defect.control()) {
+                match (defect.moves.get(id), healthy.get(id) == Some(verdict)) {
+                    (Some(reason), false) => {
+                        reasons.push(format!("- `{}` moves {id}: {reason}.", defect.name));
+                    }
+                    (None, false) => {
+                        wrong.push(format!(
+                            "{} moves {id} to {verdict} without a reason",
+                            defect.name
+                        ));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        page.push_str(&format!("\n{}\n", reasons.join("\n")));
+    }
+    if !wrong.is_empty() {
+        return Err(format!("{}\n{} wrong", wrong.join("\n"), wrong.len()));
+    }
+    if only.is_none() {
+        let path = root().join("docs/reference/matrix.md");
+        fs::write(&path, page).map_err(|error| format!("{}: {error}", path.display()))?;
+    }
+    Ok("every defect was found and nothing else moved without a reason".to_owned())
+}
+
+fn prove(fixture: &Path, defect: Option<&Defect>, only: Option<&str>) -> Result<Value, String> {
+    let program = root().join("target/release/seaworthy");
+    let mut command = Command::new(&program);
+    command.arg("prove").arg(fixture).args(["--format", "json"]);
+    if let Some(defect) = defect {
+        command.args(["--env", &format!("HARBOUR_DEFECT={}", defect.name)]);
+    }
+    if let Some(only) = only {
+        command.args(["--only", only]);
+    }
+    let output = command.output().map_err(|error| {
+        format!("cannot run {}: {error}; build it with cargo build --release", program.display())
+    })?;
+    serde_json::from_slice(&output.stdout).map_err(|error| {
+        format!(
+            "{} {}: no scorecard ({error}):\n{}",
+            name(fixture),
+            defect.map_or("healthy", |defect| defect.name.as_str()),
+            String::from_utf8_lossy(&output.stderr)
+        )
+    })
+}
+
+fn verdicts(card: &Value) -> BTreeMap<String, String> {
+    let rows = card["controls"].as_array().into_iter().flatten();
+    rows.filter_map(|row| Some((row["id"].as_str()?.into(), row["verdict"].as_str()?.into())))
+        .collect()
+}
+
+fn unhealthy(fixture: &Path, card: &Value) -> Vec<String> {
+    let built = controls::CONTROLS.iter().map(|control| control.card().id);
+    let verdicts = verdicts(card);
+    built
+        .filter(|id| verdicts.get(*id).is_none_or(|verdict| verdict != "pass"))
+        .map(|id| format!("{} healthy: {id} is {:?}, not pass", name(fixture), verdicts.get(id)))
+        .collect()
+}
+
+/// Why a defect was not found as it should be.
+fn missed(defect: &Defect, card: &Value) -> Option<String> {
+    let row = card["controls"].as_array()?.iter().find(|row| row["id"] == defect.control())?;
+    if row["verdict"] != "fail" {
+        return Some(format!("expected fail, found {}: {}", row["verdict"], row["summary"]));
+    }
+    let findings = row["findings"].as_array().into_iter().flatten();
+    let failing: Vec<_> = findings.filter(|finding| finding["severity"] == "fail").collect();
+    let causes: Vec<_> = failing.iter().filter_map(|finding| finding["cause"].as_str()).collect();
+    let only_this = causes.iter().all(|cause| *cause == defect.cause);
+    (!only_this).then(|| format!("expected the cause {}, found {causes:?}", defect.cause))
+}
