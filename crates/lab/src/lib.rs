@@ -6,6 +6,7 @@ pub mod audit;
 pub mod bench;
 pub mod database;
 pub mod error;
+pub mod fault;
 pub mod instance;
 pub mod place;
 pub mod ports;

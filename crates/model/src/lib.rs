@@ -14,6 +14,6 @@ pub use card::{Applicability, Card, Lane, Reach};
 pub use catalogue::{Entry, Family, Risk};
 pub use event::Event;
 pub use finding::{Finding, Severity};
-pub use observation::{Observation, Probe, Seen};
+pub use observation::{Observation, Outcome, Probe, Seen};
 pub use scorecard::{Coverage, Row, Scorecard};
 pub use verdict::{Judgement, Verdict};

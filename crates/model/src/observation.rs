@@ -54,6 +54,25 @@ pub enum Seen {
     LeftBehind { processes: Vec<String> },
     /// A connection left the lab.
     LeftTheLab { address: String, process: String },
+    /// A fault was put between the service and a dependency.
+    FaultSet { dependency: String, fault: String },
+    /// The dependency is reachable again.
+    FaultHealed { dependency: String },
+    /// What had gone through the proxy of a dependency so far.
+    Traffic { dependency: String, connections: u64, up: u64, down: u64 },
+    /// A request of one of the experiment's clients, and what became of it. `took` in
+    /// microseconds; the observation's time is its end.
+    Exchanged { client: String, request: String, outcome: Outcome, took: u64, reused: u32 },
+    /// An idle connection was ended by the service, this long after the signal (microseconds).
+    IdleEnded { after: u64 },
+    /// An idle connection was still open when the process ended or the experiment gave up.
+    IdleOpen,
+    /// A journey was walked to its end, or to the step that failed.
+    Walked { journey: String, failure: Option<String> },
+    /// A second session holds locks on the tables, and this many sessions wait for them.
+    Locked { waiting: u32 },
+    /// The locks were given back.
+    Unlocked,
     /// Something that an experiment wants to remember, in words.
     Remark { text: String },
 }
@@ -64,6 +83,53 @@ pub enum Seen {
 pub enum Stream {
     Stdout,
     Stderr,
+}
+
+/// What became of a request. `received` counts the bytes of the answer that had come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "end", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Outcome {
+    Answered {
+        status: u16,
+    },
+    Refused,
+    /// No connection was made in time, or for another reason.
+    NotConnected,
+    Closed {
+        received: u64,
+    },
+    Reset {
+        received: u64,
+    },
+    TimedOut {
+        received: u64,
+    },
+    NotHttp,
+}
+
+impl Outcome {
+    pub fn status(&self) -> Option<u16> {
+        match self {
+            Self::Answered { status } => Some(*status),
+            _ => None,
+        }
+    }
+
+    /// The outcome in a few words.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Answered { status } => format!("answered {status}"),
+            Self::Refused => "refused the connection".to_owned(),
+            Self::NotConnected => "accepted no connection".to_owned(),
+            Self::Closed { received: 0 } => "closed the connection without a byte".to_owned(),
+            Self::Closed { received } => format!("closed the connection after {received} bytes"),
+            Self::Reset { received: 0 } => "reset the connection without a byte".to_owned(),
+            Self::Reset { received } => format!("reset the connection after {received} bytes"),
+            Self::TimedOut { received: 0 } => "did not answer in time".to_owned(),
+            Self::TimedOut { received } => format!("stopped answering after {received} bytes"),
+            Self::NotHttp => "answered something that is not HTTP".to_owned(),
+        }
+    }
 }
 
 /// How a probe ended.
