@@ -20,6 +20,9 @@ pub(crate) struct Defect {
     pub(crate) name: String,
     /// The cause that the failing finding must carry.
     pub(crate) cause: String,
+    /// Further causes that come with it.
+    #[serde(default)]
+    pub(crate) also: Vec<String>,
     /// Other controls whose verdict may change, with the reason.
     #[serde(default)]
     pub(crate) moves: BTreeMap<String, String>,

@@ -159,6 +159,7 @@ fn missed(defect: &Defect, card: &Value) -> Option<String> {
     let findings = row["findings"].as_array().into_iter().flatten();
     let failing: Vec<_> = findings.filter(|finding| finding["severity"] == "fail").collect();
     let causes: Vec<_> = failing.iter().filter_map(|finding| finding["cause"].as_str()).collect();
-    let only_this = causes.iter().all(|cause| *cause == defect.cause);
-    (!only_this).then(|| format!("expected the cause {}, found {causes:?}", defect.cause))
+    let expected = |cause: &&str| *cause == defect.cause || defect.also.iter().any(|a| a == cause);
+    let found = causes.contains(&defect.cause.as_str()) && causes.iter().all(expected);
+    (!found).then(|| format!("expected the cause {}, found {causes:?}", defect.cause))
 }

@@ -77,7 +77,9 @@ pub async fn prove(
 ) -> Result<Proven, ProofError> {
     let swept = process::records::sweep()?;
     if !swept.is_empty() {
-        tell(Event::Stage { text: format!("cleaned up after {} interrupted runs", swept.len()) });
+        tell(Event::Stage {
+            text: format!("cleaned up after {} that had not ended in order", swept.join(", ")),
+        });
     }
     process::tree::adopt_orphans()?;
     let run = binding::run_id(fastrand::u64(..));
@@ -135,6 +137,7 @@ impl Proving {
             jobs: self.proof.jobs,
             extra: self.proof.extra.clone(),
             seed: self.proof.seed,
+            root: self.proof.root.clone(),
         };
         let manifest = self.proof.manifest.clone();
         let record = Arc::clone(&self.record);

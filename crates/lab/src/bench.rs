@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use journey::Journey;
 use process::{Record, spawn};
 use redact::Redactor;
 use settings::{DependencyKind, Manifest, Port};
@@ -31,6 +32,8 @@ pub struct Options {
     /// Variables from the command line.
     pub extra: BTreeMap<String, String>,
     pub seed: u64,
+    /// The folder of the manifest: journeys are relative to it.
+    pub root: PathBuf,
 }
 
 /// Everything that the experiments of a run share.
@@ -46,6 +49,7 @@ pub struct Lab {
     /// How many instances may live, which takes memory.
     living: Arc<Semaphore>,
     servers: BTreeMap<String, Server>,
+    journeys: BTreeMap<String, Journey>,
     secrets: BTreeMap<String, String>,
     extra: BTreeMap<String, String>,
     template: Scratch,
@@ -67,6 +71,7 @@ impl Lab {
         told: impl Fn(&str),
     ) -> Result<Self, LabError> {
         let secrets = made_up(&manifest, options.seed);
+        let journeys = journeys(&manifest, &options.root)?;
         let place = Place::first(record, &options.run);
         let scratch = Scratch::build(folder, &place.folder("template"))?;
         let fixed = matches!(manifest.service.port, Some(Port::Fixed(_)));
@@ -78,6 +83,7 @@ impl Lab {
             starting: Arc::new(Semaphore::new(jobs)),
             living: Arc::new(Semaphore::new(if fixed || shared { 1 } else { jobs * WAITING })),
             servers: BTreeMap::new(),
+            journeys,
             secrets,
             extra: options.extra,
             template: scratch,
@@ -110,7 +116,7 @@ impl Lab {
         let scratch = self.template.copy(&place.folder("scratch"))?;
         let mut held = Vec::new();
         for (name, server) in &self.servers {
-            held.push(server.fresh(name, &place).await?);
+            held.push(server.fresh(name, &place).await?.proxied(&place).await?);
         }
         Instance::new(Arc::clone(self), place, scratch, held, slot)
     }
@@ -281,6 +287,25 @@ impl Lab {
     }
 }
 
+/// Reads the journeys' files.
+///
+/// # Errors
+/// The first that is missing or holds a mistake.
+pub fn journeys(manifest: &Manifest, root: &Path) -> Result<BTreeMap<String, Journey>, LabError> {
+    let read = |(name, declared): (&String, &settings::journey::Journey)| {
+        let wrong = |why: String| LabError::Journey {
+            name: name.clone(),
+            file: declared.file.clone(),
+            why,
+        };
+        let text = std::fs::read_to_string(root.join(&declared.file));
+        let text = text.map_err(|error| wrong(error.to_string()))?;
+        let journey = journey::parse::parse(&text).map_err(|mistake| wrong(mistake.to_string()))?;
+        Ok((name.clone(), journey))
+    };
+    manifest.journeys.iter().map(read).collect()
+}
+
 /// A random value for each secret that has none; the same for the same seed.
 fn made_up(manifest: &Manifest, seed: u64) -> BTreeMap<String, String> {
     let mut random = fastrand::Rng::with_seed(seed);
@@ -333,6 +358,16 @@ impl Bench {
     /// Says what is being done right now.
     pub fn progress(&self, text: impl Into<String>) {
         (self.progress)(text.into());
+    }
+
+    /// The journey of this name, or the first one.
+    pub fn journey(&self, name: Option<&str>) -> Option<(&str, &Journey)> {
+        let journeys = &self.lab.journeys;
+        let found = match name {
+            Some(name) => journeys.get_key_value(name),
+            None => journeys.iter().next(),
+        };
+        found.map(|(name, journey)| (name.as_str(), journey))
     }
 
     /// A new instance that shares nothing with any other.

@@ -3,16 +3,18 @@
 mod postgres;
 mod redis;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use process::Process;
 use settings::{Dependency, DependencyKind};
 
 use crate::error::LabError;
+use crate::fault::Proxy;
 use crate::place::Place;
 use crate::recipe::Address;
 
-pub use postgres::Postgres;
+pub use postgres::{Postgres, TableLock};
 
 /// What stands behind a declared dependency for the whole run.
 #[derive(Debug)]
@@ -29,7 +31,10 @@ pub enum Server {
 #[derive(Debug)]
 pub struct Held {
     pub name: String,
+    /// How the service reaches it: through the proxy, where there is one.
     pub address: Address,
+    /// What stands in between; the template of all instances has none.
+    pub proxy: Option<Proxy>,
     what: What,
 }
 
@@ -84,7 +89,7 @@ impl Server {
             Self::Redis => redis::start(place).await.map(|(a, p)| (a, What::Process(p)))?,
             Self::Own(address) => (address.clone(), What::Shared),
         };
-        Ok(Held { name: name.to_owned(), address, what })
+        Ok(Held { name: name.to_owned(), address, proxy: None, what })
     }
 
     /// What a new instance uses.
@@ -97,7 +102,7 @@ impl Server {
         server.create(&database, Some(TEMPLATE)).await?;
         let address = server.address(&database);
         let what = What::Database(Arc::clone(server));
-        Ok(Held { name: name.to_owned(), address, what })
+        Ok(Held { name: name.to_owned(), address, proxy: None, what })
     }
 
     /// What was provided and in which version, for the evidence.
@@ -111,6 +116,37 @@ impl Server {
 }
 
 impl Held {
+    /// Puts a fault proxy in between.
+    ///
+    /// # Errors
+    /// When there is no port, or the host's name cannot be resolved.
+    pub async fn proxied(mut self, place: &Place) -> Result<Self, LabError> {
+        let what = format!("the proxy in front of {}", self.name);
+        let wrong =
+            |why: std::io::Error| LabError::Dependency { what: what.clone(), why: why.to_string() };
+        let upstream = (self.address.host.clone(), self.address.port);
+        let mut found = tokio::net::lookup_host(upstream).await.map_err(wrong)?;
+        let upstream: SocketAddr =
+            found.next().ok_or_else(|| wrong(std::io::Error::other("its host has no address")))?;
+        let proxy = Proxy::start(place.port()?, upstream).await.map_err(wrong)?;
+        self.address.host = "127.0.0.1".to_owned();
+        self.address.port = proxy.port();
+        self.proxy = Some(proxy);
+        Ok(self)
+    }
+
+    /// Locks every table of its database from a second session, past the proxy. `None` where that
+    /// cannot be done.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn lock_tables(&self) -> Result<Option<TableLock>, LabError> {
+        match &self.what {
+            What::Database(server) => server.lock_tables(&self.address.name).await,
+            What::Process(_) | What::Shared => Ok(None),
+        }
+    }
+
     /// Gives it back.
     pub async fn end(self) {
         match self.what {

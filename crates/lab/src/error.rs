@@ -21,6 +21,8 @@ pub enum LabError {
     Dependency { what: String, why: String },
     #[error("cannot {action} {}: {source}", path.display())]
     File { action: &'static str, path: PathBuf, source: std::io::Error },
+    #[error("the journey {name} ({file}) cannot be used: {why}")]
+    Journey { name: String, file: String, why: String },
     #[error("no free port between {from} and {to}")]
     NoPort { from: u16, to: u16 },
     #[error("port {0} is fixed in the manifest and someone else is using it; stop that program")]

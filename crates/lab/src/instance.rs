@@ -2,25 +2,37 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use model::Seen;
 use model::observation::Stream;
+use model::{Probe as Probe_, Seen};
 use process::{Exit, Launch, Line, Process, sockets, tree};
 use settings::{Port, Probe};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinHandle;
 
 use crate::bench::{Lab, Slot};
-use crate::database::Held;
+use crate::database::{Held, TableLock};
 use crate::error::LabError;
+use crate::fault::{Fault, Proxy, Traffic};
 use crate::place::Place;
 use crate::ports::Lease;
 use crate::readiness::{self, Readiness, Target};
 use crate::recipe::{Mutation, Provided};
 use crate::recorder::Trial;
 use crate::scratch::Scratch;
+
+/// Makes what follows process 1 of a namespace, which ends with it (util-linux).
+const UNSHARE: &[&str] = &["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "--"];
+
+/// Whether a service can be started as process 1 here.
+pub async fn init_is_possible() -> bool {
+    let mut command = tokio::process::Command::new(UNSHARE[0]);
+    command.args(&UNSHARE[1..]).arg("true").stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().await.is_ok_and(|status| status.success())
+}
 
 /// What a service is started on. It can be started several times, on the state that the last time
 /// left behind.
@@ -63,6 +75,24 @@ impl Instance {
         trial: &Trial,
         mutation: Option<&Mutation>,
     ) -> Result<Option<Running>, LabError> {
+        self.launch(trial, mutation, &[]).await
+    }
+
+    /// Starts the service as process 1 of a namespace of its own, as in a container, where the
+    /// system allows it ([`init_is_possible`]).
+    ///
+    /// # Errors
+    /// When the lab fails.
+    pub async fn start_as_init(&mut self, trial: &Trial) -> Result<Option<Running>, LabError> {
+        self.launch(trial, None, UNSHARE).await
+    }
+
+    async fn launch(
+        &mut self,
+        trial: &Trial,
+        mutation: Option<&Mutation>,
+        wrapper: &[&str],
+    ) -> Result<Option<Running>, LabError> {
         let provided = self.provided();
         for one in &self.held {
             let label = format!("{}.password", one.name);
@@ -93,8 +123,9 @@ impl Instance {
         if let Some(Mutation { variable, value: None }) = mutation {
             env.remove(variable);
         }
+        let wrapped = wrapper.iter().map(|word| (*word).to_owned()).chain(argv.iter().cloned());
         let launch = Launch {
-            argv: argv.clone(),
+            argv: wrapped.collect(),
             folder: self.scratch.path.clone(),
             env: env.into_iter().collect(),
             user: None,
@@ -120,9 +151,67 @@ impl Instance {
             trial: trial.clone(),
             lab: Arc::clone(&self.lab),
             ready: self.target("ready"),
+            live: self.target("live"),
+            as_init: !wrapper.is_empty(),
             mutation: mutation.cloned(),
             starting: self.slot.starting.take(),
         }))
+    }
+
+    /// Where the service answers.
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::new(self.ip(), self.lease.port)
+    }
+
+    fn ip(&self) -> IpAddr {
+        let ip = self.lab.manifest.service.host.parse();
+        let ip = ip.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        if ip.is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { ip }
+    }
+
+    fn proxy(&self, dependency: &str) -> Option<&Proxy> {
+        self.held.iter().find(|held| held.name == dependency)?.proxy.as_ref()
+    }
+
+    /// Puts a fault between the service and a dependency, and records it with the traffic so far.
+    pub async fn fault(&self, trial: &Trial, dependency: &str, fault: Fault, words: &str) {
+        self.saw_traffic(trial, dependency);
+        if let Some(proxy) = self.proxy(dependency) {
+            proxy.set(fault).await;
+            let (dependency, fault) = (dependency.to_owned(), words.to_owned());
+            trial.saw(Seen::FaultSet { dependency, fault });
+        }
+    }
+
+    /// Takes the fault away.
+    pub async fn heal(&self, trial: &Trial, dependency: &str) {
+        self.saw_traffic(trial, dependency);
+        if let Some(proxy) = self.proxy(dependency) {
+            proxy.set(Fault::default()).await;
+            trial.saw(Seen::FaultHealed { dependency: dependency.to_owned() });
+        }
+    }
+
+    /// Records what went to a dependency so far.
+    pub fn saw_traffic(&self, trial: &Trial, dependency: &str) {
+        if let Some(proxy) = self.proxy(dependency) {
+            let Traffic { connections, up, down } = proxy.traffic();
+            let dependency = dependency.to_owned();
+            trial.saw(Seen::Traffic { dependency, connections, up, down });
+        }
+    }
+
+    /// Locks the tables of the first database where that can be done.
+    ///
+    /// # Errors
+    /// When a database does not answer.
+    pub async fn lock_tables(&self) -> Result<Option<TableLock>, LabError> {
+        for held in &self.held {
+            if let Some(lock) = held.lock_tables().await? {
+                return Ok(Some(lock));
+            }
+        }
+        Ok(None)
     }
 
     fn provided(&self) -> Provided {
@@ -143,9 +232,7 @@ impl Instance {
         let probe = declared.clone().unwrap_or_else(|| Probe::path("/"));
         let named = probe.0.port.as_ref().and_then(|name| self.leases.get(name));
         let port = named.map_or(self.lease.port, |lease| lease.port);
-        let ip = service.host.parse().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
-        let ip = if ip.is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { ip };
-        Target { address: SocketAddr::new(ip, port), probe, any_answer: declared.is_none() }
+        Target { address: SocketAddr::new(self.ip(), port), probe, any_answer: declared.is_none() }
     }
 
     /// Watches for connections to other machines for as long as the service runs.
@@ -202,6 +289,9 @@ pub struct Running {
     trial: Trial,
     lab: Arc<Lab>,
     ready: Target,
+    live: Target,
+    /// It is process 1 of a namespace of its own: a child of what was started.
+    as_init: bool,
     mutation: Option<Mutation>,
     starting: Option<OwnedSemaphorePermit>,
 }
@@ -318,17 +408,73 @@ impl Running {
         &self.process
     }
 
+    /// Sends the readiness probe once and records it.
+    pub async fn ask_ready(&self, trial: &Trial, within: Duration) -> Probe_ {
+        probe(trial, "ready", &self.ready, within).await
+    }
+
+    /// Sends the liveness probe once and records it.
+    pub async fn ask_live(&self, trial: &Trial, within: Duration) -> Probe_ {
+        probe(trial, "live", &self.live, within).await
+    }
+
+    /// Signals every process of its tree, and records the main one.
+    pub fn signal_tree(&self, trial: &Trial, signal: &str) {
+        for member in self.process.members() {
+            // One that has ended in between needs no signal.
+            let _ = process::signal::send(member.pid, signal);
+        }
+        let (signal, pid) = (signal.to_owned(), self.process.pid());
+        trial.saw(Seen::Signalled { signal, pid });
+    }
+
+    /// Waits until every process of its tree is stopped.
+    pub async fn wait_stopped(&self, longest: Duration) -> bool {
+        let deadline = Instant::now() + longest;
+        loop {
+            if self.process.members().iter().all(|member| member.stopped) {
+                return true;
+            }
+            if Instant::now() > deadline {
+                return false;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    /// Sends the stop signal to the one process that an init system would signal.
+    pub fn ask_to_stop(&self) -> bool {
+        let signal = self.lab.manifest.service.stop_signal.name();
+        let pid = self.main_pid();
+        let sent = self.process.exit().is_none() && process::signal::send(pid, signal).is_ok();
+        if sent {
+            self.trial.saw(Seen::Signalled { signal: signal.to_owned(), pid });
+        }
+        sent
+    }
+
+    /// The process that an init system would signal.
+    pub fn main_pid(&self) -> u32 {
+        let pid = self.process.pid();
+        if !self.as_init {
+            return pid;
+        }
+        let child = self.process.members().into_iter().find(|member| member.parent == pid);
+        child.map_or(pid, |child| child.pid)
+    }
+
+    /// Waits for its end, records it and what it left behind.
+    pub async fn wait_exit(&mut self, longest: Duration) -> Option<Exit> {
+        self.process.wait_for(longest).await?;
+        Some(self.saw_exit().await)
+    }
+
     /// Asks it to stop as an init system would, and waits; what is left then is killed. Returns
     /// how it ended by itself, if it did.
     pub async fn stop(mut self, patience: Duration) -> Option<Exit> {
-        let signal = self.lab.manifest.service.stop_signal.name();
         let mut exit = None;
-        if self.process.exit().is_none() && self.process.signal(signal).is_ok() {
-            let pid = self.process.pid();
-            self.trial.saw(Seen::Signalled { signal: signal.to_owned(), pid });
-            if self.process.wait_for(patience).await.is_some() {
-                exit = Some(self.saw_exit().await);
-            }
+        if self.ask_to_stop() {
+            exit = self.wait_exit(patience).await;
         }
         self.kill().await;
         exit
@@ -339,6 +485,13 @@ impl Running {
         self.audit.abort();
         self.process.end().await;
     }
+}
+
+async fn probe(trial: &Trial, name: &str, target: &Target, within: Duration) -> Probe_ {
+    let (result, exchange) = target.ask(within).await;
+    let took = micros(exchange.took);
+    trial.saw(Seen::Probed { probe: name.to_owned(), result: result.clone(), took });
+    result
 }
 
 fn micros(duration: Duration) -> u64 {

@@ -50,6 +50,8 @@ pub enum Seen {
     Signalled { signal: String, pid: u32 },
     /// The process ended. Exactly one of `code` and `signal` is given.
     Exited { pid: u32, code: Option<i32>, signal: Option<i32> },
+    /// It was asked to stop and still runs after this long (microseconds).
+    StillRuns { waited: u64 },
     /// The main process ended and these of its tree lived on.
     LeftBehind { processes: Vec<String> },
     /// A connection left the lab.

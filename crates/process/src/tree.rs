@@ -21,6 +21,7 @@ pub struct Entry {
     /// In clock ticks since boot: with the pid, it identifies a process.
     pub started: u64,
     pub zombie: bool,
+    pub stopped: bool,
     pub name: String,
 }
 
@@ -32,6 +33,7 @@ fn parse_stat(text: &str) -> Option<Entry> {
         pid: pid.parse().ok()?,
         name: name.to_owned(),
         zombie: matches!(*fields.first()?, "Z" | "X"),
+        stopped: *fields.first()? == "T",
         parent: fields.get(1)?.parse().ok()?,
         group: fields.get(2)?.parse().ok()?,
         started: fields.get(19)?.parse().ok()?,

@@ -7,17 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::service::Command;
 
-/// A user path.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Journey {
-    /// The `.hurl` file, relative to the manifest.
-    pub file: String,
-    /// Whether it only reads.
-    #[serde(default)]
-    pub safe: bool,
-}
-
 /// How a caller proves who it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -7,6 +7,7 @@ pub mod dependency;
 pub mod duration;
 pub mod environment;
 pub mod exceptions;
+pub mod journey;
 pub mod later;
 pub mod manifest;
 pub mod parse;

@@ -9,7 +9,8 @@ use crate::controls::Controls;
 use crate::dependency::Dependency;
 use crate::environment::Variable;
 use crate::exceptions::Waiver;
-use crate::later::{Authentication, Journey, Limits, Migrations, Supply, Surface};
+use crate::journey::Journey;
+use crate::later::{Authentication, Limits, Migrations, Supply, Surface};
 use crate::service::Service;
 
 /// What a service promises, declared once.

@@ -222,6 +222,25 @@ impl Postgres {
         let _ = timeout(Duration::from_secs(5), dropping).await;
     }
 
+    /// Locks every table of a database from a session of the lab's own.
+    pub(super) async fn lock_tables(&self, database: &str) -> Result<Option<TableLock>, LabError> {
+        let client = self.session(database).await?;
+        let tables = "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables \
+                      WHERE schemaname NOT IN ('pg_catalog', 'information_schema')";
+        let rows = client.query(tables, &[]).await.map_err(sql("listing its tables"))?;
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        let names: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+        let lock = format!(
+            "SET lock_timeout = '5s'; BEGIN; LOCK TABLE {} IN ACCESS EXCLUSIVE MODE",
+            names.join(", ")
+        );
+        client.batch_execute(&lock).await.map_err(sql("locking its tables"))?;
+        let watcher = self.session("postgres").await?;
+        Ok(Some(TableLock { client, watcher, database: database.to_owned() }))
+    }
+
     /// How a database is reached by the service.
     pub fn address(&self, database: &str) -> Address {
         Address {
@@ -232,6 +251,36 @@ impl Postgres {
             password: self.app_password.clone(),
             name: database.to_owned(),
         }
+    }
+}
+
+/// Locks on every table of a database: whatever a request does there, it waits.
+#[derive(Debug)]
+pub struct TableLock {
+    client: Client,
+    watcher: Client,
+    database: String,
+}
+
+impl TableLock {
+    /// How many sessions wait for the locks: the evidence that a request was caught in flight.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub async fn waiting(&self) -> Result<u32, LabError> {
+        let text = "SELECT count(*) FROM pg_stat_activity \
+                    WHERE datname = $1 AND wait_event_type = 'Lock'";
+        let row = self.watcher.query_one(text, &[&self.database]).await;
+        let count: i64 = row.map_err(sql("counting waiting sessions"))?.get(0);
+        Ok(u32::try_from(count).unwrap_or(u32::MAX))
+    }
+
+    /// Gives the locks back.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub async fn release(self) -> Result<(), LabError> {
+        self.client.batch_execute("ROLLBACK").await.map_err(sql("unlocking its tables"))
     }
 }
 

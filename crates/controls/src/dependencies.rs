@@ -1,0 +1,3 @@
+//! What a service needs from others, and how it does without.
+
+pub(crate) mod dependency_outage;

@@ -1,0 +1,167 @@
+//! While a critical dependency is away, requests fail fast and clean, and service resumes.
+
+mod judge;
+
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use lab::fault::{Fault, Kind};
+use lab::{Bench, Instance, LabError, Readiness, Running, Trial};
+use model::{Applicability, Card, Judgement, Lane, Observation, Reach, Seen};
+use settings::Manifest;
+use tokio::time::sleep;
+
+use crate::business::{self, Business};
+use crate::control::{Applies, Control};
+use crate::trials::by_trial;
+
+pub(crate) struct DependencyOutage;
+
+static CARD: Card = Card {
+    id: "dependency-outage",
+    applicability: Applicability::Declared,
+    reach: Reach::Lab,
+    lane: Lane::Quiet,
+    disturbs: "its own instances and their dependencies",
+    budget: 10,
+    page: include_str!("dependency_outage.md"),
+};
+
+/// The clients of a round, by when they come.
+const CONTROL: &str = "control";
+const DURING: &str = "during";
+const AFTER: &str = "after";
+/// How many requests meet the fault at once, and how many after them.
+const AT_ONCE: usize = 3;
+const ROUNDS: u32 = 3;
+const BETWEEN: Duration = Duration::from_millis(100);
+/// A slow dependency: longer than a bounded request should wait.
+const SLOW: Duration = Duration::from_secs(8);
+
+fn faults() -> [(&'static str, Fault); 5] {
+    let slow = Kind::Latency { delay: SLOW, jitter: Duration::ZERO };
+    [
+        ("refused", Fault::new(Kind::Refuse)),
+        ("reset", Fault::new(Kind::Reset)),
+        ("hanging", Fault::new(Kind::Hang)),
+        ("slow", Fault::down(slow)),
+        ("cut", Fault::down(Kind::Cut { after: 20 })),
+    ]
+}
+
+#[async_trait]
+impl Control for DependencyOutage {
+    fn card(&self) -> &'static Card {
+        &CARD
+    }
+
+    fn applies(&self, manifest: &Manifest) -> Applies {
+        let settings = &manifest.controls.dependency_outage;
+        if manifest.dependencies.is_empty() {
+            let what = "declare what it depends on ([dependencies.database] kind = \"postgres\"), \
+                        or say under [not-applicable] that it depends on nothing";
+            return Applies::Undeclared(what.to_owned());
+        }
+        if !manifest.dependencies.values().any(|dependency| dependency.critical) {
+            return Applies::No("none of its dependencies is critical".to_owned());
+        }
+        if !business::is_declared(manifest, settings.request.as_deref()) {
+            let what = "declare a request that needs the dependency: a journey, or \
+                        [controls.dependency-outage] request = \"GET /…\"";
+            return Applies::Undeclared(what.to_owned());
+        }
+        Applies::Yes
+    }
+
+    async fn prove(&self, bench: &Bench) -> Result<(), LabError> {
+        let critical = bench.manifest().dependencies.iter().filter(|(_, d)| d.critical);
+        let names: Vec<String> = critical.map(|(name, _)| name.clone()).collect();
+        for name in &names {
+            for (word, fault) in faults() {
+                for round in 1..=ROUNDS {
+                    bench.progress(format!("{name} {word}, round {round}"));
+                    if attempt(bench, name, word, fault, round).await? {
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn judge(&self, manifest: &Manifest, seen: &[Observation]) -> Judgement {
+        judge::judge(manifest, &by_trial(seen))
+    }
+}
+
+/// One round. Whether it came back, so that no further one is needed.
+async fn attempt(
+    bench: &Bench,
+    name: &str,
+    word: &str,
+    fault: Fault,
+    round: u32,
+) -> Result<bool, LabError> {
+    let trial = bench.trial(&format!("{name}/{word}/{round}"));
+    trial.saw(Seen::Trial { subject: name.into(), method: word.into(), round });
+    let mut instance = bench.instance().await?;
+    let mut back = true;
+    if let Some(mut running) = instance.start(&trial, None).await? {
+        let patience = bench.manifest().service.patience.0;
+        if matches!(running.wait_ready(patience).await, Readiness::Ready { .. }) {
+            back = lose_and_return(bench, &instance, &running, &trial, (name, word), fault).await;
+            if running.process().exit().is_some() {
+                running.wait_exit(Duration::ZERO).await;
+            }
+        }
+        running.kill().await;
+    }
+    instance.end().await;
+    Ok(back)
+}
+
+async fn lose_and_return(
+    bench: &Bench,
+    instance: &Instance,
+    running: &Running,
+    trial: &Trial,
+    (name, word): (&str, &str),
+    fault: Fault,
+) -> bool {
+    let settings = &bench.manifest().controls.dependency_outage;
+    let (request, journey) = (settings.request.as_deref(), settings.journey.as_deref());
+    let Some(business) = Business::prepare(bench, instance, trial, request, journey).await else {
+        return true;
+    };
+    instance.saw_traffic(trial, name);
+    let Some(request) = business.request() else { return true };
+    let good = business::send(instance, trial, CONTROL, &request, Duration::from_secs(10)).await;
+    if good.status().is_none_or(|status| status >= 500) {
+        return true;
+    }
+    instance.fault(trial, name, fault, word).await;
+    // Longer than what is promised, so that "late" and "never" can be told apart.
+    let longest = settings.within.0 + Duration::from_secs(2);
+    let at_once = (0..AT_ONCE).filter_map(|_| business.request());
+    let sending: Vec<_> =
+        at_once
+            .map(|request| async move {
+                business::send(instance, trial, DURING, &request, longest).await
+            })
+            .collect();
+    futures_util::future::join_all(sending).await;
+    if let Some(request) = business.request() {
+        business::send(instance, trial, DURING, &request, longest).await;
+    }
+    instance.heal(trial, name).await;
+    let healed = Instant::now();
+    while healed.elapsed() < settings.recover_within.0 && running.process().exit().is_none() {
+        let Some(request) = business.request() else { return true };
+        let outcome = business::send(instance, trial, AFTER, &request, longest).await;
+        if outcome.status() == good.status() {
+            return true;
+        }
+        sleep(BETWEEN).await;
+    }
+    false
+}

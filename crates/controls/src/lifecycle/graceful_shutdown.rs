@@ -1,0 +1,318 @@
+//! A stop signal drops no request.
+
+mod clients;
+mod judge;
+
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use client::{Connection, Request};
+use lab::database::TableLock;
+use lab::{Bench, Instance, LabError, Readiness, Running, Trial};
+use model::{Applicability, Card, Judgement, Lane, Observation, Outcome, Reach, Seen};
+use settings::Manifest;
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+
+use crate::business::{self, Business};
+use crate::control::{Applies, Control};
+use crate::trials::by_trial;
+use clients::Clients;
+
+pub(crate) struct GracefulShutdown;
+
+static CARD: Card = Card {
+    id: "graceful-shutdown",
+    applicability: Applicability::Universal,
+    reach: Reach::Lab,
+    lane: Lane::Quiet,
+    disturbs: "its own instances, and the tables of their databases",
+    budget: 12,
+    page: include_str!("graceful_shutdown.md"),
+};
+
+/// How a request is caught in flight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// It takes long by itself.
+    SlowRequest,
+    /// The tables that it needs are locked by another session.
+    TableLock,
+    /// Half of its body has not been sent yet.
+    HalfBody,
+}
+
+impl Way {
+    fn word(self) -> &'static str {
+        match self {
+            Self::SlowRequest => "slow-request",
+            Self::TableLock => "table-lock",
+            Self::HalfBody => "half-body",
+        }
+    }
+}
+
+const BUSY: &str = "busy";
+const QUIET: &str = "quiet";
+const PID_1: &str = "pid-1";
+/// The client whose request is in flight when the signal comes.
+const SLOW: &str = "slow";
+/// The same request without a signal: the positive control.
+const CONTROL: &str = "control";
+/// How long a request is in flight before the signal, and is held after it.
+const BEFORE: Duration = Duration::from_millis(150);
+const HELD: Duration = Duration::from_millis(600);
+
+#[async_trait]
+impl Control for GracefulShutdown {
+    fn card(&self) -> &'static Card {
+        &CARD
+    }
+
+    fn applies(&self, manifest: &Manifest) -> Applies {
+        let settings = &manifest.controls.graceful_shutdown;
+        if business::is_declared(manifest, settings.slow_request.as_deref()) {
+            return Applies::Yes;
+        }
+        let what = "a request must be caught in flight: declare a journey with a step that has a \
+                    body, or [controls.graceful-shutdown] slow_request = \"GET /…\"";
+        Applies::Undeclared(what.to_owned())
+    }
+
+    async fn prove(&self, bench: &Bench) -> Result<(), LabError> {
+        let ways = ways(bench).await?;
+        let rounds = bench.manifest().controls.graceful_shutdown.rounds.max(3);
+        for way in &ways {
+            for round in 1..=rounds {
+                let method = if round % 2 == 1 { BUSY } else { QUIET };
+                bench.progress(format!("{} {method}, round {round} of {rounds}", way.word()));
+                attempt(bench, *way, method, round).await?;
+            }
+        }
+        if let Some(way) = ways.first()
+            && lab::instance::init_is_possible().await
+        {
+            bench.progress("as process 1");
+            attempt(bench, *way, PID_1, 1).await?;
+        }
+        Ok(())
+    }
+
+    fn judge(&self, manifest: &Manifest, seen: &[Observation]) -> Judgement {
+        judge::judge(manifest, &by_trial(seen))
+    }
+}
+
+/// The ways that this service allows: found out on an instance of its own.
+async fn ways(bench: &Bench) -> Result<Vec<Way>, LabError> {
+    let settings = &bench.manifest().controls.graceful_shutdown;
+    let mut ways = Vec::new();
+    if settings.slow_request.is_some() {
+        ways.push(Way::SlowRequest);
+    }
+    if bench.journey(settings.journey.as_deref()).is_none() {
+        return Ok(ways);
+    }
+    bench.progress("walking the journey");
+    let trial = bench.trial("journey");
+    let mut instance = bench.instance().await?;
+    if let Some(mut running) = instance.start(&trial, None).await? {
+        running.wait_ready(bench.manifest().service.patience.0).await;
+        let name = settings.journey.as_deref();
+        let business = Business::prepare(bench, &instance, &trial, None, name).await;
+        if let Some(request) = business.as_ref().and_then(Business::request) {
+            if let Some(lock) = instance.lock_tables().await? {
+                ways.extend(
+                    waits(&instance, &trial, &request, lock).await?.then_some(Way::TableLock),
+                );
+            }
+            ways.extend((request.body.len() >= 2).then_some(Way::HalfBody));
+        }
+        running.kill().await;
+    }
+    instance.end().await;
+    Ok(ways)
+}
+
+/// Whether a request really waits for the locks.
+async fn waits(
+    instance: &Instance,
+    trial: &Trial,
+    request: &Request,
+    lock: TableLock,
+) -> Result<bool, LabError> {
+    let sending = business::send(instance, trial, "probe", request, Duration::from_secs(2));
+    let watching = async {
+        let caught = wait_for_lock(&lock, trial).await?;
+        lock.release().await?;
+        Ok::<_, LabError>(caught)
+    };
+    let (_, caught) = tokio::join!(sending, watching);
+    caught
+}
+
+/// Waits until a session waits for the locks. False when none does.
+async fn wait_for_lock(lock: &TableLock, trial: &Trial) -> Result<bool, LabError> {
+    let deadline = Instant::now() + Duration::from_secs(1);
+    loop {
+        let waiting = lock.waiting().await?;
+        if waiting > 0 || Instant::now() > deadline {
+            trial.saw(Seen::Locked { waiting });
+            return Ok(waiting > 0);
+        }
+        sleep(Duration::from_millis(5)).await;
+    }
+}
+
+async fn attempt(bench: &Bench, way: Way, method: &str, round: u32) -> Result<(), LabError> {
+    let trial = bench.trial(&format!("{}/{method}/{round}", way.word()));
+    trial.saw(Seen::Trial { subject: way.word().into(), method: method.into(), round });
+    let mut instance = bench.instance().await?;
+    let started = match method {
+        PID_1 => instance.start_as_init(&trial).await?,
+        _ => instance.start(&trial, None).await?,
+    };
+    if let Some(mut running) = started {
+        let patience = bench.manifest().service.patience.0;
+        if matches!(running.wait_ready(patience).await, Readiness::Ready { .. }) {
+            stop_under_load(bench, &instance, &mut running, &trial, way, method).await?;
+        }
+        running.kill().await;
+    }
+    instance.end().await;
+    Ok(())
+}
+
+async fn stop_under_load(
+    bench: &Bench,
+    instance: &Instance,
+    running: &mut Running,
+    trial: &Trial,
+    way: Way,
+    method: &str,
+) -> Result<(), LabError> {
+    let settings = &bench.manifest().controls.graceful_shutdown;
+    let declared = settings.slow_request.as_deref().filter(|_| way == Way::SlowRequest);
+    let journey = settings.journey.as_deref();
+    let business = Business::prepare(bench, instance, trial, declared, journey).await;
+    let Some(business) = business else { return Ok(()) };
+    let Some(request) = business.request() else { return Ok(()) };
+    control(instance, trial, way, &request).await;
+    let Some(again) = business.request() else { return Ok(()) };
+    let Some(caught) = Caught::catch(instance, trial, way, again).await? else { return Ok(()) };
+
+    let light = clients::light_request(bench.manifest());
+    let clients = Clients::start(instance.address(), trial, &light, method == BUSY).await;
+    sleep(BEFORE).await;
+    let signalled = Instant::now();
+    running.ask_to_stop();
+    let newcomers = clients.keep_coming(instance.address(), signalled);
+    caught.hold_and_finish(trial, settings.within.0).await?;
+    let left = settings.within.0.saturating_sub(signalled.elapsed());
+    if running.wait_exit(left).await.is_none() {
+        trial.saw(Seen::StillRuns { waited: business::since(signalled) });
+    }
+    newcomers.finish(signalled).await;
+    Ok(())
+}
+
+/// The positive control: the same request, caught in the same way where that needs no lock,
+/// without a signal.
+async fn control(instance: &Instance, trial: &Trial, way: Way, request: &Request) -> Outcome {
+    let within = Duration::from_secs(15);
+    if way != Way::HalfBody {
+        return business::send(instance, trial, CONTROL, request, within).await;
+    }
+    let Ok(mut connection) = Connection::open(instance.address(), within).await else {
+        return Outcome::NotConnected;
+    };
+    let (first, second) = halves(instance, request);
+    // A server that answers early is seen by the answer.
+    let _ = connection.send(&first).await;
+    sleep(BEFORE).await;
+    let _ = connection.send(&second).await;
+    let exchange = connection.answer(within).await;
+    business::saw(trial, CONTROL, request, &exchange)
+}
+
+fn halves(instance: &Instance, request: &Request) -> (Vec<u8>, Vec<u8>) {
+    let mut first = request.head(&instance.address().to_string());
+    let (start, rest) = request.body.split_at(request.body.len() / 2);
+    first.extend_from_slice(start);
+    (first, rest.to_vec())
+}
+
+/// A request that is in flight, and what holds it there.
+struct Caught {
+    slow: JoinHandle<()>,
+    lock: Option<TableLock>,
+    release: tokio::sync::oneshot::Sender<()>,
+}
+
+impl Caught {
+    /// Sends the request and sees it land. `None` when it was not caught.
+    async fn catch(
+        instance: &Instance,
+        trial: &Trial,
+        way: Way,
+        request: Request,
+    ) -> Result<Option<Self>, LabError> {
+        let lock = match way {
+            Way::TableLock => instance.lock_tables().await?,
+            Way::SlowRequest | Way::HalfBody => None,
+        };
+        let address = instance.address();
+        let (release, released) = tokio::sync::oneshot::channel();
+        let parts = match way {
+            Way::HalfBody => halves(instance, &request),
+            Way::SlowRequest | Way::TableLock => {
+                let mut whole = request.head(&address.to_string());
+                whole.extend_from_slice(&request.body);
+                (whole, Vec::new())
+            }
+        };
+        let told = trial.clone();
+        let slow = tokio::spawn(async move {
+            let Ok(mut connection) = Connection::open(address, Duration::from_secs(5)).await else {
+                return;
+            };
+            let began = Instant::now();
+            let _ = connection.send(&parts.0).await;
+            if !parts.1.is_empty() {
+                let _ = released.await;
+                let _ = connection.send(&parts.1).await;
+            }
+            let mut exchange = connection.answer(Duration::from_secs(60)).await;
+            exchange.took += exchange.began - began;
+            exchange.began = began;
+            business::saw(&told, SLOW, &request, &exchange);
+        });
+        let caught = match &lock {
+            Some(lock) => wait_for_lock(lock, trial).await?,
+            None => {
+                sleep(BEFORE).await;
+                !slow.is_finished()
+            }
+        };
+        if !caught {
+            slow.abort();
+        }
+        Ok(caught.then_some(Self { slow, lock, release }))
+    }
+
+    /// Holds it for a while longer, lets it go on, and waits for its end.
+    async fn hold_and_finish(self, trial: &Trial, within: Duration) -> Result<(), LabError> {
+        sleep(HELD).await;
+        if let Some(lock) = self.lock {
+            lock.release().await?;
+            trial.saw(Seen::Unlocked);
+        }
+        // Nobody waits for this where the whole request was sent.
+        let _ = self.release.send(());
+        let mut slow = self.slow;
+        if tokio::time::timeout(within, &mut slow).await.is_err() {
+            slow.abort();
+        }
+        Ok(())
+    }
+}

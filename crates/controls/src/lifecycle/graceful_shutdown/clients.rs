@@ -1,0 +1,134 @@
+//! The other clients around a stop signal: busy, idle and new ones, each with its own ledger.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use client::{Connection, Request};
+use lab::Trial;
+use model::{Outcome, Seen};
+use settings::Manifest;
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+
+use crate::business;
+
+pub(super) const BUSY_CLIENT: &str = "busy";
+pub(super) const NEW_CLIENT: &str = "new";
+const BUSY_CLIENTS: usize = 3;
+/// A request on an idle or new connection that is not answered by then will not be.
+const WITHIN: Duration = Duration::from_secs(5);
+/// How long new connections are tried after the signal, at the least distance of…
+const NEWCOMERS: Duration = Duration::from_millis(900);
+const BETWEEN: Duration = Duration::from_millis(60);
+
+/// A request that any service answers at once: the readiness probe where it is on the main port.
+pub(super) fn light_request(manifest: &Manifest) -> Request {
+    let probe = manifest.service.ready.as_ref().filter(|probe| probe.0.port.is_none());
+    let mut request = Request::get(probe.map_or("/", |probe| &probe.0.path));
+    for (name, value) in probe.into_iter().flat_map(|probe| &probe.0.headers) {
+        request = request.header(name, value);
+    }
+    request
+}
+
+/// Clients that were there before the signal.
+pub(super) struct Clients {
+    trial: Trial,
+    light: Request,
+    busy: Vec<JoinHandle<()>>,
+    idle: Option<Connection>,
+}
+
+impl Clients {
+    pub(super) async fn start(
+        address: SocketAddr,
+        trial: &Trial,
+        light: &Request,
+        with_busy_ones: bool,
+    ) -> Self {
+        let mut idle = Connection::open(address, WITHIN).await.ok();
+        if let Some(connection) = &mut idle {
+            connection.exchange(light, WITHIN).await;
+        }
+        // One that the service closes after each answer is not idle.
+        let idle = idle.filter(|connection| connection.ended().is_none());
+        let count = if with_busy_ones { BUSY_CLIENTS } else { 0 };
+        let busy = (0..count).map(|_| tokio::spawn(be_busy(address, trial.clone(), light.clone())));
+        let busy = busy.collect();
+        Self { trial: trial.clone(), light: light.clone(), busy, idle }
+    }
+
+    /// From the signal on, new clients come as well.
+    pub(super) fn keep_coming(self, address: SocketAddr, signalled: Instant) -> Newcomers {
+        let (trial, light) = (self.trial.clone(), self.light.clone());
+        let new = tokio::spawn(async move {
+            let mut waiting = Vec::new();
+            while signalled.elapsed() < NEWCOMERS {
+                let (trial, light) = (trial.clone(), light.clone());
+                waiting.push(tokio::spawn(async move {
+                    let exchange = client::once(address, &light, WITHIN).await;
+                    business::saw(&trial, NEW_CLIENT, &light, &exchange);
+                }));
+                sleep(BETWEEN).await;
+            }
+            for one in waiting {
+                let _ = one.await;
+            }
+        });
+        let (trial, idle) = (self.trial.clone(), self.idle);
+        let idle = tokio::spawn(async move {
+            let Some(mut connection) = idle else { return };
+            match connection.wait_for_end(Duration::from_secs(60)).await {
+                Some(_) => trial.saw(Seen::IdleEnded { after: business::since(signalled) }),
+                None => trial.saw(Seen::IdleOpen),
+            }
+        });
+        Newcomers { trial: self.trial, busy: self.busy, idle, new }
+    }
+}
+
+/// All clients after the signal.
+pub(super) struct Newcomers {
+    trial: Trial,
+    busy: Vec<JoinHandle<()>>,
+    idle: JoinHandle<()>,
+    new: JoinHandle<()>,
+}
+
+impl Newcomers {
+    /// The process has ended, or will not: nobody waits longer than a moment.
+    pub(super) async fn finish(self, signalled: Instant) {
+        let moment = Duration::from_millis(300);
+        let left = NEWCOMERS.saturating_sub(signalled.elapsed()) + moment;
+        let mut new = self.new;
+        if tokio::time::timeout(left, &mut new).await.is_err() {
+            new.abort();
+        }
+        let mut idle = self.idle;
+        if tokio::time::timeout(moment, &mut idle).await.is_err() {
+            idle.abort();
+            self.trial.saw(Seen::IdleOpen);
+        }
+        for mut busy in self.busy {
+            if tokio::time::timeout(moment, &mut busy).await.is_err() {
+                busy.abort();
+            }
+        }
+    }
+}
+
+/// One request after another on the same connection, and on a new one when the service ends it,
+/// until no connection is to be had.
+async fn be_busy(address: SocketAddr, trial: Trial, light: Request) {
+    loop {
+        let Ok(mut connection) = Connection::open(address, WITHIN).await else { return };
+        while connection.ended().is_none() {
+            let exchange = connection.exchange(&light, WITHIN).await;
+            let outcome = business::saw(&trial, BUSY_CLIENT, &light, &exchange);
+            if !matches!(outcome, Outcome::Answered { .. }) {
+                break;
+            }
+            sleep(Duration::from_millis(5)).await;
+        }
+    }
+}

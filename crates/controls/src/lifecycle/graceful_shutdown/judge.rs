@@ -1,0 +1,322 @@
+//! What follows from the ledgers (METHODS of the field: Kubernetes' pod termination, RFC 9112 9.5).
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use model::{Finding, Judgement, Outcome, Seen, Severity};
+use settings::Manifest;
+use settings::controls::GracefulShutdown;
+
+use super::clients::{BUSY_CLIENT, NEW_CLIENT};
+use super::{CONTROL, PID_1, SLOW};
+use crate::trials::{Trial, time};
+
+const SIGTERM: i32 = 15;
+const FEWEST: usize = 3;
+/// Concluded from waiting, so that once is not enough.
+const NEVER_EXITS: &str = "never-exits";
+
+pub(super) fn judge(manifest: &Manifest, trials: &[Trial<'_>]) -> Judgement {
+    let settings = &manifest.controls.graceful_shutdown;
+    let ledgers: Vec<_> = trials.iter().map(Ledger::read).collect();
+    let (as_init, plain): (Vec<_>, Vec<_>) =
+        ledgers.iter().partition(|ledger| ledger.trial.method == PID_1);
+    let landed: Vec<_> = plain.iter().copied().filter(|ledger| ledger.landed()).collect();
+    let mut findings = Findings::default();
+    for ledger in &landed {
+        slow(ledger, &mut findings);
+        busy(ledger, &mut findings);
+        new(ledger, settings, &mut findings);
+        exit(ledger, settings, &mut findings);
+    }
+    let of = landed.len();
+    let mut found = findings.finish(of);
+    found.extend(as_init.iter().filter_map(|ledger| as_process_1(ledger, settings)));
+    let failed = found.iter().any(|finding| finding.severity == Severity::Fail);
+    if of < FEWEST && !failed {
+        return Judgement::inconclusive(unlanded(trials, &plain)).with(found);
+    }
+    if let Some(why) = undecided(&landed).filter(|_| !failed) {
+        return Judgement::inconclusive(why).with(found);
+    }
+    let longest = landed.iter().filter_map(|l| l.exited_after()).max().unwrap_or_default();
+    let held =
+        format!("{of} of {of} requests in flight were answered; it ended within {}", time(longest));
+    Judgement::from_findings(held, found)
+}
+
+/// One exchange of a ledger.
+struct Line<'a> {
+    began: u64,
+    ended: u64,
+    outcome: &'a Outcome,
+    request: &'a str,
+    reused: u32,
+}
+
+/// What happened around one signal.
+struct Ledger<'a> {
+    trial: &'a Trial<'a>,
+    signalled: Option<u64>,
+    control: Option<&'a Outcome>,
+    slow: Option<Line<'a>>,
+    busy: Vec<Line<'a>>,
+    new: Vec<Line<'a>>,
+    exited: Option<(u64, Option<i32>, Option<i32>)>,
+}
+
+impl<'a> Ledger<'a> {
+    fn read(trial: &'a Trial<'a>) -> Self {
+        let mut ledger = Self {
+            trial,
+            signalled: None,
+            control: None,
+            slow: None,
+            busy: Vec::new(),
+            new: Vec::new(),
+            exited: None,
+        };
+        for observation in &trial.seen {
+            match &observation.seen {
+                Seen::Signalled { .. } => ledger.signalled = Some(observation.at),
+                Seen::Exited { code, signal, .. } => {
+                    ledger.exited = Some((observation.at, *code, *signal));
+                }
+                Seen::Exchanged { client, request, outcome, took, reused } => {
+                    let ended = observation.at;
+                    let began = ended.saturating_sub(*took);
+                    let line = Line { began, ended, outcome, request, reused: *reused };
+                    match client.as_str() {
+                        CONTROL => ledger.control = Some(outcome),
+                        SLOW => ledger.slow = Some(line),
+                        BUSY_CLIENT => ledger.busy.push(line),
+                        NEW_CLIENT => ledger.new.push(line),
+                        _ => {}
+                    }
+                }
+                _ => {}
+            }
+        }
+        ledger
+    }
+
+    /// The positive control was answered well, and the request was in flight at the signal.
+    fn landed(&self) -> bool {
+        let good = self.control.and_then(Outcome::status).is_some_and(|status| status < 500);
+        let Some(signalled) = self.signalled.filter(|_| good) else { return false };
+        // One that never came back is in flight too, when the process is gone or still runs.
+        self.slow.as_ref().is_none_or(|slow| slow.began < signalled && slow.ended > signalled)
+    }
+
+    fn exited_after(&self) -> Option<Duration> {
+        let (at, ..) = self.exited?;
+        Some(Duration::from_micros(at.saturating_sub(self.signalled?)))
+    }
+
+    fn words(&self) -> String {
+        format!("{}, {} clients", self.trial.subject, self.trial.method)
+    }
+}
+
+/// Findings by cause, each with its first witness and how often it was seen.
+#[derive(Default)]
+struct Findings {
+    all: BTreeMap<&'static str, (Finding, usize)>,
+}
+
+impl Findings {
+    fn add(&mut self, finding: Finding, cause: &'static str) {
+        self.all.entry(cause).or_insert((finding, 0)).1 += 1;
+    }
+
+    fn finish(self, of: usize) -> Vec<Finding> {
+        let all = self.all.into_iter().map(|(cause, (mut finding, times))| {
+            if cause == NEVER_EXITS && times < 2 {
+                finding.severity = Severity::Warn;
+            }
+            finding.seen(times, of)
+        });
+        all.collect()
+    }
+}
+
+/// (a) The request in flight: all of it, and as without a signal.
+fn slow(ledger: &Ledger<'_>, findings: &mut Findings) {
+    let mend = "on the stop signal stop accepting, finish what was accepted, and only then close \
+                the pool and exit; a supervisor's grace must be longer than your slowest request";
+    let log = ledger.trial.last_lines();
+    let how = ledger.words();
+    let Some(slow) = &ledger.slow else {
+        let text = format!("{how}: the request in flight at the signal was never answered");
+        findings
+            .add(Finding::fail("dropped-in-flight", text).mend(mend).log(log), "dropped-in-flight");
+        return;
+    };
+    let after =
+        Duration::from_micros(slow.ended.saturating_sub(ledger.signalled.unwrap_or(slow.ended)));
+    let expected = ledger.control.and_then(Outcome::status);
+    let cause = match slow.outcome {
+        Outcome::Answered { status } if Some(*status) == expected => return,
+        Outcome::Answered { .. } => "failed-in-flight",
+        Outcome::Closed { received: 1.. } | Outcome::Reset { received: 1.. } => "truncated",
+        _ => "dropped-in-flight",
+    };
+    let text = format!(
+        "{how}: {} was in flight at the signal; {} after it the service {} (without a signal it \
+         answers {})",
+        slow.request,
+        time(after),
+        slow.outcome.words(),
+        expected.map_or("nothing".to_owned(), |status| status.to_string()),
+    );
+    findings.add(Finding::fail(cause, text).mend(mend).log(log), cause);
+}
+
+/// (b) Busy keep-alive clients: never a truncated answer. One that ends without a byte on a reused
+/// connection is the race that HTTP/1.1 cannot avoid.
+fn busy(ledger: &Ledger<'_>, findings: &mut Findings) {
+    let Some(signalled) = ledger.signalled else { return };
+    for line in ledger.busy.iter().filter(|line| line.ended > signalled) {
+        match line.outcome {
+            Outcome::Closed { received: 1.. } | Outcome::Reset { received: 1.. } => {
+                let text =
+                    format!("{}: a busy client's answer {}", ledger.words(), line.outcome.words());
+                let mend = "finish answers that were begun before closing a connection";
+                findings.add(Finding::fail("truncated", text).mend(mend), "truncated");
+                return;
+            }
+            Outcome::Closed { .. } | Outcome::Reset { .. } => {
+                let kind = if line.reused > 0 { "a reused" } else { "a new" };
+                let text = format!(
+                    "{}: on {kind} connection the service {}; a client may send it again",
+                    ledger.words(),
+                    line.outcome.words()
+                );
+                findings.add(Finding::note("keep-alive-race", text), "keep-alive-race");
+                return;
+            }
+            _ => {}
+        }
+    }
+}
+
+/// (d), (e) New clients: answered while a drain is promised; afterwards refusing is right.
+fn new(ledger: &Ledger<'_>, settings: &GracefulShutdown, findings: &mut Findings) {
+    let Some(signalled) = ledger.signalled else { return };
+    let drain = settings.drain.map(|span| u64::try_from(span.0.as_micros()).unwrap_or(u64::MAX));
+    for line in &ledger.new {
+        let promised = drain.is_some_and(|drain| line.began < signalled + drain);
+        let after = Duration::from_micros(line.began.saturating_sub(signalled));
+        let text = || {
+            format!(
+                "{}: {} after the signal a new client came and the service {}",
+                ledger.words(),
+                time(after),
+                line.outcome.words()
+            )
+        };
+        match line.outcome {
+            Outcome::Answered { .. } => {}
+            Outcome::Closed { received: 1.. } | Outcome::Reset { received: 1.. } => {
+                findings.add(Finding::fail("truncated", text()), "truncated");
+                return;
+            }
+            _ if promised => {
+                let mend = "go on accepting for the drain that is promised: routers learn of an \
+                            end later than the process does";
+                let finding = Finding::fail("refused-while-draining", text()).mend(mend);
+                findings.add(finding, "refused-while-draining");
+                return;
+            }
+            Outcome::Reset { .. } | Outcome::Closed { .. } => {
+                findings.add(Finding::note("reset-after-signal", text()), "reset-after-signal");
+                return;
+            }
+            Outcome::TimedOut { .. } => {
+                findings.add(Finding::note("left-hanging", text()), "left-hanging");
+                return;
+            }
+            Outcome::Refused | Outcome::NotConnected | Outcome::NotHttp => {}
+        }
+    }
+}
+
+fn exit(ledger: &Ledger<'_>, settings: &GracefulShutdown, findings: &mut Findings) {
+    let within = time(settings.within.0);
+    let Some((_, code, signal)) = ledger.exited else {
+        let text = format!("{}: it still ran {within} after the signal", ledger.words());
+        let mend = "bound the shutdown: close idle connections, give the rest a limit, then exit";
+        findings.add(Finding::fail(NEVER_EXITS, text).mend(mend), NEVER_EXITS);
+        return;
+    };
+    match (code, signal) {
+        (Some(0), _) => {}
+        (Some(143), _) | (None, Some(SIGTERM)) if !settings.exit_zero => {
+            let text = "it ended by the signal itself (143), not with 0";
+            findings.add(Finding::note("exit-143", text), "exit-143");
+        }
+        (Some(137), _) | (None, Some(9)) => {
+            let text = format!("{}: it was killed (137)", ledger.words());
+            findings.add(Finding::fail("killed", text), "killed");
+        }
+        _ => {
+            let text = format!("{}: it {}", ledger.words(), ledger.trial.exit_words());
+            let mend = "exit with 0 after an orderly end; supervisors take the rest for a failure";
+            let finding = match settings.exit_zero {
+                true => Finding::fail("exit-code", text),
+                false => Finding::warn("exit-code", text),
+            };
+            findings.add(finding.mend(mend), "exit-code");
+        }
+    }
+    if let Some(left) = ledger.trial.left_behind() {
+        let text = format!("it ended and left {} behind", left.join(", "));
+        let mend = "signal and wait for your children before exiting";
+        findings.add(Finding::warn("left-behind", text).mend(mend), "left-behind");
+    }
+}
+
+/// As process 1 a signal without a handler is ignored, and in-flight requests are dropped as well.
+fn as_process_1(ledger: &Ledger<'_>, settings: &GracefulShutdown) -> Option<Finding> {
+    ledger.signalled?;
+    if ledger.exited.is_some() {
+        return None;
+    }
+    let text = format!("as process 1 it still ran {} after the signal", time(settings.within.0));
+    let mend = "handle the stop signal yourself (default actions do not apply to process 1), or \
+                run it under an init such as tini";
+    Some(match settings.pid_1 {
+        true => Finding::fail("ignored-as-pid-1", text).mend(mend),
+        false => Finding::warn("ignored-as-pid-1", text).mend(mend),
+    })
+}
+
+/// One end that did not come in time is not enough.
+fn undecided(landed: &[&Ledger<'_>]) -> Option<String> {
+    let late = landed.iter().filter(|ledger| ledger.exited.is_none()).count();
+    (late == 1).then(|| {
+        format!("it did not end in time, but once in {} rounds; run it again", landed.len())
+    })
+}
+
+fn unlanded(trials: &[Trial<'_>], plain: &[&Ledger<'_>]) -> String {
+    let failure = trials.iter().flat_map(|trial| &trial.seen).find_map(|seen| match &seen.seen {
+        Seen::Walked { journey, failure: Some(failure) } => Some((journey, failure)),
+        _ => None,
+    });
+    if let Some((journey, failure)) = failure {
+        return format!("the journey {journey} does not pass on the healthy service: {failure}");
+    }
+    if let Some(broken) = plain.iter().find_map(|ledger| ledger.trial.broken()) {
+        return format!("it did not become ready ({})", broken.cause());
+    }
+    let landed = plain.iter().filter(|ledger| ledger.landed()).count();
+    format!(
+        "a request was caught in flight in only {landed} of {} rounds; declare a request that \
+         takes a second: [controls.graceful-shutdown] slow_request = \"GET /…\"",
+        plain.len()
+    )
+}
+
+#[cfg(test)]
+mod tests;

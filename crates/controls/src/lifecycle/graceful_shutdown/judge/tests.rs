@@ -1,0 +1,181 @@
+use super::*;
+use crate::trials::build::*;
+use crate::trials::by_trial;
+use model::{Observation, Verdict};
+
+/// Moments of a round, in microseconds.
+const SIGNAL: u64 = 1_000_000;
+
+fn manifest(more: &str) -> Manifest {
+    let text = format!(
+        "[service]\nname = \"a\"\nstart = \"a --port {{port}}\"\n[controls.graceful-shutdown]\n{more}\n"
+    );
+    settings::parse(&text).expect("it is good").manifest
+}
+
+fn exchanged(client: &str, outcome: Outcome, took: u64, reused: u32) -> Seen {
+    let (client, request) = (client.into(), "POST /orders".into());
+    Seen::Exchanged { client, request, outcome, took, reused }
+}
+
+fn answered(status: u16) -> Outcome {
+    Outcome::Answered { status }
+}
+
+/// A round in which the slow request ended so and the process exited so.
+struct Round {
+    slow: Option<Outcome>,
+    code: Option<i32>,
+    more: Vec<(u64, Seen)>,
+    method: &'static str,
+}
+
+fn good() -> Round {
+    Round { slow: Some(answered(201)), code: Some(0), more: vec![], method: "busy" }
+}
+
+fn observations(number: usize, round: Round) -> Vec<Observation> {
+    let name = format!("table-lock/{}/{number}", round.method);
+    let mut timed = vec![
+        (0, Seen::Trial { subject: "table-lock".into(), method: round.method.into(), round: 1 }),
+        (1, started()),
+        (2, ready(50)),
+        (100_000, exchanged("control", answered(201), 900, 0)),
+        (SIGNAL, Seen::Signalled { signal: "SIGTERM".into(), pid: 7 }),
+    ];
+    timed.extend(
+        round.slow.map(|outcome| (SIGNAL + 600_000, exchanged("slow", outcome, 800_000, 0))),
+    );
+    timed.extend(round.more);
+    timed.extend(round.code.map(|code| (SIGNAL + 700_000, exited(code))));
+    timed.sort_by_key(|(at, _)| *at);
+    timed.into_iter().map(|(at, seen)| Observation { at, trial: name.clone(), seen }).collect()
+}
+
+fn run_with(settings: &str, rounds: Vec<Round>) -> Judgement {
+    let all: Vec<_> =
+        rounds.into_iter().enumerate().flat_map(|(at, round)| observations(at, round)).collect();
+    judge(&manifest(settings), &by_trial(&all))
+}
+
+fn run(rounds: Vec<Round>) -> Judgement {
+    run_with("", rounds)
+}
+
+fn cause(judgement: &Judgement) -> &str {
+    assert_eq!(judgement.verdict, Verdict::Fail, "{judgement:?}");
+    &judgement.findings[0].cause
+}
+
+#[test]
+fn three_good_rounds_pass_and_two_prove_too_little() {
+    let judgement = run(vec![good(), good(), good()]);
+    assert_eq!(judgement.verdict, Verdict::Pass, "{judgement:?}");
+    assert!(judgement.summary.contains("3 of 3 requests in flight"), "{}", judgement.summary);
+    assert_eq!(run(vec![good(), good()]).verdict, Verdict::Inconclusive);
+}
+
+#[test]
+fn one_dropped_request_fails_whatever_the_exit_code() {
+    for (outcome, expected) in [
+        (Some(Outcome::Closed { received: 0 }), "dropped-in-flight"),
+        (Some(Outcome::Reset { received: 0 }), "dropped-in-flight"),
+        (Some(Outcome::Reset { received: 20 }), "truncated"),
+        (Some(answered(503)), "failed-in-flight"),
+        (None, "dropped-in-flight"),
+    ] {
+        let judgement = run(vec![good(), Round { slow: outcome, ..good() }, good()]);
+        assert_eq!(cause(&judgement), expected);
+        assert_eq!(judgement.findings[0].seen, Some((1, 3)));
+    }
+}
+
+#[test]
+fn a_request_that_was_not_in_flight_proves_nothing() {
+    let mut late = observations(1, good());
+    for observation in &mut late {
+        // The answer came before the signal.
+        if matches!(&observation.seen, Seen::Exchanged { client, .. } if client == "slow") {
+            observation.at = SIGNAL - 1;
+        }
+    }
+    let mut all: Vec<_> = (2..4).flat_map(|n| observations(n, good())).collect();
+    all.extend(late);
+    let judgement = judge(&manifest(""), &by_trial(&all));
+    assert_eq!(judgement.verdict, Verdict::Inconclusive);
+    assert!(judgement.summary.contains("only 2 of 3 rounds"), "{}", judgement.summary);
+}
+
+#[test]
+fn a_failing_control_proves_nothing() {
+    let mut all: Vec<_> = (0..3).flat_map(|n| observations(n, good())).collect();
+    for observation in &mut all {
+        if let Seen::Exchanged { client, outcome, .. } = &mut observation.seen
+            && client == "control"
+        {
+            *outcome = answered(500);
+        }
+    }
+    assert_eq!(judge(&manifest(""), &by_trial(&all)).verdict, Verdict::Inconclusive);
+}
+
+#[test]
+fn exit_codes_are_told_apart() {
+    let all = |code: Option<i32>| vec![Round { code, ..good() }, Round { code, ..good() }, good()];
+    let judgement = run(all(Some(143)));
+    assert_eq!(judgement.verdict, Verdict::Pass);
+    assert_eq!(judgement.findings[0].cause, "exit-143");
+    assert_eq!(cause(&run_with("exit_zero = true", all(Some(143)))), "exit-code");
+    assert_eq!(cause(&run(all(Some(137)))), "killed");
+    assert_eq!(run(all(Some(1))).findings[0].severity, Severity::Warn);
+    assert_eq!(cause(&run(all(None))), "never-exits");
+}
+
+#[test]
+fn one_late_end_decides_nothing() {
+    let judgement = run(vec![Round { code: None, ..good() }, good(), good()]);
+    assert_eq!(judgement.verdict, Verdict::Inconclusive);
+    assert!(judgement.summary.contains("once in 3 rounds"), "{}", judgement.summary);
+}
+
+#[test]
+fn new_clients_may_be_refused_or_reset_unless_a_drain_is_promised() {
+    let with = |outcome: Outcome| {
+        let new = (SIGNAL + 100_000, exchanged("new", outcome, 1_000, 0));
+        vec![Round { more: vec![new], ..good() }, good(), good()]
+    };
+    assert_eq!(run(with(Outcome::Refused)).findings, []);
+    let judgement = run(with(Outcome::Reset { received: 0 }));
+    assert_eq!(judgement.verdict, Verdict::Pass);
+    assert_eq!(judgement.findings[0].severity, Severity::Note);
+    let drain = "drain = \"5s\"";
+    assert_eq!(cause(&run_with(drain, with(Outcome::Refused))), "refused-while-draining");
+    assert_eq!(run_with(drain, with(answered(200))).verdict, Verdict::Pass);
+    let brief = "drain = \"50ms\"";
+    assert_eq!(run_with(brief, with(Outcome::Refused)).verdict, Verdict::Pass);
+    assert_eq!(cause(&run(with(Outcome::Reset { received: 7 }))), "truncated");
+}
+
+#[test]
+fn a_busy_connection_may_end_between_answers_but_not_within_one() {
+    let with = |outcome: Outcome, reused| {
+        let busy = (SIGNAL + 100, exchanged("busy", outcome, 200, reused));
+        vec![Round { more: vec![busy], ..good() }, good(), good()]
+    };
+    let judgement = run(with(Outcome::Closed { received: 0 }, 7));
+    assert_eq!(judgement.verdict, Verdict::Pass);
+    assert_eq!(judgement.findings[0].cause, "keep-alive-race");
+    assert_eq!(cause(&run(with(Outcome::Closed { received: 10 }, 7))), "truncated");
+}
+
+#[test]
+fn ignoring_the_signal_as_process_1_is_a_warning_unless_it_is_run_so() {
+    let rounds = || {
+        let as_init = Round { method: "pid-1", code: None, ..good() };
+        vec![good(), good(), good(), as_init]
+    };
+    let judgement = run(rounds());
+    assert_eq!(judgement.verdict, Verdict::Pass);
+    assert_eq!(judgement.findings[0].cause, "ignored-as-pid-1");
+    assert_eq!(cause(&run_with("pid_1 = true", rounds())), "ignored-as-pid-1");
+}

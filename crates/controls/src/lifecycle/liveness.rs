@@ -1,0 +1,285 @@
+//! The liveness probe answers fast and depends on nothing.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use lab::fault::{Fault, Kind};
+use lab::{Bench, Instance, LabError, Readiness, Running, Trial};
+use model::{
+    Applicability, Card, Finding, Judgement, Lane, Observation, Probe, Reach, Seen, Severity,
+};
+use settings::Manifest;
+
+use crate::control::{Applies, Control};
+use crate::trials::{Trial as Seen_, by_trial, time};
+
+pub(crate) struct Liveness;
+
+static CARD: Card = Card {
+    id: "liveness",
+    applicability: Applicability::Universal,
+    reach: Reach::Lab,
+    lane: Lane::Quiet,
+    disturbs: "its own instance and its dependencies",
+    budget: 4,
+    page: include_str!("liveness.md"),
+};
+
+const HEALTHY: &str = "healthy";
+const STOPPED: &str = "stopped";
+const CONTINUED: &str = "continued";
+const SERVICE: &str = "service";
+/// The faults under which it is probed.
+const FAULTS: [(&str, Kind); 3] = [
+    ("refused", Kind::Refuse),
+    ("hanging", Kind::Hang),
+    ("slow", Kind::Latency { delay: Duration::from_secs(2), jitter: Duration::ZERO }),
+];
+/// A probe that is not answered by then is not fast, whatever is declared.
+const LONGEST: Duration = Duration::from_secs(5);
+
+#[async_trait]
+impl Control for Liveness {
+    fn card(&self) -> &'static Card {
+        &CARD
+    }
+
+    fn applies(&self, manifest: &Manifest) -> Applies {
+        if manifest.service.live.is_some() {
+            return Applies::Yes;
+        }
+        let what = "declare the liveness probe: service.live = \"/health/live\"; or say why there \
+                    is none under [not-applicable]";
+        Applies::Undeclared(what.to_owned())
+    }
+
+    async fn prove(&self, bench: &Bench) -> Result<(), LabError> {
+        let first = bench.trial(HEALTHY);
+        let mut instance = bench.instance().await?;
+        if let Some(mut running) = instance.start(&first, None).await? {
+            let patience = bench.manifest().service.patience.0;
+            let readiness = running.wait_ready(patience).await;
+            begin(&first, SERVICE, HEALTHY);
+            if matches!(readiness, Readiness::Ready { .. }) {
+                under_everything(bench, &instance, &running, &first).await;
+            }
+            running.kill().await;
+        }
+        instance.end().await;
+        Ok(())
+    }
+
+    fn judge(&self, manifest: &Manifest, seen: &[Observation]) -> Judgement {
+        judge(manifest, &by_trial(seen))
+    }
+}
+
+fn begin(trial: &Trial, subject: &str, method: &str) {
+    trial.saw(Seen::Trial { subject: subject.into(), method: method.into(), round: 1 });
+}
+
+async fn under_everything(bench: &Bench, instance: &Instance, running: &Running, first: &Trial) {
+    let probes = bench.manifest().controls.liveness.probes.max(3);
+    bench.progress("probing it in good health");
+    ask(running, first, probes, LONGEST).await;
+    for name in bench.manifest().dependencies.keys() {
+        for (word, kind) in FAULTS {
+            bench.progress(format!("probing it while {name} is {word}"));
+            let trial = bench.trial(&format!("{name}/{word}"));
+            begin(&trial, name, word);
+            instance.fault(&trial, name, Fault::new(kind), word).await;
+            // Work that meets the fault, so that a pool or an event loop that it blocks is felt.
+            let (_, ()) = tokio::join!(
+                running.ask_ready(&trial, Duration::from_secs(2)),
+                ask(running, &trial, probes, LONGEST),
+            );
+            instance.heal(&trial, name).await;
+            running.ask_ready(&trial, LONGEST).await;
+        }
+    }
+    bench.progress("probing it while the process is stopped");
+    let trial = bench.trial(STOPPED);
+    begin(&trial, SERVICE, STOPPED);
+    running.signal_tree(&trial, "SIGSTOP");
+    // The kernel stops a process a moment after the signal.
+    running.wait_stopped(Duration::from_secs(1)).await;
+    ask(running, &trial, 2, Duration::from_secs(1)).await;
+    running.signal_tree(&trial, "SIGCONT");
+    let trial = bench.trial(CONTINUED);
+    begin(&trial, SERVICE, CONTINUED);
+    ask(running, &trial, probes, LONGEST).await;
+}
+
+async fn ask(running: &Running, trial: &Trial, times: u32, within: Duration) {
+    for _ in 0..times {
+        running.ask_live(trial, within).await;
+        tokio::time::sleep(Duration::from_millis(40)).await;
+    }
+}
+
+/// The liveness probes of a trial, each with how long it took.
+fn probes<'a>(trial: &'a Seen_<'_>) -> Vec<(&'a Probe, Duration)> {
+    let all = trial.seen.iter().filter_map(|observation| match &observation.seen {
+        Seen::Probed { probe, result, took } if probe == "live" => {
+            Some((result, Duration::from_micros(*took)))
+        }
+        _ => None,
+    });
+    all.collect()
+}
+
+fn judge(manifest: &Manifest, trials: &[Seen_<'_>]) -> Judgement {
+    let find = |method: &str| trials.iter().find(|t| t.subject == SERVICE && t.method == method);
+    let Some(healthy) = find(HEALTHY) else {
+        return Judgement::inconclusive("it was never probed");
+    };
+    if let Some(broken) = healthy.broken() {
+        return Judgement::inconclusive(format!("it did not become ready ({})", broken.cause()));
+    }
+    let good = probes(healthy);
+    let Some(slowest) = good.iter().map(|(_, took)| *took).max() else {
+        return Judgement::inconclusive("it was never probed");
+    };
+    let path = manifest.service.live.as_ref().map_or("", |live| &live.0.path);
+    if let Some((probe, _)) = good.iter().find(|(probe, _)| !probe.is_accepted()) {
+        let text = format!("in good health {path} {}", probe.words());
+        let finding =
+            Finding::fail("never-live", text).mend("check service.live, or build the probe");
+        return Judgement::from_findings("", vec![finding]);
+    }
+    let declared = manifest.service.live.as_ref().map_or(LONGEST, |live| live.0.within.0);
+    let limit = declared.max(slowest * 10);
+    let mut findings: Vec<Finding> = trials
+        .iter()
+        .filter(|trial| trial.subject != SERVICE)
+        .filter_map(|trial| under_fault(trial, path, limit))
+        .collect();
+    findings.extend(find(CONTINUED).and_then(|trial| {
+        let ended = probes(trial).iter().all(|(probe, _)| !probe.is_accepted());
+        let text = "after the process was stopped and went on, the probe did not come back";
+        ended.then(|| Finding::fail("does-not-come-back", text))
+    }));
+    let Some(stopped) = find(STOPPED).map(probes).filter(|probes| !probes.is_empty()) else {
+        return Judgement::inconclusive("the counter-test (SIGSTOP) was not made").with(findings);
+    };
+    if stopped.iter().any(|(probe, _)| probe.is_accepted()) {
+        let text = format!("every process of the service was stopped, and {path} still answered");
+        let mend = "let the process that does the work answer the probe";
+        findings.push(Finding::fail("not-a-probe", text).mend(mend));
+    }
+    let failed = findings.iter().any(|finding| finding.severity == Severity::Fail);
+    let faults = trials.iter().filter(|trial| trial.subject != SERVICE).count();
+    if faults == 0 && !failed && !manifest.dependencies.is_empty() {
+        return Judgement::inconclusive("no fault was tried").with(findings);
+    }
+    let tried = match faults {
+        0 => "no dependency to take away".to_owned(),
+        n => format!("through {n} faults"),
+    };
+    let held =
+        format!("answered in {} at most {tried}, and not when stopped", time(longest(trials)));
+    Judgement::from_findings(held, findings)
+}
+
+fn longest(trials: &[Seen_<'_>]) -> Duration {
+    let all = trials.iter().filter(|trial| trial.method != STOPPED);
+    all.flat_map(probes).map(|(_, took)| took).max().unwrap_or_default()
+}
+
+/// What is wrong with the probes under one fault. Late answers are a matter of time: two of them.
+fn under_fault(trial: &Seen_<'_>, path: &str, limit: Duration) -> Option<Finding> {
+    let probes = probes(trial);
+    let what = format!("while {} was {}", trial.subject, trial.method);
+    let refused: Vec<_> = probes
+        .iter()
+        .filter(|(probe, _)| {
+            matches!(
+                probe,
+                Probe::Answered { accepted: false, .. }
+                    | Probe::Refused
+                    | Probe::Dropped
+                    | Probe::NotHttp { .. }
+            )
+        })
+        .collect();
+    let mend = "answer it from the process alone: no database, no cache, no pool; a failing \
+                liveness probe makes an orchestrator restart every replica at once";
+    if let Some((probe, _)) = refused.first() {
+        let text = format!("{what}, {path} {}", probe.words());
+        let finding = Finding::fail("depends-on-dependency", text).about(trial.subject);
+        return Some(finding.mend(mend).seen(refused.len(), probes.len()));
+    }
+    let late = probes.iter().filter(|(p, took)| *took > limit || *p == &Probe::TimedOut).count();
+    if late == 0 {
+        return None;
+    }
+    let worst = probes.iter().map(|(_, took)| *took).max().unwrap_or_default();
+    let text = format!("{what}, {path} took {}, the limit is {}", time(worst), time(limit));
+    let finding = if late >= 2 {
+        Finding::fail("depends-on-dependency", text)
+    } else {
+        Finding::warn("late-once", text)
+    };
+    Some(finding.about(trial.subject).mend(mend).seen(late, probes.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trials::build::*;
+    use model::Verdict;
+
+    const OK: Probe = Probe::Answered { status: 200, accepted: true };
+
+    fn live(result: Probe, millis: u64) -> Seen {
+        Seen::Probed { probe: "live".into(), result, took: millis * 1000 }
+    }
+
+    fn run(fault: Vec<Seen>, stopped: Probe) -> Judgement {
+        let text = "[service]\nname = \"a\"\nstart = \"a --port {port}\"\nlive = \"/live\"\n\
+                    [dependencies.db]\nkind = \"postgres\"\n";
+        let manifest = settings::parse(text).expect("it is good").manifest;
+        let healthy = vec![started(), ready(50), live(OK, 2), live(OK, 3)];
+        let mut all = trial("healthy", SERVICE, HEALTHY, healthy);
+        all.extend(trial("db/hanging", "db", "hanging", fault));
+        all.extend(trial("stopped", SERVICE, STOPPED, vec![live(stopped, 1000)]));
+        all.extend(trial("continued", SERVICE, CONTINUED, vec![live(OK, 2)]));
+        judge(&manifest, &by_trial(&all))
+    }
+
+    #[test]
+    fn a_probe_that_depends_on_nothing_passes() {
+        let judgement = run(vec![live(OK, 2), live(OK, 4)], Probe::TimedOut);
+        assert_eq!(judgement.verdict, Verdict::Pass, "{judgement:?}");
+        assert!(
+            judgement.summary.contains("4.0 ms at most through 1 faults"),
+            "{}",
+            judgement.summary
+        );
+    }
+
+    #[test]
+    fn a_probe_that_fails_or_waits_with_its_dependency_fails() {
+        let unready = Probe::Answered { status: 503, accepted: false };
+        let judgement = run(vec![live(unready, 2)], Probe::TimedOut);
+        assert_eq!(judgement.findings[0].cause, "depends-on-dependency");
+        let judgement = run(vec![live(OK, 1500), live(OK, 1500)], Probe::TimedOut);
+        assert_eq!(judgement.verdict, Verdict::Fail);
+        let judgement =
+            run(vec![live(Probe::TimedOut, 5000), live(Probe::TimedOut, 5000)], Probe::TimedOut);
+        assert_eq!(judgement.verdict, Verdict::Fail);
+    }
+
+    #[test]
+    fn one_late_answer_is_a_warning() {
+        let judgement = run(vec![live(OK, 1500), live(OK, 2), live(OK, 2)], Probe::TimedOut);
+        assert_eq!(judgement.verdict, Verdict::Pass);
+        assert_eq!(judgement.findings[0].cause, "late-once");
+    }
+
+    #[test]
+    fn a_probe_that_answers_for_a_stopped_process_is_none() {
+        let judgement = run(vec![live(OK, 2)], OK);
+        assert_eq!(judgement.findings[0].cause, "not-a-probe");
+    }
+}

@@ -1,0 +1,414 @@
+//! Readiness says no while a critical dependency is away, and yes again without a restart.
+
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use lab::fault::{Fault, Kind};
+use lab::{Bench, Instance, LabError, Readiness as Ready, Running, Trial};
+use model::{Applicability, Card, Finding, Judgement, Lane, Observation, Probe, Reach, Seen};
+use settings::Manifest;
+use settings::controls::OnLoss;
+use tokio::time::sleep;
+
+use crate::control::{Applies, Control};
+use crate::trials::{Trial as Seen_, by_trial, time};
+
+pub(crate) struct Readiness;
+
+static CARD: Card = Card {
+    id: "readiness",
+    applicability: Applicability::Universal,
+    reach: Reach::Lab,
+    lane: Lane::Quiet,
+    disturbs: "its own instances and their dependencies",
+    budget: 6,
+    page: include_str!("readiness.md"),
+};
+
+const FAULTS: [(&str, Kind); 2] = [("refused", Kind::Refuse), ("hanging", Kind::Hang)];
+const ROUNDS: u32 = 3;
+const BETWEEN: Duration = Duration::from_millis(30);
+
+#[async_trait]
+impl Control for Readiness {
+    fn card(&self) -> &'static Card {
+        &CARD
+    }
+
+    fn applies(&self, manifest: &Manifest) -> Applies {
+        if manifest.service.ready.is_none() {
+            let what = "declare the readiness probe: service.ready = \"/health/ready\"";
+            return Applies::Undeclared(what.to_owned());
+        }
+        if manifest.dependencies.is_empty() {
+            let what = "declare what it depends on ([dependencies.database] kind = \"postgres\"), \
+                        or say under [not-applicable] that it depends on nothing";
+            return Applies::Undeclared(what.to_owned());
+        }
+        if critical(manifest).next().is_none() {
+            return Applies::No("none of its dependencies is critical".to_owned());
+        }
+        Applies::Yes
+    }
+
+    async fn prove(&self, bench: &Bench) -> Result<(), LabError> {
+        let names: Vec<String> = critical(bench.manifest()).map(str::to_owned).collect();
+        for name in &names {
+            for (word, kind) in FAULTS {
+                for round in 1..=ROUNDS {
+                    bench.progress(format!("{name} {word}, round {round}"));
+                    if attempt(bench, name, word, kind, round).await? {
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn judge(&self, manifest: &Manifest, seen: &[Observation]) -> Judgement {
+        judge(manifest, &by_trial(seen))
+    }
+}
+
+fn critical(manifest: &Manifest) -> impl Iterator<Item = &str> {
+    manifest.dependencies.iter().filter(|(_, d)| d.critical).map(|(name, _)| name.as_str())
+}
+
+/// The longest time until the probe must have noticed: its lag, and two answers.
+fn notice_limit(manifest: &Manifest) -> Duration {
+    let probe = manifest.service.ready.as_ref();
+    probe.map_or(Duration::ZERO, |probe| probe.0.lag.0 + 2 * probe.0.within.0)
+}
+
+/// One round. Whether it went as promised, so that no further one is needed.
+async fn attempt(
+    bench: &Bench,
+    name: &str,
+    word: &str,
+    kind: Kind,
+    round: u32,
+) -> Result<bool, LabError> {
+    let trial = bench.trial(&format!("{name}/{word}/{round}"));
+    trial.saw(Seen::Trial { subject: name.into(), method: word.into(), round });
+    let mut instance = bench.instance().await?;
+    let mut as_promised = false;
+    if let Some(mut running) = instance.start(&trial, None).await? {
+        let patience = bench.manifest().service.patience.0;
+        if matches!(running.wait_ready(patience).await, Ready::Ready { .. }) {
+            as_promised =
+                lose_and_return(bench, &instance, &running, &trial, name, word, kind).await;
+            if running.process().exit().is_some() {
+                running.wait_exit(Duration::ZERO).await;
+            }
+        }
+        running.kill().await;
+    }
+    instance.end().await;
+    Ok(as_promised)
+}
+
+async fn lose_and_return(
+    bench: &Bench,
+    instance: &Instance,
+    running: &Running,
+    trial: &Trial,
+    name: &str,
+    word: &str,
+    kind: Kind,
+) -> bool {
+    let manifest = bench.manifest();
+    let settings = &manifest.controls.readiness;
+    let within = manifest.service.ready.as_ref().map_or(Duration::from_secs(1), |p| p.0.within.0);
+    instance.fault(trial, name, Fault::new(kind), word).await;
+    let limit = notice_limit(manifest);
+    let unready = until(running, trial, within, limit, |probe| !probe.is_accepted()).await;
+    instance.heal(trial, name).await;
+    let back = until(running, trial, within, settings.recover_within.0, Probe::is_accepted).await;
+    unready == (settings.on_loss == OnLoss::Unready) && back
+}
+
+/// Probes until the answer is as wanted, the process ends or time is up.
+async fn until(
+    running: &Running,
+    trial: &Trial,
+    within: Duration,
+    limit: Duration,
+    wanted: impl Fn(&Probe) -> bool,
+) -> bool {
+    let began = Instant::now();
+    loop {
+        if wanted(&running.ask_ready(trial, within).await) {
+            return true;
+        }
+        if began.elapsed() > limit || running.process().exit().is_some() {
+            return false;
+        }
+        sleep(BETWEEN).await;
+    }
+}
+
+/// What one round showed.
+struct Round<'a> {
+    trial: &'a Seen_<'a>,
+    /// Bytes had gone through the proxy before the fault.
+    used: bool,
+    /// From the fault to the first answer that was not accepted, and what that was.
+    noticed: Option<(Duration, &'a Probe)>,
+    healed: bool,
+    /// From the return to the first accepted answer.
+    recovered: Option<Duration>,
+    died: bool,
+}
+
+impl<'a> Round<'a> {
+    fn read(trial: &'a Seen_<'a>) -> Self {
+        let mut round =
+            Self { trial, used: false, noticed: None, healed: false, recovered: None, died: false };
+        let (mut set, mut healed) = (None, None);
+        for observation in &trial.seen {
+            let since = |then: u64| Duration::from_micros(observation.at.saturating_sub(then));
+            match &observation.seen {
+                Seen::Traffic { down, .. } if set.is_none() => round.used = *down > 0,
+                Seen::FaultSet { .. } => set = Some(observation.at),
+                Seen::FaultHealed { .. } => healed = Some(observation.at),
+                Seen::Probed { probe, result, .. } if probe == "ready" => match (set, healed) {
+                    (Some(_), Some(healed)) if result.is_accepted() => {
+                        round.recovered.get_or_insert(since(healed));
+                    }
+                    (Some(set), None) if !result.is_accepted() => {
+                        round.noticed.get_or_insert((since(set), result));
+                    }
+                    _ => {}
+                },
+                Seen::Exited { .. } => round.died = true,
+                _ => {}
+            }
+        }
+        round.healed = healed.is_some();
+        round
+    }
+}
+
+fn judge(manifest: &Manifest, trials: &[Seen_<'_>]) -> Judgement {
+    if trials.is_empty() {
+        return Judgement::inconclusive("no fault was tried");
+    }
+    if let Some(broken) = trials
+        .iter()
+        .find_map(Seen_::broken)
+        .filter(|_| trials.iter().all(|trial| trial.ready().is_none()))
+    {
+        return Judgement::inconclusive(format!("it did not become ready ({})", broken.cause()));
+    }
+    let rounds: Vec<_> = trials.iter().filter(|t| t.ready().is_some()).map(Round::read).collect();
+    let mut findings = Vec::new();
+    let mut undecided = Vec::new();
+    let mut pairs: Vec<_> = rounds.iter().map(|r| (r.trial.subject, r.trial.method)).collect();
+    pairs.dedup();
+    for (name, word) in &pairs {
+        let same: Vec<_> = rounds
+            .iter()
+            .filter(|round| round.trial.subject == *name && round.trial.method == *word)
+            .collect();
+        if !same.iter().any(|round| round.used && round.healed) {
+            undecided.push(format!(
+                "nothing went to {name} before it was {word}: does the service get {{{name}.url}}?"
+            ));
+            continue;
+        }
+        for (cause, seen) in wrong(manifest, &same) {
+            let witness = witness(manifest, cause, name, word);
+            if seen >= 2 || cause == DIES {
+                let finding = Finding::fail(cause, witness).about(*name).mend(mend(cause));
+                findings.push(finding.seen(seen, same.len()).log(same[0].trial.last_lines()));
+            } else if seen == same.len() {
+                undecided.push(format!("{witness} (once); run it again"));
+            }
+        }
+        findings.extend(notes(&same, name, word));
+    }
+    let failed = findings.iter().any(|finding| finding.severity == model::Severity::Fail);
+    if !failed && !undecided.is_empty() {
+        return Judgement::inconclusive(undecided.join("; ")).with(findings);
+    }
+    let slowest = |pick: fn(&Round<'_>) -> Option<Duration>| {
+        rounds.iter().filter_map(pick).max().map_or("–".to_owned(), time)
+    };
+    let held = format!(
+        "noticed within {}, back within {} ({} faults)",
+        slowest(|round| round.noticed.map(|(after, _)| after)),
+        slowest(|round| round.recovered),
+        pairs.len()
+    );
+    Judgement::from_findings(held, findings)
+}
+
+const STAYS_READY: &str = "stays-ready";
+const GOES_UNREADY: &str = "goes-unready";
+const NO_RECOVERY: &str = "no-recovery";
+const DIES: &str = "dies";
+
+/// What was wrong, and how often.
+fn wrong(manifest: &Manifest, rounds: &[&Round<'_>]) -> Vec<(&'static str, usize)> {
+    let count = |is: &dyn Fn(&Round<'_>) -> bool| rounds.iter().filter(|round| is(round)).count();
+    let on_loss = manifest.controls.readiness.on_loss;
+    let all = [
+        (DIES, count(&|round| round.died)),
+        (
+            STAYS_READY,
+            match on_loss {
+                OnLoss::Unready => count(&|round| round.noticed.is_none() && !round.died),
+                OnLoss::Ready => 0,
+            },
+        ),
+        (
+            GOES_UNREADY,
+            match on_loss {
+                OnLoss::Unready => 0,
+                OnLoss::Ready => count(&|round| round.noticed.is_some() && !round.died),
+            },
+        ),
+        (NO_RECOVERY, count(&|round| round.recovered.is_none() && !round.died)),
+    ];
+    all.into_iter().filter(|(_, seen)| *seen > 0).collect()
+}
+
+fn witness(manifest: &Manifest, cause: &str, name: &str, word: &str) -> String {
+    let settings = &manifest.controls.readiness;
+    let path = manifest.service.ready.as_ref().map_or("", |probe| &probe.0.path);
+    match cause {
+        STAYS_READY => format!(
+            "{name} was {word} for {}, and {path} went on saying yes",
+            time(notice_limit(manifest))
+        ),
+        GOES_UNREADY => {
+            format!(
+                "{name} was {word} and {path} said no, although on_loss = \"ready\" is declared"
+            )
+        }
+        NO_RECOVERY => format!(
+            "{name} was {word} and came back, and {path} did not say yes again within {}",
+            time(settings.recover_within.0)
+        ),
+        _ => format!("the process ended while {name} was {word}"),
+    }
+}
+
+fn mend(cause: &str) -> &'static str {
+    match cause {
+        STAYS_READY => "ask every critical dependency in the probe, with a time-out of its own",
+        GOES_UNREADY => {
+            "leave the shared dependency out of the probe, or declare on_loss = \"unready\""
+        }
+        NO_RECOVERY => {
+            "validate pooled connections, give every query a time-out, and throw hung ones away"
+        }
+        _ => "handle the loss of a connection: a dependency's restart must not end the service",
+    }
+}
+
+fn notes(rounds: &[&Round<'_>], name: &str, word: &str) -> Option<Finding> {
+    let silent = rounds.iter().any(|round| matches!(round.noticed, Some((_, Probe::TimedOut))));
+    silent.then(|| {
+        let text =
+            format!("while {name} was {word}, the probe gave no answer in time instead of a no");
+        Finding::note("unready-by-silence", text).about(name)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trials::build::*;
+    use model::Verdict;
+
+    const YES: Probe = Probe::Answered { status: 200, accepted: true };
+    const NO: Probe = Probe::Answered { status: 503, accepted: false };
+
+    fn probed(result: Probe) -> Seen {
+        Seen::Probed { probe: "ready".into(), result, took: 1000 }
+    }
+
+    fn round(used: u64, during: Vec<Seen>, after: Vec<Seen>) -> Vec<Seen> {
+        let dependency = || "db".to_owned();
+        let traffic =
+            Seen::Traffic { dependency: dependency(), connections: 1, up: used, down: used };
+        let mut seen = vec![started(), ready(50), traffic];
+        seen.push(Seen::FaultSet { dependency: dependency(), fault: "refused".into() });
+        seen.extend(during);
+        seen.push(Seen::FaultHealed { dependency: dependency() });
+        seen.extend(after);
+        seen
+    }
+
+    fn run(settings: &str, rounds: Vec<Vec<Seen>>) -> Judgement {
+        let text = format!(
+            "[service]\nname = \"a\"\nstart = \"a --port {{port}}\"\nready = \"/ready\"\n\
+             [dependencies.db]\nkind = \"postgres\"\n[controls.readiness]\n{settings}\n"
+        );
+        let manifest = settings::parse(&text).expect("it is good").manifest;
+        let all: Vec<_> = rounds
+            .into_iter()
+            .enumerate()
+            .flat_map(|(at, seen)| trial(&format!("db/refused/{}", at + 1), "db", "refused", seen))
+            .collect();
+        judge(&manifest, &by_trial(&all))
+    }
+
+    fn good() -> Vec<Seen> {
+        round(9, vec![probed(YES), probed(NO)], vec![probed(NO), probed(YES)])
+    }
+
+    #[test]
+    fn no_and_yes_again_passes() {
+        let judgement = run("", vec![good()]);
+        assert_eq!(judgement.verdict, Verdict::Pass, "{judgement:?}");
+    }
+
+    #[test]
+    fn two_of_three_decide() {
+        let lies = || round(9, vec![probed(YES)], vec![probed(YES)]);
+        let judgement = run("", vec![lies(), lies(), lies()]);
+        assert_eq!(
+            (judgement.verdict, judgement.findings[0].cause.as_str()),
+            (Verdict::Fail, STAYS_READY)
+        );
+        assert_eq!(judgement.findings[0].seen, Some((3, 3)));
+        assert_eq!(run("", vec![lies(), good()]).verdict, Verdict::Pass);
+        assert_eq!(run("", vec![lies()]).verdict, Verdict::Inconclusive);
+    }
+
+    #[test]
+    fn not_coming_back_and_dying_are_told_apart() {
+        let stuck = || round(9, vec![probed(NO)], vec![probed(NO)]);
+        let judgement = run("", vec![stuck(), stuck()]);
+        assert_eq!(judgement.findings[0].cause, NO_RECOVERY);
+        let judgement = run("", vec![round(9, vec![probed(NO), exited(1)], vec![])]);
+        assert_eq!(judgement.findings[0].cause, DIES);
+    }
+
+    #[test]
+    fn a_fault_that_could_not_land_proves_nothing() {
+        let judgement = run("", vec![round(0, vec![probed(YES)], vec![probed(YES)])]);
+        assert_eq!(judgement.verdict, Verdict::Inconclusive);
+        assert!(judgement.summary.contains("{db.url}"), "{}", judgement.summary);
+    }
+
+    #[test]
+    fn a_declared_choice_turns_the_promise_round() {
+        let yes = || round(9, vec![probed(YES)], vec![probed(YES)]);
+        assert_eq!(run("on_loss = \"ready\"", vec![yes()]).verdict, Verdict::Pass);
+        assert_eq!(
+            run("on_loss = \"ready\"", vec![good(), good()]).findings[0].cause,
+            GOES_UNREADY
+        );
+    }
+
+    #[test]
+    fn silence_counts_as_no_and_is_noted() {
+        let judgement = run("", vec![round(9, vec![probed(Probe::TimedOut)], vec![probed(YES)])]);
+        assert_eq!(judgement.verdict, Verdict::Pass);
+        assert_eq!(judgement.findings[0].cause, "unready-by-silence");
+    }
+}
