@@ -29,30 +29,47 @@ fn name(fixture: &Path) -> String {
     fixture.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// The healthy run, then each defect with `--only`.
+/// The healthy run, then each defect with `--only`; the fixtures beside each other, so that every
+/// experiment also runs while another process keeps a processor busy.
 pub(crate) fn each_with_only(only: Option<&str>) -> Result<String, String> {
+    let fixtures = fixtures(only)?;
+    let results: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> =
+            fixtures.iter().map(|fixture| scope.spawn(|| defects_of(fixture))).collect();
+        let joined = threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap_or_else(|_| Err("a thread failed".to_owned())));
+        joined.collect()
+    });
     let mut wrong = Vec::new();
     let mut count = 0;
-    for fixture in fixtures(only)? {
-        let healthy = prove(&fixture, None, None)?;
-        wrong.extend(unhealthy(&fixture, &healthy));
-        count += 1;
-        for defect in defects::read(&fixture)? {
-            let began = Instant::now();
-            let card = prove(&fixture, Some(&defect), Some(defect.control()))?;
-            let found = missed(&defect, &card);
-            let seconds = began.elapsed().as_secs_f64();
-            let word = if found.is_none() { "found" } else { "MISSED" };
-            println!("{word:>8} [{seconds:>5.1}s] {} {}", name(&fixture), defect.name);
-            wrong.extend(found.map(|why| format!("{} {}: {why}", name(&fixture), defect.name)));
-            count += 1;
-        }
+    for result in results {
+        let (tried, found) = result?;
+        count += tried;
+        wrong.extend(found);
     }
     let passed = count - wrong.len().min(count);
     match wrong.as_slice() {
         [] => Ok(format!("{passed} passed, 0 failed")),
         _ => Err(format!("{}\n{passed} passed, {} failed", wrong.join("\n"), wrong.len())),
     }
+}
+
+/// How many runs, and what was wrong with them.
+fn defects_of(fixture: &Path) -> Result<(usize, Vec<String>), String> {
+    let mut wrong = unhealthy(fixture, &prove(fixture, None, None)?);
+    let mut count = 1;
+    for defect in defects::read(fixture)? {
+        let began = Instant::now();
+        let card = prove(fixture, Some(&defect), Some(defect.control()))?;
+        let found = missed(&defect, &card);
+        let seconds = began.elapsed().as_secs_f64();
+        let word = if found.is_none() { "found" } else { "MISSED" };
+        println!("{word:>8} [{seconds:>5.1}s] {} {}", name(fixture), defect.name);
+        wrong.extend(found.map(|why| format!("{} {}: {why}", name(fixture), defect.name)));
+        count += 1;
+    }
+    Ok((count, wrong))
 }
 
 /// Each defect against every control; the result is written down.
@@ -117,7 +134,8 @@ fn prove(fixture: &Path, defect: Option<&Defect>, only: Option<&str>) -> Result<
     let mut command = Command::new(&program);
     command.arg("prove").arg(fixture).args(["--format", "json"]);
     if let Some(defect) = defect {
-        command.args(["--env", &format!("HARBOUR_DEFECT={}", defect.name)]);
+        let variable = format!("{}_DEFECT", name(fixture).to_uppercase());
+        command.args(["--env", &format!("{variable}={}", defect.name)]);
     }
     if let Some(only) = only {
         command.args(["--only", only]);

@@ -3,20 +3,26 @@
 use std::time::{Duration, Instant};
 
 use client::{End, Exchange, NotConnected, Request};
-use journey::{Entry, Walk};
+use journey::{Entry, Journey, Walk};
 use lab::{Bench, Instance, Trial};
 use model::{Outcome, Seen};
 
-/// A request that can be sent again and again, as somebody who has come that far.
-#[derive(Debug, Clone)]
+/// A request that can be sent again and again, each time by somebody who has come that far.
+#[derive(Debug)]
 pub(crate) struct Business {
     what: What,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 enum What {
     Declared(Request),
-    Step { walk: Box<Walk>, entry: Box<Entry> },
+    Step {
+        /// What comes before the step.
+        way: Journey,
+        step: Box<Entry>,
+        /// Those who stand before the step.
+        persons: Vec<Walk>,
+    },
 }
 
 /// How long a request may take when all is well.
@@ -34,16 +40,18 @@ pub(crate) fn is_declared(manifest: &settings::Manifest, request: Option<&str>) 
 }
 
 impl Business {
-    /// Walks the journey to its end, which is the positive control, and keeps its last step with
-    /// a body, or its last one. `None` when nothing is declared or the journey does not pass.
+    /// Walks the journey to its end, which is the positive control, and then as many persons up
+    /// to its last step with a body (or its last one). `None` when nothing is declared or the
+    /// journey does not pass.
     pub(crate) async fn prepare(
         bench: &Bench,
         instance: &Instance,
         trial: &Trial,
-        request: Option<&str>,
+        declared_request: Option<&str>,
         journey: Option<&str>,
+        persons: usize,
     ) -> Option<Self> {
-        if let Some(text) = request {
+        if let Some(text) = declared_request {
             return Some(Self { what: What::Declared(declared(text)) });
         }
         let (name, journey) = bench.journey(journey)?;
@@ -52,18 +60,50 @@ impl Business {
         let failure = result.as_ref().err().map(ToString::to_string);
         trial.saw(Seen::Walked { journey: name.to_owned(), failure });
         result.ok()?;
-        let with_body = |entry: &&Entry| entry.body.is_some() || !entry.form.is_empty();
+        let with_body = |entry: &Entry| entry.body.is_some() || !entry.form.is_empty();
         let entries = &journey.entries;
-        let entry = entries.iter().rfind(with_body).or(entries.last())?.clone();
-        Some(Self { what: What::Step { walk: Box::new(walk), entry: Box::new(entry) } })
+        let last = entries.iter().rposition(with_body).unwrap_or(entries.len() - 1);
+        let way = Journey { entries: entries[..last].to_vec() };
+        let step = Box::new(entries[last].clone());
+        let mut ready = Vec::new();
+        for _ in 0..persons {
+            let mut walk = Walk::new(instance.address(), PATIENCE);
+            walk.whole(&way, |_, _| {}).await.ok()?;
+            ready.push(walk);
+        }
+        Some(Self { what: What::Step { way, step, persons: ready } })
     }
 
-    /// The request, made anew: a `{{newUuid}}` in it is another one each time.
-    pub(crate) fn request(&self) -> Option<Request> {
-        match &self.what {
+    /// The request of the next person.
+    pub(crate) fn request(&mut self) -> Option<Request> {
+        match &mut self.what {
             What::Declared(request) => Some(request.clone()),
-            What::Step { walk, entry } => walk.request(entry).ok(),
+            What::Step { step, persons, .. } => persons.pop()?.request(step).ok(),
         }
+    }
+
+    /// A new person tries all of it. What became of the last request that was sent.
+    pub(crate) async fn try_anew(
+        &self,
+        instance: &Instance,
+        trial: &Trial,
+        client: &str,
+        within: Duration,
+    ) -> Outcome {
+        let (way, step) = match &self.what {
+            What::Declared(request) => return send(instance, trial, client, request, within).await,
+            What::Step { way, step, .. } => (way, step),
+        };
+        let mut walk = Walk::new(instance.address(), within);
+        for entry in way.entries.iter().chain([&**step]) {
+            let Ok((exchange, result)) = walk.step(entry).await else { break };
+            let is_last = std::ptr::eq(entry, &**step);
+            if result.is_err() || is_last {
+                let request = Request::new(&entry.method, &entry.url);
+                return saw(trial, client, &request, &exchange);
+            }
+        }
+        Outcome::NotConnected
     }
 }
 
@@ -86,13 +126,23 @@ pub(crate) fn saw(trial: &Trial, client: &str, request: &Request, exchange: &Exc
         exchange.began + exchange.took,
         Seen::Exchanged {
             client: client.to_owned(),
-            request: format!("{} {}", request.method, request.target),
+            request: format!("{} {}", request.method, short(&request.target)),
             outcome: outcome.clone(),
             took: micros(exchange.took),
             reused: exchange.reused,
         },
     );
     outcome
+}
+
+/// A target as a person would name it: without its query where that is long.
+fn short(target: &str) -> String {
+    let path = target.split('?').next().unwrap_or(target);
+    match target.len() {
+        0..=80 => target.to_owned(),
+        _ if path.len() <= 80 => format!("{path}?…"),
+        _ => path.chars().take(79).chain(['…']).collect(),
+    }
 }
 
 fn outcome(exchange: &Exchange) -> Outcome {

@@ -6,6 +6,8 @@ use model::{Observation, Probe, Seen};
 
 /// How many of the last lines a finding shows.
 pub const LAST_LINES: usize = 20;
+/// How many where they are only an addition.
+const FEW_LINES: usize = 5;
 
 /// One try within an experiment.
 #[derive(Debug, Clone)]
@@ -213,6 +215,13 @@ impl<'a> Trial<'a> {
             Seen::Output { line, .. } => Some(line.as_str()),
             _ => None,
         })
+    }
+
+    /// The end of its output, for a finding about something else than the start.
+    pub fn few_lines(&self) -> Vec<String> {
+        let mut lines = self.last_lines();
+        lines.drain(..lines.len().saturating_sub(FEW_LINES));
+        lines
     }
 
     pub fn last_lines(&self) -> Vec<String> {

@@ -1,7 +1,7 @@
 //! From observations to rows and a scorecard; the same for a fresh run and a stored one.
 
 use model::scorecard::{Binding, Waiver};
-use model::{Judgement, Row, Scorecard, Verdict, catalogue};
+use model::{Judgement, Observation, Row, Scorecard, Verdict, catalogue};
 use settings::Manifest;
 
 use crate::store::{RunFile, Store, StoreError};
@@ -58,6 +58,21 @@ pub fn scorecard(
         controls: rows,
         evidence,
     }
+}
+
+/// What was seen in a stored run, by control.
+///
+/// # Errors
+/// When the run cannot be read.
+pub fn evidence(
+    store: &Store,
+    card: &Scorecard,
+) -> Result<Vec<(String, Vec<Observation>)>, StoreError> {
+    let mut all = Vec::new();
+    for row in &card.controls {
+        all.extend(store.observations(&row.id)?.map(|seen| (row.id.clone(), seen)));
+    }
+    Ok(all)
 }
 
 /// Judges a stored run again.

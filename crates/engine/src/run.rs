@@ -58,7 +58,7 @@ pub enum ProofError {
 #[derive(Debug)]
 pub struct Proven {
     pub scorecard: Scorecard,
-    pub folder: PathBuf,
+    pub store: Store,
     pub redactor: Redactor,
 }
 
@@ -255,7 +255,6 @@ impl Proving {
         let scorecard = judge::scorecard(&self.proof.manifest, rows, evidence, part, partial);
         store.write_scorecard(&scorecard, &self.redactor)?;
         (self.tell)(Event::Finished { scorecard: Box::new(scorecard.clone()) });
-        let folder = store.folder().to_owned();
-        Ok(Proven { scorecard, folder, redactor: self.redactor.clone() })
+        Ok(Proven { scorecard, store: store.clone(), redactor: self.redactor.clone() })
     }
 }

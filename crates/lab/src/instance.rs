@@ -152,6 +152,7 @@ impl Instance {
             lab: Arc::clone(&self.lab),
             ready: self.target("ready"),
             live: self.target("live"),
+            main: self.address(),
             as_init: !wrapper.is_empty(),
             mutation: mutation.cloned(),
             starting: self.slot.starting.take(),
@@ -198,6 +199,20 @@ impl Instance {
             let Traffic { connections, up, down } = proxy.traffic();
             let dependency = dependency.to_owned();
             trial.saw(Seen::Traffic { dependency, connections, up, down });
+        }
+    }
+
+    /// Waits until the service has connected to a dependency.
+    pub async fn wait_for_connection(&self, dependency: &str, longest: Duration) -> bool {
+        let deadline = Instant::now() + longest;
+        loop {
+            if self.proxy(dependency).is_some_and(|proxy| proxy.traffic().connections > 0) {
+                return true;
+            }
+            if Instant::now() > deadline {
+                return false;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
 
@@ -290,6 +305,8 @@ pub struct Running {
     lab: Arc<Lab>,
     ready: Target,
     live: Target,
+    /// Where the service's main port is.
+    main: SocketAddr,
     /// It is process 1 of a namespace of its own: a child of what was started.
     as_init: bool,
     mutation: Option<Mutation>,
@@ -319,6 +336,7 @@ impl Running {
             }
         };
         drop(starting);
+        let readiness = self.and_main_port(readiness, patience).await;
         match &readiness {
             Readiness::Ready { after } => {
                 self.trial.saw(Seen::Ready { after: micros(*after) });
@@ -330,6 +348,22 @@ impl Running {
             Readiness::Never => self.saw_never(started.elapsed()).await,
         }
         readiness
+    }
+
+    /// Where the probe has a port of its own, it may be answered before the main port is open:
+    /// the service is ready when both are.
+    async fn and_main_port(&self, readiness: Readiness, patience: Duration) -> Readiness {
+        if self.ready.address == self.main || !matches!(readiness, Readiness::Ready { .. }) {
+            return readiness;
+        }
+        let started = self.process.started;
+        while started.elapsed() < patience && self.process.exit().is_none() {
+            if tokio::net::TcpStream::connect(self.main).await.is_ok() {
+                return Readiness::Ready { after: started.elapsed() };
+            }
+            tokio::time::sleep(Duration::from_millis(3)).await;
+        }
+        if self.process.exit().is_some() { Readiness::Exited } else { Readiness::Never }
     }
 
     /// Asks for readiness again for a while; stops at the first answer that is not accepted.

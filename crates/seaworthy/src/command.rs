@@ -8,6 +8,8 @@ mod prove;
 
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand, ValueEnum};
+use engine::store::Store;
+use model::Scorecard;
 use report::style::paint;
 
 use crate::exit::{self, Exit};
@@ -45,6 +47,20 @@ enum Format {
     Terminal,
     /// For programs; the schema is docs/reference/scorecard.schema.json.
     Json,
+    /// A page that stands alone and is safe to upload.
+    Html,
+}
+
+/// A scorecard in a format; the page needs what was seen as well.
+fn render(card: &Scorecard, store: &Store, format: Format) -> Result<String, Failure> {
+    Ok(match format {
+        Format::Json => report::json::scorecard(card),
+        Format::Html => report::html::page(card, &engine::judge::evidence(store, card)?),
+        Format::Terminal => {
+            let width = screen::width().unwrap_or(100);
+            report::terminal::scorecard(card, &screen::stdout_styles(), width)
+        }
+    })
 }
 
 /// `NAME=VALUE`.

@@ -62,6 +62,8 @@ const CONTROL: &str = "control";
 /// How long a request is in flight before the signal, and is held after it.
 const BEFORE: Duration = Duration::from_millis(150);
 const HELD: Duration = Duration::from_millis(600);
+/// After so many ends that did not come, more waiting teaches nothing.
+const ENOUGH: u32 = 3;
 
 #[async_trait]
 impl Control for GracefulShutdown {
@@ -82,11 +84,15 @@ impl Control for GracefulShutdown {
     async fn prove(&self, bench: &Bench) -> Result<(), LabError> {
         let ways = ways(bench).await?;
         let rounds = bench.manifest().controls.graceful_shutdown.rounds.max(3);
+        let mut stubborn = 0;
         for way in &ways {
             for round in 1..=rounds {
                 let method = if round % 2 == 1 { BUSY } else { QUIET };
                 bench.progress(format!("{} {method}, round {round} of {rounds}", way.word()));
-                attempt(bench, *way, method, round).await?;
+                stubborn += u32::from(!attempt(bench, *way, method, round).await?);
+                if stubborn >= ENOUGH {
+                    return Ok(());
+                }
             }
         }
         if let Some(way) = ways.first()
@@ -119,8 +125,8 @@ async fn ways(bench: &Bench) -> Result<Vec<Way>, LabError> {
     if let Some(mut running) = instance.start(&trial, None).await? {
         running.wait_ready(bench.manifest().service.patience.0).await;
         let name = settings.journey.as_deref();
-        let business = Business::prepare(bench, &instance, &trial, None, name).await;
-        if let Some(request) = business.as_ref().and_then(Business::request) {
+        let mut business = Business::prepare(bench, &instance, &trial, None, name, 1).await;
+        if let Some(request) = business.as_mut().and_then(Business::request) {
             if let Some(lock) = instance.lock_tables().await? {
                 ways.extend(
                     waits(&instance, &trial, &request, lock).await?.then_some(Way::TableLock),
@@ -164,7 +170,8 @@ async fn wait_for_lock(lock: &TableLock, trial: &Trial) -> Result<bool, LabError
     }
 }
 
-async fn attempt(bench: &Bench, way: Way, method: &str, round: u32) -> Result<(), LabError> {
+/// One round. Whether the process ended in time, as far as it was asked to.
+async fn attempt(bench: &Bench, way: Way, method: &str, round: u32) -> Result<bool, LabError> {
     let trial = bench.trial(&format!("{}/{method}/{round}", way.word()));
     trial.saw(Seen::Trial { subject: way.word().into(), method: method.into(), round });
     let mut instance = bench.instance().await?;
@@ -172,15 +179,16 @@ async fn attempt(bench: &Bench, way: Way, method: &str, round: u32) -> Result<()
         PID_1 => instance.start_as_init(&trial).await?,
         _ => instance.start(&trial, None).await?,
     };
+    let mut ended = true;
     if let Some(mut running) = started {
         let patience = bench.manifest().service.patience.0;
         if matches!(running.wait_ready(patience).await, Readiness::Ready { .. }) {
-            stop_under_load(bench, &instance, &mut running, &trial, way, method).await?;
+            ended = stop_under_load(bench, &instance, &mut running, &trial, way, method).await?;
         }
         running.kill().await;
     }
     instance.end().await;
-    Ok(())
+    Ok(ended)
 }
 
 async fn stop_under_load(
@@ -190,16 +198,16 @@ async fn stop_under_load(
     trial: &Trial,
     way: Way,
     method: &str,
-) -> Result<(), LabError> {
+) -> Result<bool, LabError> {
     let settings = &bench.manifest().controls.graceful_shutdown;
     let declared = settings.slow_request.as_deref().filter(|_| way == Way::SlowRequest);
     let journey = settings.journey.as_deref();
-    let business = Business::prepare(bench, instance, trial, declared, journey).await;
-    let Some(business) = business else { return Ok(()) };
-    let Some(request) = business.request() else { return Ok(()) };
+    let business = Business::prepare(bench, instance, trial, declared, journey, 2).await;
+    let Some(mut business) = business else { return Ok(true) };
+    let Some(request) = business.request() else { return Ok(true) };
     control(instance, trial, way, &request).await;
-    let Some(again) = business.request() else { return Ok(()) };
-    let Some(caught) = Caught::catch(instance, trial, way, again).await? else { return Ok(()) };
+    let Some(again) = business.request() else { return Ok(true) };
+    let Some(caught) = Caught::catch(instance, trial, way, again).await? else { return Ok(true) };
 
     let light = clients::light_request(bench.manifest());
     let clients = Clients::start(instance.address(), trial, &light, method == BUSY).await;
@@ -209,11 +217,12 @@ async fn stop_under_load(
     let newcomers = clients.keep_coming(instance.address(), signalled);
     caught.hold_and_finish(trial, settings.within.0).await?;
     let left = settings.within.0.saturating_sub(signalled.elapsed());
-    if running.wait_exit(left).await.is_none() {
+    let ended = running.wait_exit(left).await.is_some();
+    if !ended {
         trial.saw(Seen::StillRuns { waited: business::since(signalled) });
     }
     newcomers.finish(signalled).await;
-    Ok(())
+    Ok(ended)
 }
 
 /// The positive control: the same request, caught in the same way where that needs no lock,

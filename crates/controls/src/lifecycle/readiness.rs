@@ -10,6 +10,7 @@ use settings::Manifest;
 use settings::controls::OnLoss;
 use tokio::time::sleep;
 
+use crate::business::Business;
 use crate::control::{Applies, Control};
 use crate::trials::{Trial as Seen_, by_trial, time};
 
@@ -120,6 +121,10 @@ async fn lose_and_return(
     let manifest = bench.manifest();
     let settings = &manifest.controls.readiness;
     let within = manifest.service.ready.as_ref().map_or(Duration::from_secs(1), |p| p.0.within.0);
+    // Somebody uses the service first, so that a connection to the dependency can be seen: a probe
+    // that never asks it must not look as if the service did not need it.
+    Business::prepare(bench, instance, trial, None, None, 0).await;
+    instance.wait_for_connection(name, notice_limit(manifest)).await;
     instance.fault(trial, name, Fault::new(kind), word).await;
     let limit = notice_limit(manifest);
     let unready = until(running, trial, within, limit, |probe| !probe.is_accepted()).await;
@@ -151,7 +156,7 @@ async fn until(
 /// What one round showed.
 struct Round<'a> {
     trial: &'a Seen_<'a>,
-    /// Bytes had gone through the proxy before the fault.
+    /// The service had connected through the proxy before the fault.
     used: bool,
     /// From the fault to the first answer that was not accepted, and what that was.
     noticed: Option<(Duration, &'a Probe)>,
@@ -169,7 +174,7 @@ impl<'a> Round<'a> {
         for observation in &trial.seen {
             let since = |then: u64| Duration::from_micros(observation.at.saturating_sub(then));
             match &observation.seen {
-                Seen::Traffic { down, .. } if set.is_none() => round.used = *down > 0,
+                Seen::Traffic { connections, .. } if set.is_none() => round.used = *connections > 0,
                 Seen::FaultSet { .. } => set = Some(observation.at),
                 Seen::FaultHealed { .. } => healed = Some(observation.at),
                 Seen::Probed { probe, result, .. } if probe == "ready" => match (set, healed) {
@@ -213,7 +218,7 @@ fn judge(manifest: &Manifest, trials: &[Seen_<'_>]) -> Judgement {
             .collect();
         if !same.iter().any(|round| round.used && round.healed) {
             undecided.push(format!(
-                "nothing went to {name} before it was {word}: does the service get {{{name}.url}}?"
+                "nothing connected to {name} before it was {word}: does the service get {{{name}.url}}?"
             ));
             continue;
         }
@@ -221,7 +226,7 @@ fn judge(manifest: &Manifest, trials: &[Seen_<'_>]) -> Judgement {
             let witness = witness(manifest, cause, name, word);
             if seen >= 2 || cause == DIES {
                 let finding = Finding::fail(cause, witness).about(*name).mend(mend(cause));
-                findings.push(finding.seen(seen, same.len()).log(same[0].trial.last_lines()));
+                findings.push(finding.seen(seen, same.len()).log(same[0].trial.few_lines()));
             } else if seen == same.len() {
                 undecided.push(format!("{witness} (once); run it again"));
             }

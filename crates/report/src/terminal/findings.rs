@@ -3,10 +3,13 @@
 use model::{Finding, Row, Severity, Verdict};
 
 use crate::style::{Styles, paint};
-use crate::words::{harmless, label, wrap};
+use crate::words::{fit, harmless, label, wrap};
 
 /// The width of the column with the names of the parts.
 const NAMES: usize = 9;
+
+/// The rest of a longer line of output stands in the page.
+const LONGEST_LINE: usize = 240;
 
 pub(super) fn details(row: &Row, styles: &Styles, width: usize) -> String {
     let mut out = format!(
@@ -51,7 +54,7 @@ fn one(finding: &Finding, styles: &Styles, width: usize) -> String {
     }
     for (at, line) in finding.log.iter().enumerate() {
         let name = if at == 0 { "output" } else { "" };
-        let text = paint(styles.faint, &harmless(line));
+        let text = paint(styles.faint, &fit(&harmless(line), LONGEST_LINE));
         out.push_str(&format!("    {name:NAMES$}{text}\n"));
     }
     out

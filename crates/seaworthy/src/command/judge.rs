@@ -33,13 +33,6 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let out = arguments.out.clone().unwrap_or_else(|| folder.join(".seaworthy"));
     let store = Store::open(&out, &arguments.run)?;
     let card = engine::judge::again(&store)?;
-    match arguments.format {
-        Format::Json => screen::data(&report::json::scorecard(&card)),
-        Format::Terminal => {
-            let styles = screen::stdout_styles();
-            let text = report::terminal::scorecard(&card, &styles, screen::width().unwrap_or(100));
-            screen::data(&text);
-        }
-    }
+    screen::data(&super::render(&card, &store, arguments.format)?);
     Ok(exit::of(&card, None))
 }

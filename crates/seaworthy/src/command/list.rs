@@ -2,24 +2,31 @@
 
 use report::style::paint;
 
-use super::Format;
 use crate::exit::{self, Exit};
 use crate::screen;
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum ListFormat {
+    /// For people.
+    Terminal,
+    /// For programs.
+    Json,
+}
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// How to print it.
     #[arg(long, value_enum, default_value = "terminal")]
-    format: Format,
+    format: ListFormat,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Exit {
     match arguments.format {
-        Format::Json => {
+        ListFormat::Json => {
             let json = serde_json::to_string_pretty(&report::json::list()).unwrap_or_default();
             screen::data(&(json + "\n"));
         }
-        Format::Terminal => screen::data(&table()),
+        ListFormat::Terminal => screen::data(&table()),
     }
     exit::OK
 }

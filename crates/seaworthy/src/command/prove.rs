@@ -79,7 +79,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         program,
     };
     let proven = prove(proof, plan)?;
-    show(&proven, arguments.format);
+    show(&proven, arguments.format)?;
     Ok(exit::of(&proven.scorecard, arguments.min_coverage))
 }
 
@@ -137,18 +137,20 @@ async fn stop_on_signal(stop: watch::Sender<bool>) {
     }
 }
 
-fn show(proven: &Proven, format: Format) {
-    let text = match format {
-        Format::Json => report::json::scorecard(&proven.scorecard),
-        Format::Terminal => {
-            let styles = screen::stdout_styles();
-            let width = screen::width().unwrap_or(100);
-            report::terminal::scorecard(&proven.scorecard, &styles, width)
-        }
-    };
-    screen::data(&proven.redactor.mask(&text));
-    let folder = proven.folder.display();
-    screen::message(&format!("evidence: {folder} (seaworthy judge {folder})\n"));
+/// Prints the scorecard, and writes the page beside the evidence.
+fn show(proven: &Proven, format: Format) -> Result<(), Failure> {
+    let Proven { scorecard, store, redactor } = proven;
+    let text = super::render(scorecard, store, format)?;
+    screen::data(&redactor.mask(&text));
+    let page = store.folder().join("report.html");
+    let html = super::render(scorecard, store, Format::Html)?;
+    std::fs::write(&page, redactor.mask(&html))
+        .map_err(|error| Failure::internal(format!("cannot write {}: {error}", page.display())))?;
+    let folder = store.folder().display();
+    screen::message(&format!(
+        "evidence: {folder} (report.html shows it; seaworthy judge {folder})\n"
+    ));
+    Ok(())
 }
 
 fn plan_text(plan: &Plan) -> String {

@@ -171,7 +171,7 @@ impl<'a> Case<'a> {
     }
 
     fn fail(&self, cause: &str, witness: String, mend: &str) -> Finding {
-        let log = self.rounds[0].trial.last_lines();
+        let log = self.rounds[0].trial.few_lines();
         Finding::fail(cause, witness).about(self.name).mend(mend).log(log)
     }
 

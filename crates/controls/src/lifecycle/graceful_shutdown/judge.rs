@@ -31,7 +31,10 @@ pub(super) fn judge(manifest: &Manifest, trials: &[Trial<'_>]) -> Judgement {
     }
     let of = landed.len();
     let mut found = findings.finish(of);
-    found.extend(as_init.iter().filter_map(|ledger| as_process_1(ledger, settings)));
+    // One that never ends does not end as process 1 either.
+    let ends = !found.iter().any(|finding| finding.cause == NEVER_EXITS);
+    let as_init = as_init.iter().filter(|_| ends);
+    found.extend(as_init.filter_map(|ledger| as_process_1(ledger, settings)));
     let failed = found.iter().any(|finding| finding.severity == Severity::Fail);
     if of < FEWEST && !failed {
         return Judgement::inconclusive(unlanded(trials, &plain)).with(found);
@@ -144,7 +147,7 @@ impl Findings {
 fn slow(ledger: &Ledger<'_>, findings: &mut Findings) {
     let mend = "on the stop signal stop accepting, finish what was accepted, and only then close \
                 the pool and exit; a supervisor's grace must be longer than your slowest request";
-    let log = ledger.trial.last_lines();
+    let log = ledger.trial.few_lines();
     let how = ledger.words();
     let Some(slow) = &ledger.slow else {
         let text = format!("{how}: the request in flight at the signal was never answered");
