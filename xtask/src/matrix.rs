@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 use std::time::Instant;
 
 use serde_json::Value;
@@ -72,52 +73,28 @@ fn defects_of(fixture: &Path) -> Result<(usize, Vec<String>), String> {
     Ok((count, wrong))
 }
 
-/// Each defect against every control; the result is written down.
+/// Each defect against every control; the result is written down. The fixtures run beside each
+/// other.
 pub(crate) fn everything(only: Option<&str>) -> Result<String, String> {
+    let fixtures = fixtures(only)?;
+    let tables: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> =
+            fixtures.iter().map(|fixture| scope.spawn(|| table(fixture))).collect();
+        let joined = threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap_or_else(|_| Err("a thread failed".to_owned())));
+        joined.collect()
+    });
     let mut page = String::from(
         "# The matrix\n\nWritten by `cargo xtask matrix`: every defect of every fixture against \
          every control. A cell in **bold** is the defect's own control and must fail with the \
          cause; any other cell that is not a pass stands with its reason below.\n",
     );
     let mut wrong = Vec::new();
-    for fixture in fixtures(only)? {
-        let healthy = verdicts(&prove(&fixture, None, None)?);
-        wrong.extend(unhealthy(&fixture, &prove(&fixture, None, None)?));
-        let ids: Vec<_> = controls::CONTROLS.iter().map(|control| control.card().id).collect();
-        page.push_str(&format!("\n## {}\n| defect | {} |\n", name(&fixture), ids.join(" | ")));
-        page.push_str(&format!("|---|{}\n", "---|".repeat(ids.len())));
-        let cells = |verdicts: &BTreeMap<String, String>, own: &str| -> Vec<String> {
-            let cell = |id: &&str| {
-                let verdict = verdicts.get(*id).cloned().unwrap_or_default();
-                if *id == own { format!("**{verdict}**") } else { verdict }
-            };
-            ids.iter().map(cell).collect()
-        };
-        page.push_str(&format!("| none | {} |\n", cells(&healthy, "").join(" | ")));
-        let mut reasons = Vec::new();
-        for defect in defects::read(&fixture)? {
-            let card = prove(&fixture, Some(&defect), None)?;
-            let found = verdicts(&card);
-            println!("{} {}: {found:?}", name(&fixture), defect.name);
-            let row = cells(&found, defect.control()).join(" | ");
-            page.push_str(&format!("| `{}` | {row} |\n", defect.name));
-            wrong.extend(missed(&defect, &card).map(|why| format!("{}: {why}", defect.name)));
-            for (id, verdict) in found.iter().filter(|(id, _)| *id != defect.control()) {
-                match (defect.moves.get(id), healthy.get(id) == Some(verdict)) {
-                    (Some(reason), false) => {
-                        reasons.push(format!("- `{}` moves {id}: {reason}.", defect.name));
-                    }
-                    (None, false) => {
-                        wrong.push(format!(
-                            "{} moves {id} to {verdict} without a reason",
-                            defect.name
-                        ));
-                    }
-                    _ => {}
-                }
-            }
-        }
-        page.push_str(&format!("\n{}\n", reasons.join("\n")));
+    for table in tables {
+        let (text, found) = table?;
+        page.push_str(&text);
+        wrong.extend(found);
     }
     if !wrong.is_empty() {
         return Err(format!("{}\n{} wrong", wrong.join("\n"), wrong.len()));
@@ -129,8 +106,61 @@ pub(crate) fn everything(only: Option<&str>) -> Result<String, String> {
     Ok("every defect was found and nothing else moved without a reason".to_owned())
 }
 
+/// A fixture's part of the page, and what was wrong.
+fn table(fixture: &Path) -> Result<(String, Vec<String>), String> {
+    let card = prove(fixture, None, None)?;
+    let healthy = verdicts(&card);
+    let mut wrong = unhealthy(fixture, &card);
+    let ids: Vec<_> = controls::CONTROLS.iter().map(|control| control.card().id).collect();
+    let mut page = format!("\n## {}\n| defect | {} |\n", name(fixture), ids.join(" | "));
+    page.push_str(&format!("|---|{}\n", "---|".repeat(ids.len())));
+    let cells = |verdicts: &BTreeMap<String, String>, own: &str| -> String {
+        let cell = |id: &&str| {
+            let verdict = verdicts.get(*id).cloned().unwrap_or_default();
+            if *id == own { format!("**{verdict}**") } else { verdict }
+        };
+        ids.iter().map(cell).collect::<Vec<_>>().join(" | ")
+    };
+    page.push_str(&format!("| none | {} |\n", cells(&healthy, "")));
+    let mut reasons = Vec::new();
+    for defect in defects::read(fixture)? {
+        let card = prove(fixture, Some(&defect), None)?;
+        let found = verdicts(&card);
+        println!("{} {}: {found:?}", name(fixture), defect.name);
+        page.push_str(&format!("| `{}` | {} |\n", defect.name, cells(&found, defect.control())));
+        wrong.extend(missed(&defect, &card).map(|why| format!("{}: {why}", defect.name)));
+        for (id, verdict) in found.iter().filter(|(id, _)| *id != defect.control()) {
+            match (defect.moves.get(id), healthy.get(id) == Some(verdict)) {
+                (Some(reason), false) => {
+                    reasons.push(format!("- `{}` moves {id}: {reason}.", defect.name));
+                }
+                (None, false) => {
+                    wrong.push(format!("{} moves {id} to {verdict} without a reason", defect.name));
+                }
+                _ => {}
+            }
+        }
+    }
+    page.push_str(&format!("\n{}\n", reasons.join("\n")));
+    Ok((page, wrong))
+}
+
+/// The program under test, copied once: it may be built anew meanwhile.
+fn program() -> PathBuf {
+    static COPY: OnceLock<PathBuf> = OnceLock::new();
+    let built = root().join("target/release/seaworthy");
+    let copy = COPY.get_or_init(|| {
+        let copy = root().join(format!("target/seaworthy-under-test-{}", std::process::id()));
+        match fs::copy(&built, &copy) {
+            Ok(_) => copy,
+            Err(_) => built.clone(),
+        }
+    });
+    copy.clone()
+}
+
 fn prove(fixture: &Path, defect: Option<&Defect>, only: Option<&str>) -> Result<Value, String> {
-    let program = root().join("target/release/seaworthy");
+    let program = program();
     let mut command = Command::new(&program);
     command.arg("prove").arg(fixture).args(["--format", "json"]);
     if let Some(defect) = defect {

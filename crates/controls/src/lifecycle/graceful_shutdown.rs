@@ -288,8 +288,11 @@ impl Caught {
             let began = Instant::now();
             let _ = connection.send(&parts.0).await;
             if !parts.1.is_empty() {
-                let _ = released.await;
-                let _ = connection.send(&parts.1).await;
+                // The end of the connection is seen when it comes, not when we go on.
+                tokio::select! {
+                    _ = released => { let _ = connection.send(&parts.1).await; }
+                    _ = connection.wait_for_end(Duration::from_secs(60)) => {}
+                }
             }
             let mut exchange = connection.answer(Duration::from_secs(60)).await;
             exchange.took += exchange.began - began;

@@ -15,6 +15,12 @@ const AXIS: f64 = 20.0;
 /// More marks than this in a lane cannot be told apart.
 const MOST: usize = 600;
 
+/// What the colours mean; the rest is said when the pointer rests on a mark.
+const LEGEND: &str = "<p class=\"legend\"><i class=\"ok\"></i> answered, accepted <i class=\"soft\"></i> \
+    refused, or an error of the service <i class=\"bad\"></i> dropped, cut, late or not accepted \
+    <i class=\"fault\"></i> broken on purpose <i class=\"signal\"></i> signal or changed variable \
+    <i class=\"end\"></i> end</p>\n";
+
 /// A mark in a lane.
 struct Mark {
     from: u64,
@@ -37,6 +43,7 @@ pub(super) fn trials(out: &mut String, seen: &[Observation]) {
         return;
     }
     let _ = writeln!(out, "<details class=\"trials\"><summary>{}</summary>", title(began.len()));
+    out.push_str(LEGEND);
     for (name, subject, method, round) in began {
         let own: Vec<_> = seen.iter().filter(|observation| observation.trial == name).collect();
         let _ = write!(

@@ -99,7 +99,7 @@ impl Judged<'_> {
         let finding = Finding::fail(cause, format!("{}: {witness}", self.method))
             .about(self.variable)
             .mend(mend)
-            .log(self.first().last_lines());
+            .log(self.first().few_lines());
         Outcome::Finding(Box::new(finding))
     }
 
