@@ -11,7 +11,7 @@ use super::{Counters, Direction, Fault, Kind};
 
 /// Carries bytes both ways until both sides have ended or a fault ends them.
 pub(super) async fn carry(
-    client: TcpStream,
+    mut client: TcpStream,
     upstream: SocketAddr,
     counters: Arc<Counters>,
     mut faults: watch::Receiver<Fault>,
@@ -26,24 +26,27 @@ pub(super) async fn carry(
         let _ = client.set_zero_linger();
         return;
     }
-    let Ok(server) = TcpStream::connect(upstream).await else {
+    let Ok(mut server) = TcpStream::connect(upstream).await else {
         let _ = client.set_zero_linger();
         return;
     };
     let _ = client.set_nodelay(true);
     let _ = server.set_nodelay(true);
-    let up = pump(&client, &server, &counters.up, Direction::Up, faults.clone());
-    let down = pump(&server, &client, &counters.down, Direction::Down, faults);
-    tokio::pin!(up, down);
-    let ended = tokio::select! {
-        ended = &mut up => match ended {
-            Ended::InOrder => down.await,
-            Ended::Reset => Ended::Reset,
-        },
-        ended = &mut down => match ended {
-            Ended::InOrder => up.await,
-            Ended::Reset => Ended::Reset,
-        },
+    let ended = {
+        let ((client_in, client_out), (server_in, server_out)) = (client.split(), server.split());
+        let up = pump(client_in, server_out, &counters.up, Direction::Up, faults.clone());
+        let down = pump(server_in, client_out, &counters.down, Direction::Down, faults);
+        tokio::pin!(up, down);
+        tokio::select! {
+            ended = &mut up => match ended {
+                Ended::InOrder => down.await,
+                Ended::Reset => Ended::Reset,
+            },
+            ended = &mut down => match ended {
+                Ended::InOrder => up.await,
+                Ended::Reset => Ended::Reset,
+            },
+        }
     };
     if ended == Ended::Reset {
         let _ = client.set_zero_linger();

@@ -5,8 +5,8 @@ use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use rustix::net::{Shutdown, shutdown};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -25,8 +25,8 @@ const HELD: usize = 4 * 1024 * 1024;
 
 /// Moves bytes from one stream to the other until the end of the first.
 pub(super) async fn pump(
-    from: &TcpStream,
-    to: &TcpStream,
+    from: ReadHalf<'_>,
+    to: WriteHalf<'_>,
     counter: &AtomicU64,
     direction: Direction,
     faults: watch::Receiver<Fault>,
@@ -51,7 +51,7 @@ pub(super) async fn pump(
                 if let Kind::SlowClose { delay } = pump.kind() {
                     sleep(delay).await;
                 }
-                let _ = shutdown(to, Shutdown::Write);
+                let _ = pump.to.shutdown().await;
                 return Ended::InOrder;
             }
             Step::Broken => return Ended::Reset,
@@ -66,8 +66,8 @@ enum Step {
 }
 
 struct Pump<'a> {
-    from: &'a TcpStream,
-    to: &'a TcpStream,
+    from: ReadHalf<'a>,
+    to: WriteHalf<'a>,
     counter: &'a AtomicU64,
     direction: Direction,
     faults: watch::Receiver<Fault>,
@@ -103,14 +103,14 @@ impl Pump<'_> {
                 changed = self.faults.changed() => {
                     return if changed.is_ok() { Step::FaultChanged } else { Step::Broken };
                 }
-                read = read(self.from, &mut self.buffer[..size]) => read,
+                read = self.from.read(&mut self.buffer[..size]) => read,
             };
             let count = match read {
                 Ok(0) => return Step::Ended,
                 Ok(count) => count,
                 Err(_) => return Step::Broken,
             };
-            if write(self.to, &self.buffer[..count]).await.is_err() {
+            if self.to.write_all(&self.buffer[..count]).await.is_err() {
                 return Step::Broken;
             }
             self.counter.fetch_add(count as u64, Ordering::Relaxed);
@@ -156,7 +156,7 @@ impl Pump<'_> {
                     }
                     return if changed.is_ok() { Step::FaultChanged } else { Step::Broken };
                 }
-                read = read(self.from, &mut self.buffer), if !ended && size < HELD => match read {
+                read = self.from.read(&mut self.buffer), if !ended && size < HELD => match read {
                     Ok(0) => ended = true,
                     Ok(count) => {
                         let more = jitter.mul_f64(fastrand::f64());
@@ -171,34 +171,14 @@ impl Pump<'_> {
     }
 
     async fn release(
-        &self,
+        &mut self,
         held: &mut VecDeque<(Instant, Vec<u8>)>,
         size: &mut usize,
     ) -> io::Result<()> {
         let Some((_, bytes)) = held.pop_front() else { return Ok(()) };
         *size -= bytes.len();
-        write(self.to, &bytes).await?;
+        self.to.write_all(&bytes).await?;
         self.counter.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         Ok(())
     }
-}
-
-async fn read(stream: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
-    loop {
-        match stream.try_read(buffer) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => stream.readable().await?,
-            other => return other,
-        }
-    }
-}
-
-async fn write(stream: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {
-    while !bytes.is_empty() {
-        match stream.try_write(bytes) {
-            Ok(count) => bytes = &bytes[count..],
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => stream.writable().await?,
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
 }

@@ -41,7 +41,10 @@ fn line(row: &Row, styles: &Styles, width: usize) -> String {
     let verdict = paint(styles.verdict(row.verdict), &format!("{:>12}", label(row.verdict)));
     let risk = paint(styles.faint, &format!("{:<8}", row.risk.word()));
     let lead = 12 + 2 + 20 + 1 + 8 + 1;
-    let text = if row.verdict == Verdict::Pass { &row.summary } else { &row.promise };
+    let text = match row.verdict {
+        Verdict::Pass | Verdict::NotApplicable => &row.summary,
+        _ => &row.promise,
+    };
     let waived = row.waived.as_ref().map(|waiver| match waiver.expired {
         true => format!(" (waiver expired {})", waiver.expires),
         false => {
