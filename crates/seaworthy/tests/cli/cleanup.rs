@@ -74,3 +74,62 @@ fn keeper_of(folder: &std::path::Path) -> Option<u32> {
         },
     )
 }
+
+/// A service with a database of the lab's, and a set-up that takes its time.
+fn with_database() -> Bench {
+    let bench = Bench::odd("good");
+    let text = std::fs::read_to_string(bench.path().join("seaworthy.toml")).expect("read");
+    let text = text.replace(
+        "ready =",
+        "setup = [[\"sh\", \"-c\", \"touch {scratch}/set-up-runs; sleep 2\"]]\nready =",
+    );
+    let text = text.replace("settle = \"100ms\"", "settle = \"30s\"");
+    bench.manifest(&(text + "[dependencies.db]\nkind = \"postgres\"\n"));
+    bench
+}
+
+/// Whether any process works in a folder or was told about it.
+fn anyone_in(folder: &std::path::Path) -> bool {
+    let needle = folder.to_string_lossy().into_owned();
+    let entries = std::fs::read_dir("/proc").expect("Linux").flatten();
+    let mut pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    pids.any(|pid| {
+        let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let cwd = std::fs::read_link(format!("/proc/{pid}/cwd")).unwrap_or_default();
+        let told = String::from_utf8_lossy(&line).contains(&needle) && !line.is_empty();
+        told || cwd.starts_with(folder)
+    })
+}
+
+fn has(folder: &std::path::Path, is: impl Fn(&str) -> bool) -> bool {
+    let Ok(entries) = std::fs::read_dir(folder) else { return false };
+    entries.flatten().any(|entry| is(&entry.file_name().to_string_lossy()))
+}
+
+/// Kills seaworthy when a phase has been reached, and waits for the keeper.
+fn killed_in(phase: &str, reached: impl Fn(&std::path::Path) -> bool) {
+    let bench = with_database();
+    let mut child = bench.start(&["prove", "--only", "startup"]);
+    wait_for(|| folder_of(&child).is_some(), "the run to begin");
+    let folder = folder_of(&child).expect("it has begun");
+    wait_for(|| reached(&folder), phase);
+    signal(&child, "SIGKILL");
+    child.wait().expect("it ended");
+    wait_for(|| !folder.exists(), &format!("the folder to go after {phase}"));
+    wait_for(|| !anyone_in(&folder), &format!("every process to end after {phase}"));
+}
+
+#[test]
+fn kill_9_while_the_database_is_made_leaves_nothing() {
+    killed_in("initdb", |folder| has(folder, |name| name.ends_with("-postgres")));
+}
+
+#[test]
+fn kill_9_during_the_set_up_leaves_nothing() {
+    killed_in("the set-up", |folder| folder.join("0-template/set-up-runs").exists());
+}
+
+#[test]
+fn kill_9_during_an_experiment_leaves_nothing() {
+    killed_in("an experiment", |folder| has(folder, |name| name.ends_with("-scratch")));
+}
