@@ -13,13 +13,15 @@ pub mod ports;
 pub mod readiness;
 pub mod recipe;
 pub mod recorder;
+pub mod running;
 pub mod scratch;
 pub mod shadow;
 pub mod step;
 
 pub use bench::{Bench, Lab, Options};
 pub use error::LabError;
-pub use instance::{Instance, Running};
+pub use instance::Instance;
 pub use readiness::Readiness;
 pub use recipe::Mutation;
 pub use recorder::{Recorder, Trial};
+pub use running::Running;

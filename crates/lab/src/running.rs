@@ -1,0 +1,252 @@
+//! A service that was started: probing, signalling and ending it, and seeing what became of it.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use model::{Probe as Probe_, Seen};
+use process::{Exit, Process, sockets, tree};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::JoinHandle;
+
+use std::sync::Arc;
+
+use crate::bench::Lab;
+use crate::readiness::{self, Readiness, Target};
+use crate::recipe::Mutation;
+use crate::recorder::Trial;
+
+/// A service that was started. Its whole tree ends with this value.
+#[derive(Debug)]
+pub struct Running {
+    pub(crate) process: Process,
+    pub(crate) audit: JoinHandle<()>,
+    pub(crate) trial: Trial,
+    pub(crate) lab: Arc<Lab>,
+    pub(crate) ready: Target,
+    pub(crate) live: Target,
+    /// Where the service's main port is.
+    pub(crate) main: SocketAddr,
+    /// It is process 1 of a namespace of its own: a child of what was started.
+    pub(crate) as_init: bool,
+    pub(crate) mutation: Option<Mutation>,
+    pub(crate) starting: Option<OwnedSemaphorePermit>,
+}
+
+/// A start that has not led to an answer by then is waiting for something rather than working.
+const BUSY: Duration = Duration::from_secs(1);
+
+impl Running {
+    /// Waits for the first ready answer, the end of the process or of the patience.
+    pub async fn wait_ready(&mut self, patience: Duration) -> Readiness {
+        let started = self.process.started;
+        let trial = self.trial.clone();
+        let saw = move |at, seen| trial.saw_at(at, seen);
+        let ended = || self.process.exit().is_some();
+        let mut starting = self.starting.take();
+        let readiness = {
+            let waiting = readiness::wait(&self.ready, started, patience, ended, saw);
+            tokio::pin!(waiting);
+            match tokio::time::timeout(BUSY, &mut waiting).await {
+                Ok(readiness) => readiness,
+                Err(_) => {
+                    drop(starting.take());
+                    waiting.await
+                }
+            }
+        };
+        drop(starting);
+        let readiness = self.and_main_port(readiness, patience).await;
+        match &readiness {
+            Readiness::Ready { after } => {
+                self.trial.saw(Seen::Ready { after: micros(*after) });
+                self.check_mutation();
+            }
+            Readiness::Exited => {
+                self.saw_exit().await;
+            }
+            Readiness::Never => self.saw_never(started.elapsed()).await,
+        }
+        readiness
+    }
+
+    /// Where the probe has a port of its own, it may be answered before the main port is open:
+    /// the service is ready when both are.
+    async fn and_main_port(&self, readiness: Readiness, patience: Duration) -> Readiness {
+        if self.ready.address == self.main || !matches!(readiness, Readiness::Ready { .. }) {
+            return readiness;
+        }
+        let started = self.process.started;
+        while started.elapsed() < patience && self.process.exit().is_none() {
+            if tokio::net::TcpStream::connect(self.main).await.is_ok() {
+                return Readiness::Ready { after: started.elapsed() };
+            }
+            tokio::time::sleep(Duration::from_millis(3)).await;
+        }
+        if self.process.exit().is_some() { Readiness::Exited } else { Readiness::Never }
+    }
+
+    /// Asks for readiness again for a while; stops at the first answer that is not accepted.
+    pub async fn stays_ready(&mut self, how_long: Duration) {
+        let until = Instant::now() + how_long;
+        while Instant::now() < until {
+            let (result, exchange) = self.ready.ask(Duration::from_secs(5)).await;
+            let accepted = result.is_accepted();
+            let took = micros(exchange.took);
+            self.trial.saw(Seen::Probed { probe: "ready".to_owned(), result, took });
+            if !accepted {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        if self.process.exit().is_some() {
+            self.saw_exit().await;
+        }
+    }
+
+    async fn saw_exit(&mut self) -> Exit {
+        let exit = self.process.wait().await;
+        self.process.drain(Duration::from_millis(300)).await;
+        let Exit { code, signal, at } = exit;
+        self.trial.saw_at(at, Seen::Exited { pid: self.process.pid(), code, signal });
+        self.saw_left_behind();
+        exit
+    }
+
+    fn saw_left_behind(&self) {
+        let members = self.process.members();
+        if !members.is_empty() {
+            let processes = members.iter().map(|m| format!("{} ({})", m.name, m.pid)).collect();
+            self.trial.saw(Seen::LeftBehind { processes });
+        }
+    }
+
+    async fn saw_never(&mut self, waited: Duration) {
+        let members: Vec<_> = self.process.members().iter().map(|member| member.pid).collect();
+        let listening = sockets::listening(&members);
+        let port = self.ready.address.port();
+        let port_open = listening.iter().any(|address| address.port() == port);
+        let elsewhere: Vec<_> = listening
+            .iter()
+            .filter(|address| address.port() != port)
+            .map(ToString::to_string)
+            .collect();
+        let alive = self.process.exit().is_none();
+        self.trial.saw(Seen::NeverReady { waited: micros(waited), alive, port_open });
+        if !port_open && !elsewhere.is_empty() {
+            self.trial.saw(Seen::ListensElsewhere { addresses: elsewhere });
+        }
+        self.check_mutation();
+    }
+
+    /// Whether the mutation took effect: no process of the tree was given the variable with
+    /// another value, and no shadowed file was opened.
+    fn check_mutation(&self) {
+        let Some(Mutation { variable, value }) = &self.mutation else { return };
+        let declared = self.lab.manifest.environment.get(variable);
+        if declared.is_none_or(|declared| declared.via == settings::Via::Environment) {
+            for member in self.process.members() {
+                let found = tree::variable(member.pid, variable);
+                if found.is_some() && found.as_ref() != value.as_ref() {
+                    let by = format!("{} ({})", member.name, member.pid);
+                    self.trial.saw(Seen::Resupplied { variable: variable.clone(), by });
+                }
+            }
+        }
+        for file in self.lab.shadow.opened_since(self.process.started) {
+            self.trial.saw(Seen::ShadowBypassed { file: file.display().to_string() });
+        }
+    }
+
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+
+    /// Sends the readiness probe once and records it.
+    pub async fn ask_ready(&self, trial: &Trial, within: Duration) -> Probe_ {
+        probe(trial, "ready", &self.ready, within).await
+    }
+
+    /// Sends the liveness probe once and records it.
+    pub async fn ask_live(&self, trial: &Trial, within: Duration) -> Probe_ {
+        probe(trial, "live", &self.live, within).await
+    }
+
+    /// Signals every process of its tree, and records the main one.
+    pub fn signal_tree(&self, trial: &Trial, signal: &str) {
+        for member in self.process.members() {
+            // One that has ended in between needs no signal.
+            let _ = process::signal::send(member.pid, signal);
+        }
+        let (signal, pid) = (signal.to_owned(), self.process.pid());
+        trial.saw(Seen::Signalled { signal, pid });
+    }
+
+    /// Waits until every process of its tree is stopped.
+    pub async fn wait_stopped(&self, longest: Duration) -> bool {
+        let deadline = Instant::now() + longest;
+        loop {
+            if self.process.members().iter().all(|member| member.stopped) {
+                return true;
+            }
+            if Instant::now() > deadline {
+                return false;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    /// Sends the stop signal to the one process that an init system would signal.
+    pub fn ask_to_stop(&self) -> bool {
+        let signal = self.lab.manifest.service.stop_signal.name();
+        let pid = self.main_pid();
+        let sent = self.process.exit().is_none() && process::signal::send(pid, signal).is_ok();
+        if sent {
+            self.trial.saw(Seen::Signalled { signal: signal.to_owned(), pid });
+        }
+        sent
+    }
+
+    /// The process that an init system would signal.
+    pub fn main_pid(&self) -> u32 {
+        let pid = self.process.pid();
+        if !self.as_init {
+            return pid;
+        }
+        let child = self.process.members().into_iter().find(|member| member.parent == pid);
+        child.map_or(pid, |child| child.pid)
+    }
+
+    /// Waits for its end, records it and what it left behind.
+    pub async fn wait_exit(&mut self, longest: Duration) -> Option<Exit> {
+        self.process.wait_for(longest).await?;
+        Some(self.saw_exit().await)
+    }
+
+    /// Asks it to stop as an init system would, and waits; what is left then is killed. Returns
+    /// how it ended by itself, if it did.
+    pub async fn stop(mut self, patience: Duration) -> Option<Exit> {
+        let mut exit = None;
+        if self.ask_to_stop() {
+            exit = self.wait_exit(patience).await;
+        }
+        self.kill().await;
+        exit
+    }
+
+    /// Ends the whole tree at once.
+    pub async fn kill(self) {
+        self.audit.abort();
+        self.process.end().await;
+    }
+}
+
+async fn probe(trial: &Trial, name: &str, target: &Target, within: Duration) -> Probe_ {
+    let (result, exchange) = target.ask(within).await;
+    let took = micros(exchange.took);
+    trial.saw(Seen::Probed { probe: name.to_owned(), result: result.clone(), took });
+    result
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
