@@ -54,11 +54,18 @@ pub fn files(manifest: &Manifest, root: &Path) -> Vec<Checked> {
     }
     let journeys = manifest.journeys.iter().map(|(name, journey)| Checked {
         what: format!("the journey {name}"),
-        problem: (!root.join(&journey.file).is_file())
-            .then(|| format!("there is no {}", root.join(&journey.file).display())),
+        problem: journey_problem(&root.join(&journey.file)),
     });
     all.extend(journeys);
     all
+}
+
+fn journey_problem(path: &Path) -> Option<String> {
+    let shown = path.display();
+    match std::fs::read_to_string(path) {
+        Err(error) => Some(format!("cannot read {shown}: {error}")),
+        Ok(text) => journey::parse::parse(&text).err().map(|mistake| format!("{shown}, {mistake}")),
+    }
 }
 
 /// Connects once to the host of every address in the real environment.

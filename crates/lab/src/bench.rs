@@ -49,6 +49,8 @@ pub struct Lab {
     /// How many instances may live, which takes memory.
     living: Arc<Semaphore>,
     servers: BTreeMap<String, Server>,
+    /// What the machine lacks: what, why, and the command that installs it.
+    missing: Option<(String, String, &'static str)>,
     journeys: BTreeMap<String, Journey>,
     secrets: BTreeMap<String, String>,
     extra: BTreeMap<String, String>,
@@ -83,6 +85,7 @@ impl Lab {
             starting: Arc::new(Semaphore::new(jobs)),
             living: Arc::new(Semaphore::new(if fixed || shared { 1 } else { jobs * WAITING })),
             servers: BTreeMap::new(),
+            missing: None,
             journeys,
             secrets,
             extra: options.extra,
@@ -97,8 +100,18 @@ impl Lab {
         lab.find_program()?;
         for (name, dependency) in &lab.manifest.dependencies {
             told(&format!("starting {} for {name}", dependency.kind.word()));
-            let server = Server::provide(name, dependency, &lab.place).await?;
-            lab.servers.insert(name.clone(), server);
+            match Server::provide(name, dependency, &lab.place).await {
+                Ok(server) => {
+                    lab.servers.insert(name.clone(), server);
+                }
+                Err(LabError::CannotProvide { what, why, install }) => {
+                    // Nothing can be decided without it, and whoever reads the scorecard must
+                    // learn what to install.
+                    lab.missing = Some((what, why, install));
+                    return Ok(lab);
+                }
+                Err(other) => return Err(other),
+            }
         }
         lab.prepare_template(told).await?;
         Ok(lab)
@@ -109,6 +122,9 @@ impl Lab {
     /// # Errors
     /// When one of them cannot be had.
     pub(crate) async fn instance(self: &Arc<Self>) -> Result<Instance, LabError> {
+        if let Some((what, why, install)) = self.missing.clone() {
+            return Err(LabError::CannotProvide { what, why, install });
+        }
         let living = Arc::clone(&self.living).acquire_owned().await.ok();
         let starting = Arc::clone(&self.starting).acquire_owned().await.ok();
         let slot = Slot { starting, _living: living };

@@ -94,3 +94,16 @@ fn check_tells_everything_that_is_missing_at_once() {
     let ran = bench.run(&["check", "--env", "SIZE=1", "--env", "KEY=abcdefgh"]);
     assert_eq!((ran.code, ran.stdout.contains("nothing is missing")), (0, true), "{}", ran.stdout);
 }
+
+#[test]
+fn a_bad_journey_is_told_at_its_line_before_anything_starts() {
+    let bench = Bench::odd("good");
+    let text = std::fs::read_to_string(bench.path().join("seaworthy.toml")).expect("read");
+    bench.manifest(&(text + "[journeys.a]\nfile = \"a.hurl\"\n"));
+    refused(&bench, &["prove"], &["the journey a (a.hurl) cannot be used", "No such file"]);
+    bench.file("a.hurl", b"GET /\nHTTP 200\n\nGET /x\n[Options]\nretry: 3\n");
+    refused(&bench, &["prove"], &["line 5: [Options] is not supported"]);
+    let ran = bench.run(&["check", "--offline"]);
+    assert_eq!(ran.code, 1);
+    assert!(ran.stdout.contains("line 5: [Options] is not supported"), "{}", ran.stdout);
+}

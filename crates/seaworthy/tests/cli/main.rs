@@ -4,4 +4,5 @@ mod bad_input;
 mod bad_services;
 mod bench;
 mod cleanup;
+mod dependencies;
 mod stored;

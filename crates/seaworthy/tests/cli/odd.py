@@ -76,3 +76,18 @@ if mode == "children":
         if os.fork() == 0:
             time.sleep(3600)
     serve(port)
+if mode == "asks":
+    # Ready when a dependency greets it.
+    class Asks(Handler):
+        def do_GET(self):
+            try:
+                with socket.create_connection((os.environ["FRIEND_HOST"], int(os.environ["FRIEND_PORT"])), 0.3) as friend:
+                    friend.settimeout(0.3)
+                    status = 200 if friend.recv(2) == b"hi" else 503
+            except OSError:
+                status = 503
+            self.send_response(status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+    HTTPServer(("127.0.0.1", port), Asks).serve_forever()
