@@ -5,7 +5,7 @@ use std::net::{TcpStream, ToSocketAddrs};
 use std::path::Path;
 use std::time::Duration;
 
-use settings::{Manifest, Via};
+use settings::{Expectation, Manifest, Via};
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,9 +21,15 @@ pub fn environment(manifest: &Manifest, values: &BTreeMap<String, String>) -> Ve
     declared
         .filter_map(|(name, variable)| {
             let problem = match values.get(name) {
-                None if variable.required => Some("is required, but not set".to_owned()),
+                None if variable.when_absent() == Expectation::Refuses => {
+                    Some("is required, but not set".to_owned())
+                }
                 None => return None,
-                Some(value) if value.is_empty() && !variable.required => None,
+                Some(value)
+                    if value.is_empty() && variable.when_empty() != Expectation::Refuses =>
+                {
+                    None
+                }
                 Some(value) => variable.mistake_in(value),
             };
             Some(Checked { what: name.clone(), problem })

@@ -32,7 +32,7 @@ pub(super) struct Arguments {
     /// A variable for the service; wins over the manifest.
     #[arg(long, value_name = "NAME=VALUE", value_parser = super::pair)]
     env: Vec<(String, String)>,
-    /// Repeat a run's random choices.
+    /// Make up the same values for secrets as the run with this seed.
     #[arg(long)]
     seed: Option<u64>,
     /// Where runs are stored, when that is not `.seaworthy` beside the manifest.
