@@ -30,8 +30,8 @@ impl Bench {
         let bench = Self::new();
         bench.manifest(&format!(
             "[service]\nname = \"odd\"\nstart = \"python3 odd.py {mode} {{port}}\"\n\
-             ready = \"/ready\"\npatience = \"1500ms\"\n\
-             [controls.startup]\nwithin = \"700ms\"\nsettle = \"100ms\"\n"
+             ready = \"/ready\"\npatience = \"2400ms\"\n\
+             [controls.startup]\nwithin = \"1200ms\"\nsettle = \"100ms\"\n"
         ));
         bench
     }
