@@ -55,7 +55,7 @@ impl Business {
             return Some(Self { what: What::Declared(declared(text)) });
         }
         let (name, journey) = bench.journey(journey)?;
-        let mut walk = Walk::new(instance.address(), PATIENCE);
+        let mut walk = person(instance, PATIENCE);
         let result = walk.whole(journey, |_, _| {}).await;
         let failure = result.as_ref().err().map(ToString::to_string);
         trial.saw(Seen::Walked { journey: name.to_owned(), failure });
@@ -67,7 +67,7 @@ impl Business {
         let step = Box::new(entries[last].clone());
         let mut ready = Vec::new();
         for _ in 0..persons {
-            let mut walk = Walk::new(instance.address(), PATIENCE);
+            let mut walk = person(instance, PATIENCE);
             walk.whole(&way, |_, _| {}).await.ok()?;
             ready.push(walk);
         }
@@ -94,7 +94,7 @@ impl Business {
             What::Declared(request) => return send(instance, trial, client, request, within).await,
             What::Step { way, step, .. } => (way, step),
         };
-        let mut walk = Walk::new(instance.address(), within);
+        let mut walk = person(instance, within);
         for entry in way.entries.iter().chain([&**step]) {
             let Ok((exchange, result)) = walk.step(entry).await else { break };
             let is_last = std::ptr::eq(entry, &**step);
@@ -105,6 +105,15 @@ impl Business {
         }
         Outcome::NotConnected
     }
+}
+
+/// Somebody new, who knows what the service was given: `{{environment.API_KEY}}`.
+fn person(instance: &Instance, within: Duration) -> Walk {
+    let mut walk = Walk::new(instance.address(), within);
+    for (name, value) in instance.values() {
+        walk.set(&format!("environment.{name}"), &value);
+    }
+    walk
 }
 
 /// Sends a request on a connection of its own and records what became of it.

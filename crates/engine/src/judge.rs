@@ -25,8 +25,8 @@ pub fn row(
 ) -> Row {
     let mut row = Row::new(id, judgement, (seconds * 1000.0).round() / 1000.0);
     let asked = match context.asked.as_str() {
-        "" | "." => String::new(),
-        path => format!("{path} "),
+        "" => String::new(),
+        words => format!("{words} "),
     };
     row.again = format!("seaworthy prove {asked}--only {id}");
     if matches!(row.verdict, Verdict::Fail | Verdict::Inconclusive) {

@@ -28,6 +28,48 @@ pub struct Entry {
     pub asserts: Vec<(usize, Assert)>,
 }
 
+impl Journey {
+    /// The first step that cannot be taken whatever the service answers: one that uses a variable
+    /// which nothing before it captures, or that leads to another host. `known` says which other
+    /// variables have a value.
+    pub fn impossible(&self, known: impl Fn(&str) -> bool) -> Option<Mistake> {
+        let mut captured: Vec<&str> = vec!["base", "host", "unique", "newUuid"];
+        for entry in &self.entries {
+            if entry.url.starts_with("http://") || entry.url.starts_with("https://") {
+                let text =
+                    format!("{} is another host; write a path or {{{{base}}}}/path", entry.url);
+                return Some(mistake(entry.line, text));
+            }
+            let unknown = entry
+                .texts()
+                .flat_map(variables)
+                .find(|name| !captured.contains(name) && !known(name));
+            if let Some(name) = unknown {
+                let text =
+                    format!("the variable {name} has no value; capture it in an earlier step");
+                return Some(mistake(entry.line, text));
+            }
+            captured.extend(entry.captures.iter().map(|(name, _)| name.as_str()));
+        }
+        None
+    }
+}
+
+impl Entry {
+    /// Every text of the request that may hold variables.
+    fn texts(&self) -> impl Iterator<Item = &str> {
+        let pairs = [&self.headers, &self.query, &self.form, &self.cookies];
+        let pairs = pairs.into_iter().flatten().chain(&self.basic_auth);
+        let single = [Some(self.url.as_str()), self.body.as_deref()].into_iter().flatten();
+        single.chain(pairs.flat_map(|(name, value)| [name.as_str(), value.as_str()]))
+    }
+}
+
+/// The names between double braces.
+fn variables(text: &str) -> impl Iterator<Item = &str> {
+    text.split("{{").skip(1).filter_map(|rest| Some(rest.split_once("}}")?.0.trim()))
+}
+
 /// What is wrong with a file, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {message}")]
@@ -332,6 +374,18 @@ HTTP *
             assert_eq!(found.line, line, "{text:?}: {found}");
             assert!(found.message.contains(words), "{text:?}: {found}");
         }
+    }
+
+    #[test]
+    fn steps_that_cannot_be_taken_are_found_without_taking_them() {
+        let impossible =
+            |text: &str| parse(text).expect("it is read").impossible(|name| name == "k");
+        let good =
+            "POST {{base}}/a\nX: {{k}}\n{\"a\": \"{{unique}}\"}\nHTTP 200\n[Captures]\nid: body\n";
+        assert_eq!(impossible(&format!("{good}\nGET /{{{{id}}}}\n")), None);
+        let found = impossible("GET /a\n\nGET /{{id}}\n").expect("id is not captured");
+        assert_eq!((found.line, found.message.contains("variable id")), (3, true));
+        assert!(impossible("GET http://example.com/\n").is_some());
     }
 
     #[test]

@@ -317,7 +317,14 @@ pub fn journeys(manifest: &Manifest, root: &Path) -> Result<BTreeMap<String, Jou
         let text = std::fs::read_to_string(root.join(&declared.file));
         let text = text.map_err(|error| wrong(error.to_string()))?;
         let journey = journey::parse::parse(&text).map_err(|mistake| wrong(mistake.to_string()))?;
-        Ok((name.clone(), journey))
+        let known = |variable: &str| {
+            let declared = variable.strip_prefix("environment.");
+            declared.is_some_and(|variable| manifest.environment.contains_key(variable))
+        };
+        match journey.impossible(known) {
+            Some(mistake) => Err(wrong(mistake.to_string())),
+            None => Ok((name.clone(), journey)),
+        }
     };
     manifest.journeys.iter().map(read).collect()
 }

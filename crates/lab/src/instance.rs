@@ -170,6 +170,11 @@ impl Instance {
         if ip.is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { ip }
     }
 
+    /// The values of its variables, for those who must know what the service was given.
+    pub fn values(&self) -> std::collections::BTreeMap<String, String> {
+        self.lab.resolve(&self.provided(), None).values
+    }
+
     fn proxy(&self, dependency: &str) -> Option<&Proxy> {
         self.held.iter().find(|held| held.name == dependency)?.proxy.as_ref()
     }

@@ -70,10 +70,10 @@ pub async fn wait(
     let mut last = None;
     let mut opened = false;
     loop {
-        let left = patience.saturating_sub(started.elapsed());
         let within =
             target.probe.0.within.0.clamp(Duration::from_millis(50), Duration::from_secs(5));
-        let (outcome, exchange) = target.ask(within.min(left.max(Duration::from_millis(10)))).await;
+        // Never cut short by the end of the patience: the last answer must be an answer.
+        let (outcome, exchange) = target.ask(within).await;
         if !opened && !matches!(exchange.end, End::NotConnected(_)) {
             opened = true;
             saw(exchange.began, Seen::PortOpened { port: target.address.port() });

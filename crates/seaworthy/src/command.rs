@@ -128,5 +128,5 @@ fn built(id: &str) -> Result<&'static dyn controls::Control, Failure> {
         Some(near) => format!("did you mean {near}?"),
         None => "seaworthy list shows every control".to_owned(),
     };
-    Err(Failure::usage(format!("there is no control {id}")).hint(hint))
+    Err(Failure::usage(format!("there is no control {id:?}")).hint(hint))
 }

@@ -14,7 +14,7 @@ pub(crate) const OK: Exit = Exit(0);
 pub(crate) const FAILED: Exit = Exit(1);
 /// The command line or the manifest is wrong.
 pub(crate) const USAGE: Exit = Exit(2);
-/// Fewer controls were decided than asked for.
+/// Fewer controls were decided than asked for, or none at all.
 pub(crate) const COVERAGE: Exit = Exit(3);
 /// Seaworthy itself failed.
 pub(crate) const INTERNAL: Exit = Exit(4);
@@ -28,7 +28,7 @@ impl From<Exit> for ExitCode {
 }
 
 /// The code for a scorecard. Precedence: interrupted, failed, internal, coverage, ok.
-pub(crate) fn of(card: &Scorecard, min_coverage: Option<f64>) -> Exit {
+pub(crate) fn of(card: &Scorecard, min_coverage: Option<u8>) -> Exit {
     if card.partial {
         return INTERRUPTED;
     }
@@ -45,7 +45,9 @@ pub(crate) fn of(card: &Scorecard, min_coverage: Option<f64>) -> Exit {
         0 => 100.0,
         applicable => 100.0 * coverage.decided as f64 / applicable as f64,
     };
-    if min_coverage.is_some_and(|least| decided < least) { COVERAGE } else { OK }
+    // Where nothing at all was decided, nothing is ready.
+    let least = min_coverage.map_or(f64::MIN_POSITIVE, f64::from);
+    if decided < least { COVERAGE } else { OK }
 }
 
 #[cfg(test)]
@@ -76,11 +78,18 @@ mod tests {
     #[test]
     fn the_worst_wins_in_the_documented_order() {
         use Verdict::*;
-        assert_eq!(of(&card(&[Pass, NotApplicable]), Some(100.0)), OK);
+        assert_eq!(of(&card(&[Pass, NotApplicable]), Some(100)), OK);
         assert_eq!(of(&card(&[Pass, Inconclusive]), None), OK);
-        assert_eq!(of(&card(&[Pass, Inconclusive]), Some(80.0)), COVERAGE);
-        assert_eq!(of(&card(&[Error, Inconclusive]), Some(80.0)), INTERNAL);
+        assert_eq!(of(&card(&[Pass, Inconclusive]), Some(80)), COVERAGE);
+        assert_eq!(of(&card(&[Error, Inconclusive]), Some(80)), INTERNAL);
         assert_eq!(of(&card(&[Error, Fail]), None), FAILED);
+    }
+
+    #[test]
+    fn nothing_decided_is_not_ready() {
+        assert_eq!(of(&card(&[Verdict::Inconclusive]), None), COVERAGE);
+        assert_eq!(of(&card(&[Verdict::Inconclusive]), Some(0)), OK);
+        assert_eq!(of(&card(&[Verdict::NotApplicable]), None), OK);
     }
 
     #[test]

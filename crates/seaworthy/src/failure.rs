@@ -30,10 +30,10 @@ impl Failure {
 
 impl From<engine::ProofError> for Failure {
     fn from(error: engine::ProofError) -> Self {
-        use engine::ProofError::{Lab, LeftTheLab};
+        use engine::ProofError::{Lab, LeftTheLab, Store};
         let users = match &error {
             Lab(error) => error.is_the_users(),
-            LeftTheLab(_) => true,
+            LeftTheLab(_) | Store(_) => true,
             _ => false,
         };
         if users { Self::usage(error.to_string()) } else { Self::internal(error.to_string()) }
@@ -43,8 +43,11 @@ impl From<engine::ProofError> for Failure {
 impl From<engine::store::StoreError> for Failure {
     fn from(error: engine::store::StoreError) -> Self {
         match error {
-            engine::store::StoreError::NoRun { .. } => Self::usage(error.to_string()),
-            other => Self::internal(other.to_string()),
+            // A folder that cannot be written is for the user to mend.
+            engine::store::StoreError::NoRun { .. } | engine::store::StoreError::File { .. } => {
+                Self::usage(error.to_string())
+            }
+            other @ engine::store::StoreError::Content { .. } => Self::internal(other.to_string()),
         }
     }
 }

@@ -22,6 +22,8 @@ pub fn markdown() -> String {
     for (name, section) in properties.into_iter().flatten() {
         table(&schema, &mut page, name, section, 2);
     }
+    let probe = &schema["$defs"]["ProbeTable"];
+    table(&schema, &mut page, "a probe as a table", probe, 2);
     page
 }
 
@@ -43,8 +45,16 @@ fn table(root: &Json, page: &mut String, path: &str, schema: &Json, level: usize
     let mut path = path.to_owned();
     let mut body = resolved;
     if body["additionalProperties"].is_object() {
-        path.push_str(".NAME");
         body = resolve(root, &body["additionalProperties"]);
+        if body["type"] == "string" {
+            let about = about.unwrap_or_default();
+            let hashes = "#".repeat(level);
+            page.push_str(&format!(
+                "\n{hashes} `[{path}]`\n{about}\n\n`NAME = \"text\"`, as many as there are.\n"
+            ));
+            return;
+        }
+        path.push_str(".NAME");
     }
     let about = about.or(body["description"].as_str()).unwrap_or_default();
     page.push_str(&format!("\n{} `[{path}]`\n{about}\n", "#".repeat(level)));

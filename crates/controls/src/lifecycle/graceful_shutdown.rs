@@ -55,6 +55,8 @@ impl Way {
 const BUSY: &str = "busy";
 const QUIET: &str = "quiet";
 const PID_1: &str = "pid-1";
+/// The trial in which the ways are found out.
+const JOURNEY: &str = "journey";
 /// The client whose request is in flight when the signal comes.
 const SLOW: &str = "slow";
 /// The same request without a signal: the positive control.
@@ -122,7 +124,8 @@ async fn ways(bench: &Bench) -> Result<Vec<Way>, LabError> {
         return Ok(ways);
     }
     bench.progress("walking the journey");
-    let trial = bench.trial("journey");
+    let trial = bench.trial(JOURNEY);
+    trial.saw(Seen::Trial { subject: JOURNEY.into(), method: QUIET.into(), round: 1 });
     let mut instance = bench.instance().await?;
     if let Some(mut running) = instance.start(&trial, None).await? {
         running.wait_ready(bench.manifest().service.patience.0).await;

@@ -170,6 +170,17 @@ fn judge(manifest: &Manifest, trials: &[Seen_<'_>]) -> Judgement {
         return Judgement::from_findings("", vec![finding]);
     }
     let declared = manifest.service.live.as_ref().map_or(LONGEST, |live| live.0.within.0);
+    let late = good.iter().filter(|(_, took)| *took > declared).count();
+    if late >= 2 {
+        let text = format!(
+            "in good health {path} took {}, the limit is {}",
+            time(slowest),
+            time(declared)
+        );
+        let mend = "answer it at once, or promise what is true: service.live = { path = \"…\", within = \"…\" }";
+        let finding = Finding::fail("too-slow", text).mend(mend).seen(late, good.len());
+        return Judgement::from_findings("", vec![finding]);
+    }
     let limit = declared.max(slowest * 10);
     let mut findings: Vec<Finding> = trials
         .iter()
@@ -286,6 +297,18 @@ mod tests {
         let judgement =
             run(vec![live(Probe::TimedOut, 5000), live(Probe::TimedOut, 5000)], Probe::TimedOut);
         assert_eq!(judgement.verdict, Verdict::Fail);
+    }
+
+    #[test]
+    fn a_probe_that_is_slow_in_good_health_fails() {
+        let text = "[service]\nname = \"a\"\nstart = \"a --port {port}\"\nlive = \"/live\"\n";
+        let manifest = settings::parse(text).expect("it is good").manifest;
+        let healthy = vec![started(), ready(50), live(OK, 2500), live(OK, 2500)];
+        let judgement = judge(&manifest, &by_trial(&trial("healthy", SERVICE, HEALTHY, healthy)));
+        assert_eq!(
+            (judgement.verdict, judgement.findings[0].cause.as_str()),
+            (Verdict::Fail, "too-slow")
+        );
     }
 
     #[test]

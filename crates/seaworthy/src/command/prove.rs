@@ -39,23 +39,33 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
     /// How many instances of the service may live at once; the number of processors by default.
-    #[arg(short, long, value_name = "N")]
-    jobs: Option<usize>,
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    jobs: Option<u16>,
     /// End with 3 when fewer than this percentage of the applicable controls were decided.
-    #[arg(long, value_name = "PERCENT")]
-    min_coverage: Option<f64>,
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
+    min_coverage: Option<u8>,
     /// How to print the scorecard.
     #[arg(long, value_enum, default_value = "terminal")]
     format: Format,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
-    for id in &arguments.only {
+    let only: Vec<String> = arguments.only.iter().map(|id| id.trim().to_owned()).collect();
+    for id in &only {
         super::built(id)?;
     }
     let file = ManifestFile::read(&arguments.path)?;
     let manifest = file.parsed.manifest.clone();
-    let plan = engine::plan(&manifest, &arguments.only);
+    for (name, value) in &arguments.env {
+        let declared = manifest.environment.get(name);
+        if let Some(mistake) = declared.and_then(|variable| variable.mistake_in(value)) {
+            return Err(Failure::usage(format!("--env {name} breaks its declaration: {mistake}"))
+                .hint(
+                    "a baseline that is wrong proves nothing; change the value or the manifest",
+                ));
+        }
+    }
+    let plan = engine::plan(&manifest, &only);
     if arguments.plan {
         screen::data(&plan_text(&plan));
         return Ok(exit::OK);
@@ -71,16 +81,27 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         manifest,
         text: file.text.clone(),
         root: file.root(),
-        asked: arguments.path.display().to_string(),
+        asked: asked(arguments, &file.parsed.manifest),
         out: arguments.out.clone().unwrap_or_else(|| file.root().join(".seaworthy")),
         extra: arguments.env.iter().cloned().collect(),
         seed: arguments.seed.unwrap_or_else(|| fastrand::u64(..)),
-        jobs: arguments.jobs.unwrap_or(processors),
+        jobs: arguments.jobs.map_or(processors, usize::from),
         program,
     };
     let proven = prove(proof, plan)?;
     show(&proven, arguments.format)?;
     Ok(exit::of(&proven.scorecard, arguments.min_coverage))
+}
+
+/// The words that repeat this run: the path, and the variables that are no secrets.
+fn asked(arguments: &Arguments, manifest: &settings::Manifest) -> String {
+    let path = arguments.path.display().to_string();
+    let path = (path != ".").then_some(path);
+    let is_secret =
+        |name: &str| manifest.environment.get(name).is_some_and(settings::Variable::is_secret);
+    let open = arguments.env.iter().filter(|(name, _)| !is_secret(name));
+    let env = open.flat_map(|(name, value)| ["--env".to_owned(), format!("{name}={value}")]);
+    shell_words::join(path.into_iter().chain(env))
 }
 
 fn prove(proof: Proof, plan: Plan) -> Result<Proven, Failure> {
@@ -146,7 +167,8 @@ fn show(proven: &Proven, format: Format) -> Result<(), Failure> {
     let html = super::render(scorecard, store, Format::Html)?;
     std::fs::write(&page, redactor.mask(&html))
         .map_err(|error| Failure::internal(format!("cannot write {}: {error}", page.display())))?;
-    let folder = store.folder().display();
+    let folder = store.folder().display().to_string();
+    let folder = shell_words::quote(&folder);
     screen::message(&format!(
         "evidence: {folder} (report.html shows it; seaworthy judge {folder})\n"
     ));

@@ -68,7 +68,7 @@ fn unknown_controls_are_told_from_unbuilt_ones() {
     refused(
         &bench,
         &["prove", "--only", "startpu"],
-        &["there is no control startpu", "did you mean startup?"],
+        &["there is no control \"startpu\"", "did you mean startup?"],
     );
     refused(
         &bench,

@@ -37,6 +37,7 @@ pub(super) fn mistakes(manifest: &Manifest, places: &Places) -> Vec<Mistake> {
         all.push(Mistake::new(at("service.start"), message).help(Some(help.to_owned())));
     }
     probe_mistakes(manifest, &at, &mut all);
+    control_mistakes(manifest, &at, &mut all);
     id_mistakes(manifest, &at, &mut all);
     all
 }
@@ -71,6 +72,11 @@ fn variable_mistakes(
             }
         }
         _ => {}
+    }
+    if let (Some(min), Some(max)) = (variable.min, variable.max)
+        && min > max
+    {
+        all.push(Mistake::new(key("min"), format!("{name}: min {min} is above max {max}")));
     }
     if name.is_empty() || name.contains(['=', '\0']) {
         all.push(Mistake::new(at(&path), format!("{name:?} cannot be the name of a variable")));
@@ -170,6 +176,41 @@ fn probe_mistakes(manifest: &Manifest, at: &impl Fn(&str) -> Range<usize>, all: 
     }
 }
 
+/// Names of journeys and requests in the controls' settings.
+fn control_mistakes(
+    manifest: &Manifest,
+    at: &impl Fn(&str) -> Range<usize>,
+    all: &mut Vec<Mistake>,
+) {
+    let graceful = &manifest.controls.graceful_shutdown;
+    let outage = &manifest.controls.dependency_outage;
+    for (path, name) in [
+        ("controls.graceful-shutdown.journey", &graceful.journey),
+        ("controls.dependency-outage.journey", &outage.journey),
+    ] {
+        let Some(name) = name.as_ref().filter(|name| !manifest.journeys.contains_key(*name)) else {
+            continue;
+        };
+        let near = nearest(name, manifest.journeys.keys().map(String::as_str));
+        let help = near.map(|near| format!("did you mean {near:?}?"));
+        all.push(Mistake::new(at(path), format!("there is no journey {name:?}")).help(help));
+    }
+    for (path, request) in [
+        ("controls.graceful-shutdown.slow_request", &graceful.slow_request),
+        ("controls.dependency-outage.request", &outage.request),
+    ] {
+        let is_request = |text: &str| {
+            text.split_once(' ').is_some_and(|(method, path)| {
+                path.trim().starts_with('/') && method.chars().all(|c| c.is_ascii_uppercase())
+            })
+        };
+        if let Some(text) = request.as_ref().filter(|text| !is_request(text)) {
+            let message = format!("expected a request such as \"GET /items\", found {text:?}");
+            all.push(Mistake::new(at(path), message));
+        }
+    }
+}
+
 fn id_mistakes(manifest: &Manifest, at: &impl Fn(&str) -> Range<usize>, all: &mut Vec<Mistake>) {
     let named = manifest.not_applicable.keys().map(|id| (format!("not-applicable.{id}"), id));
     let waived = manifest.waivers.keys().map(|id| (format!("waivers.{id}"), id));
@@ -199,5 +240,9 @@ fn is_date(text: &str) -> bool {
     };
     number(year, 4).is_some()
         && number(month, 2).is_some_and(|month| (1..=12).contains(&month))
-        && number(day, 2).is_some_and(|day| (1..=31).contains(&day))
+        && number(day, 2).is_some_and(|day| {
+            let short = matches!(number(month, 2), Some(4 | 6 | 9 | 11));
+            let last = if number(month, 2) == Some(2) { 29 } else { 31 - u32::from(short) };
+            (1..=last).contains(&day)
+        })
 }

@@ -92,6 +92,22 @@ fn a_url_of_your_own_must_be_disposable() {
 }
 
 #[test]
+fn controls_name_journeys_and_requests_that_can_be() {
+    let text = format!(
+        "{GOOD}\n[journeys.order]\nfile = \"a.hurl\"\n[controls.graceful-shutdown]\n\
+         journey = \"odrer\"\nslow_request = \"delay\"\n[environment.N]\ntype = \"int\"\n\
+         required = false\nmin = 9\nmax = 2\n[waivers.startup]\nreason = \"r\"\nowner = \"o\"\n\
+         expires = \"2029-02-31\"\n"
+    );
+    let found = mistakes(&text);
+    assert_eq!(found.len(), 4, "{found:?}");
+    assert_eq!(found[0].2.as_deref(), Some("did you mean \"order\"?"));
+    assert!(found[1].1.contains("GET /items"));
+    assert!(found[2].1.contains("above max"));
+    assert!(found[3].1.contains("expected a day"));
+}
+
+#[test]
 fn broken_toml_is_told_at_its_line() {
     let found = mistakes("[service]\nname = \"a\nstart = 1\n");
     assert_eq!(found.len(), 1);

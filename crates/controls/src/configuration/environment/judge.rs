@@ -54,7 +54,7 @@ pub(super) fn judge(manifest: &Manifest, trials: &[Trial<'_>]) -> Judgement {
     let variables =
         pairs(trials).map(|(variable, _)| variable).collect::<std::collections::BTreeSet<_>>();
     let held = format!(
-        "{tried} starts with one of {} variables missing or wrong went as promised",
+        "{tried} starts with a variable missing or wrong went as promised ({} variables)",
         variables.len()
     );
     findings.extend(undecided.into_iter().map(|why| Finding::note("undecided", why)));
@@ -168,8 +168,9 @@ impl Judged<'_> {
 
     /// It neither refused nor became ready; concluded from waiting, so once is not enough.
     fn waited(&self, broken: &Broken) -> Outcome {
-        let same = self.rounds.iter().filter_map(|trial| trial.broken());
-        let times = same.filter(|other| other.cause() == broken.cause()).count();
+        // Whichever way it did not refuse: by never listening, or by never answering.
+        let all = self.rounds.iter().filter_map(|trial| trial.broken());
+        let times = all.filter(Broken::is_of_time).count();
         let witness = broken.witness(self.first());
         if times < 2 {
             let (variable, method, of) = (self.variable, self.method, self.rounds.len());

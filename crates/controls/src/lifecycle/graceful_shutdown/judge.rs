@@ -8,7 +8,7 @@ use settings::Manifest;
 use settings::controls::GracefulShutdown;
 
 use super::clients::{BUSY_CLIENT, NEW_CLIENT};
-use super::{CONTROL, PID_1, SLOW};
+use super::{CONTROL, HELD, JOURNEY, PID_1, SLOW};
 use crate::trials::{Trial, time};
 
 const SIGTERM: i32 = 15;
@@ -18,7 +18,8 @@ const NEVER_EXITS: &str = "never-exits";
 
 pub(super) fn judge(manifest: &Manifest, trials: &[Trial<'_>]) -> Judgement {
     let settings = &manifest.controls.graceful_shutdown;
-    let ledgers: Vec<_> = trials.iter().map(Ledger::read).collect();
+    let rounds = trials.iter().filter(|trial| trial.subject != JOURNEY);
+    let ledgers: Vec<_> = rounds.map(Ledger::read).collect();
     let (as_init, plain): (Vec<_>, Vec<_>) =
         ledgers.iter().partition(|ledger| ledger.trial.method == PID_1);
     let landed: Vec<_> = plain.iter().copied().filter(|ledger| ledger.landed()).collect();
@@ -43,8 +44,11 @@ pub(super) fn judge(manifest: &Manifest, trials: &[Trial<'_>]) -> Judgement {
         return Judgement::inconclusive(why).with(found);
     }
     let longest = landed.iter().filter_map(|l| l.exited_after()).max().unwrap_or_default();
-    let held =
-        format!("{of} of {of} requests in flight were answered; it ended within {}", time(longest));
+    let held = format!(
+        "{of} of {of} requests in flight, held {} after the signal, were answered; it ended within {}",
+        time(HELD),
+        time(longest)
+    );
     Judgement::from_findings(held, found)
 }
 

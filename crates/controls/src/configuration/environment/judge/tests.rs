@@ -57,7 +57,7 @@ fn cause(judgement: &Judgement) -> &str {
 fn a_refusal_that_names_the_variable_holds() {
     let judgement = run(vec![("KEY", "absent", refusal()), ("LEVEL", "absent", vec![ready(40)])]);
     assert_eq!(judgement.verdict, Verdict::Pass);
-    assert!(judgement.summary.starts_with("2 starts with one of 2 variables"));
+    assert!(judgement.summary.starts_with("2 starts with a variable missing or wrong"));
 }
 
 #[test]

@@ -71,7 +71,11 @@ fn cause(judgement: &Judgement) -> &str {
 fn three_good_rounds_pass_and_two_prove_too_little() {
     let judgement = run(vec![good(), good(), good()]);
     assert_eq!(judgement.verdict, Verdict::Pass, "{judgement:?}");
-    assert!(judgement.summary.contains("3 of 3 requests in flight"), "{}", judgement.summary);
+    assert!(
+        judgement.summary.contains("3 of 3 requests in flight, held 600 ms after the signal"),
+        "{}",
+        judgement.summary
+    );
     assert_eq!(run(vec![good(), good()]).verdict, Verdict::Inconclusive);
 }
 
