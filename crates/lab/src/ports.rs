@@ -48,7 +48,7 @@ pub fn lease_fixed(base: &Path, port: u16) -> Result<Lease, LabError> {
 }
 
 fn try_lease(base: &Path, port: u16) -> Result<Option<Lease>, LabError> {
-    let folder = base.join("ports");
+    let folder = base.join(process::records::PORTS);
     fs::create_dir_all(&folder).map_err(LabError::file("make", &folder))?;
     let path = folder.join(port.to_string());
     let lock = File::create(&path).map_err(LabError::file("write", &path))?;

@@ -18,6 +18,8 @@ pub struct Record {
 }
 
 const FILE: &str = "record";
+/// The folder beside those of the runs in which ports are leased; it belongs to all of them.
+pub const PORTS: &str = "ports";
 
 /// The folder that holds the folders of all runs of this user.
 ///
@@ -163,7 +165,7 @@ pub fn sweep() -> io::Result<Vec<String>> {
     let mut swept = Vec::new();
     for entry in fs::read_dir(base()?)?.flatten() {
         let Ok(meta) = entry.metadata() else { continue };
-        if !meta.is_dir() {
+        if !meta.is_dir() || entry.file_name() == PORTS {
             continue;
         }
         let record = entry.path().join(FILE);
