@@ -134,6 +134,9 @@ impl Lab {
         for (name, server) in &self.servers {
             held.push(server.fresh(name, &place).await?.proxied(&place).await?);
         }
+        for step in &self.manifest.service.reset {
+            self.run_step(step, &scratch, &held, &place).await?;
+        }
         Instance::new(Arc::clone(self), place, scratch, held, slot)
     }
 

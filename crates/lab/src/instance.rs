@@ -21,7 +21,7 @@ use crate::ports::Lease;
 use crate::readiness::Target;
 use crate::recipe::{Mutation, Provided};
 use crate::recorder::Trial;
-use crate::running::Running;
+use crate::running::{AfterReady, Running};
 use crate::scratch::Scratch;
 
 /// Makes what follows process 1 of a namespace, which ends with it (util-linux).
@@ -45,6 +45,8 @@ pub struct Instance {
     lease: Lease,
     leases: BTreeMap<String, Lease>,
     fresh: bool,
+    /// The steps after the first ready answer have been handed to a running service.
+    prepared: bool,
     slot: Slot,
 }
 
@@ -63,7 +65,7 @@ impl Instance {
         let names = lab.manifest.service.ports.iter();
         let leases = names.map(|name| Ok((name.clone(), place.port()?)));
         let leases = leases.collect::<Result<_, LabError>>()?;
-        Ok(Self { lab, place, scratch, held, lease, leases, fresh: true, slot })
+        Ok(Self { lab, place, scratch, held, lease, leases, fresh: true, prepared: false, slot })
     }
 
     /// Starts the service, with one variable changed where a mutation is given.
@@ -145,6 +147,10 @@ impl Instance {
         let port = self.lease.port;
         trial.saw_at(process.started, Seen::Started { pid, command: argv, port });
         let audit = self.audit(&process, trial);
+        let after_ready = match std::mem::replace(&mut self.prepared, true) {
+            false => self.after_ready(),
+            true => Vec::new(),
+        };
         Ok(Some(Running {
             process,
             audit,
@@ -154,6 +160,7 @@ impl Instance {
             live: self.target("live"),
             main: self.address(),
             as_init: !wrapper.is_empty(),
+            after_ready,
             mutation: mutation.cloned(),
             starting: self.slot.starting.take(),
         }))
@@ -232,6 +239,25 @@ impl Instance {
             }
         }
         Ok(None)
+    }
+
+    /// The commands that prepare a service which answers for the first time.
+    fn after_ready(&self) -> Vec<AfterReady> {
+        let provided = self.provided();
+        let mut env = self.lab.base_environment(&self.scratch.path);
+        env.extend(self.lab.resolve(&provided, None).env);
+        let steps = self.lab.manifest.service.after_ready.iter();
+        steps
+            .map(|step| {
+                let argv = crate::recipe::fill_command(&self.lab.manifest, &provided, step);
+                AfterReady {
+                    argv: self.lab.located(argv, &self.scratch.path),
+                    folder: self.scratch.path.clone(),
+                    env: env.clone().into_iter().collect(),
+                    place: self.place.next(),
+                }
+            })
+            .collect()
     }
 
     fn provided(&self) -> Provided {

@@ -15,6 +15,15 @@ use crate::readiness::{self, Readiness, Target};
 use crate::recipe::Mutation;
 use crate::recorder::Trial;
 
+/// A command that runs when the service is ready for the first time.
+#[derive(Debug)]
+pub(crate) struct AfterReady {
+    pub(crate) argv: Vec<String>,
+    pub(crate) folder: std::path::PathBuf,
+    pub(crate) env: Vec<(String, String)>,
+    pub(crate) place: crate::place::Place,
+}
+
 /// A service that was started. Its whole tree ends with this value.
 #[derive(Debug)]
 pub struct Running {
@@ -28,6 +37,7 @@ pub struct Running {
     pub(crate) main: SocketAddr,
     /// It is process 1 of a namespace of its own: a child of what was started.
     pub(crate) as_init: bool,
+    pub(crate) after_ready: Vec<AfterReady>,
     pub(crate) mutation: Option<Mutation>,
     pub(crate) starting: Option<OwnedSemaphorePermit>,
 }
@@ -59,6 +69,7 @@ impl Running {
         match &readiness {
             Readiness::Ready { after } => {
                 self.trial.saw(Seen::Ready { after: micros(*after) });
+                self.prepare().await;
                 self.check_mutation();
             }
             Readiness::Exited => {
@@ -67,6 +78,19 @@ impl Running {
             Readiness::Never => self.saw_never(started.elapsed()).await,
         }
         readiness
+    }
+
+    /// Runs the steps after the first ready answer. One that fails is remembered: what needs it
+    /// will fail and say so.
+    async fn prepare(&mut self) {
+        for step in std::mem::take(&mut self.after_ready) {
+            let AfterReady { argv, folder, env, place } = step;
+            let longest = Duration::from_secs(60);
+            let result = crate::step::run(argv, &folder, env, &place, longest, |_| {}).await;
+            if let Err(error) = result {
+                self.trial.saw(Seen::Remark { text: format!("after_ready: {error}") });
+            }
+        }
     }
 
     /// Where the probe has a port of its own, it may be answered before the main port is open:

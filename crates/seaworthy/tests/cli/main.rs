@@ -5,4 +5,5 @@ mod bad_services;
 mod bench;
 mod cleanup;
 mod dependencies;
+mod steps;
 mod stored;
