@@ -29,6 +29,8 @@ pub struct Connection {
     stream: TcpStream,
     address: SocketAddr,
     buffer: Vec<u8>,
+    /// How long connecting took.
+    pub connected_in: Duration,
     /// How many answers it has carried.
     pub answers: u32,
     /// Why it will carry no more, if so.
@@ -50,11 +52,20 @@ impl Connection {
     /// # Errors
     /// Refused, timed out or otherwise impossible.
     pub async fn open(address: SocketAddr, within: Duration) -> Result<Self, NotConnected> {
+        let began = Instant::now();
         match timeout(within, TcpStream::connect(address)).await {
             Ok(Ok(stream)) => {
                 // Small pieces are sent on purpose; they must leave when they are written.
                 stream.set_nodelay(true).map_err(|e| NotConnected::Other(e.to_string()))?;
-                Ok(Self { stream, address, buffer: Vec::new(), answers: 0, ended: None })
+                let connected_in = began.elapsed();
+                Ok(Self {
+                    stream,
+                    address,
+                    buffer: Vec::new(),
+                    connected_in,
+                    answers: 0,
+                    ended: None,
+                })
             }
             Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
                 Err(NotConnected::Refused)

@@ -30,6 +30,8 @@ pub struct Exchange {
     pub response: Option<Response>,
     pub end: End,
     pub began: Instant,
+    /// How long connecting took, where the connection was made for this request.
+    pub connected: Option<Duration>,
     /// From the first byte sent to the first byte of the answer.
     pub first_byte: Option<Duration>,
     /// From the first byte sent to the end.
@@ -44,6 +46,7 @@ impl Exchange {
             response: None,
             end: End::Complete,
             began,
+            connected: None,
             first_byte: None,
             took: Duration::ZERO,
             reused,
@@ -72,7 +75,8 @@ pub async fn once(address: SocketAddr, request: &Request, within: Duration) -> E
     match Connection::open(address, within).await {
         Ok(mut connection) => {
             let left = within.saturating_sub(began.elapsed());
-            connection.exchange(request, left).await
+            let connected = Some(connection.connected_in);
+            Exchange { connected, ..connection.exchange(request, left).await }
         }
         Err(reason) => Exchange::begun(began, 0).done(None, End::NotConnected(reason)),
     }

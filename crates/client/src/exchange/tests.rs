@@ -38,6 +38,7 @@ async fn a_whole_answer_is_complete() {
     let exchange = once(address, &Request::get("/"), SOON).await;
     assert_eq!((exchange.end.clone(), exchange.status()), (End::Complete, Some(200)));
     assert!(exchange.first_byte.is_some_and(|first| first <= exchange.took));
+    assert!(exchange.connected.is_some_and(|took| took < SOON));
 }
 
 #[tokio::test]
