@@ -189,7 +189,12 @@ impl Judged<'_> {
 
     fn starts(&self, and_names: bool) -> Outcome {
         let trial = self.first();
-        let elsewhere = trial.listens_elsewhere().is_some();
+        // Its default port may be in use, by another run or by the user's own: it got that far.
+        let taken = trial.lines().any(|line| {
+            let line = line.to_ascii_lowercase();
+            line.contains("eaddrinuse") || line.contains("address already in use")
+        });
+        let elsewhere = trial.listens_elsewhere().is_some() || taken;
         if elsewhere && carries_the_port(self.manifest, self.variable) {
             return Outcome::Held;
         }

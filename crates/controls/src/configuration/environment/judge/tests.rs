@@ -133,6 +133,9 @@ fn without_its_port_it_may_listen_elsewhere() {
     let elsewhere = Seen::ListensElsewhere { addresses: vec!["0.0.0.0:3000".into()] };
     let seen = vec![never(), elsewhere];
     assert_eq!(run(vec![("PORT", "absent", seen.clone())]).verdict, Verdict::Pass);
+    let taken = vec![line("Error: listen EADDRINUSE: address already in use :::3000"), exited(1)];
+    assert_eq!(run(vec![("PORT", "absent", taken.clone())]).verdict, Verdict::Pass);
+    assert_eq!(cause(&run(vec![("LEVEL", "absent", taken)])), "refused");
     assert_eq!(cause(&run(vec![("LEVEL", "absent", seen)])), "refused");
 }
 
