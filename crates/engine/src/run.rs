@@ -100,8 +100,14 @@ pub async fn prove(
         result = proving.run() => result,
         _ = stop.wait_for(|stop| *stop) => proving.partial(),
     };
-    (proving.tell)(Event::Stage { text: "cleaning up".to_owned() });
+    let told = Arc::clone(&proving.tell);
+    told(Event::Stage { text: "cleaning up".to_owned() });
     drop(proving);
+    let strays = tokio::task::spawn_blocking(process::tree::end_strays).await;
+    if let Some(first) = strays.unwrap_or_default().first() {
+        let text = format!("ended {} ({}), which had left its service", first.name, first.pid);
+        told(Event::Stage { text });
+    }
     tokio::task::spawn_blocking(move || keeper.finish()).await.map_err(std::io::Error::other)??;
     result
 }

@@ -5,6 +5,7 @@
 
 mod connection;
 mod pump;
+mod spin;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -106,7 +107,7 @@ fn thread() -> &'static Handle {
         let handle = runtime.handle().clone();
         std::thread::Builder::new()
             .name("faults".to_owned())
-            .spawn(move || runtime.block_on(std::future::pending::<()>()))
+            .spawn(move || runtime.block_on(spin::keep_awake()))
             .unwrap_or_else(|error| panic!("no thread for proxies: {error}"));
         handle
     })

@@ -6,7 +6,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use crate::records;
+use crate::{records, tree};
 
 /// The word by which the program is asked to be the keeper.
 pub const WORD: &str = "__keeper";
@@ -32,6 +32,7 @@ impl Keeper {
             .stderr(Stdio::null())
             .process_group(0)
             .spawn()?;
+        tree::own(child.id(), true);
         Ok(Self { child })
     }
 

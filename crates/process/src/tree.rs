@@ -149,6 +149,24 @@ fn reap_adopted() {
     }
 }
 
+/// Ends the processes that left every family (another session, another environment, their parents
+/// dead) and were adopted here, with their descendants. To be called when nothing else is left to
+/// run. Returns them.
+pub fn end_strays() -> Vec<Entry> {
+    let me = std::process::id();
+    let own = OWN.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let adopted = all().into_iter().filter(|entry| entry.parent == me && !entry.zombie);
+    let leaders: Vec<_> =
+        adopted.filter(|entry| !own.contains(&entry.pid)).map(|entry| entry.pid).collect();
+    if leaders.is_empty() {
+        return Vec::new();
+    }
+    let family = Family { leaders, mark: String::new() };
+    let members = family.members();
+    family.kill();
+    members
+}
+
 /// Makes this process adopt orphans of its descendants, so that none escapes to the init process.
 ///
 /// # Errors

@@ -188,7 +188,9 @@ fn judge(manifest: &Manifest, trials: &[Seen_<'_>]) -> Judgement {
         .filter_map(|trial| under_fault(trial, path, limit))
         .collect();
     findings.extend(find(CONTINUED).and_then(|trial| {
-        let ended = probes(trial).iter().all(|(probe, _)| !probe.is_accepted());
+        // The first may be answered from before it noticed that it had been stopped.
+        let probes = probes(trial);
+        let ended = probes.last().is_some_and(|(probe, _)| !probe.is_accepted());
         let text = "after the process was stopped and went on, the probe did not come back";
         ended.then(|| Finding::fail("does-not-come-back", text))
     }));
@@ -309,6 +311,26 @@ mod tests {
             (judgement.verdict, judgement.findings[0].cause.as_str()),
             (Verdict::Fail, "too-slow")
         );
+    }
+
+    #[test]
+    fn a_probe_that_comes_back_only_at_first_has_not_come_back() {
+        let unready = Probe::Answered { status: 503, accepted: false };
+        let manifest = settings::parse(
+            "[service]\nname = \"a\"\nstart = \"a --port {port}\"\nlive = \"/live\"\n",
+        );
+        let manifest = manifest.expect("it is good").manifest;
+        let mut all = trial(
+            "healthy",
+            SERVICE,
+            HEALTHY,
+            vec![started(), ready(50), live(OK, 2), live(OK, 3)],
+        );
+        all.extend(trial("stopped", SERVICE, STOPPED, vec![live(Probe::TimedOut, 1000)]));
+        let after = vec![live(OK, 2), live(unready.clone(), 2), live(unready, 2)];
+        all.extend(trial("continued", SERVICE, CONTINUED, after));
+        let judgement = judge(&manifest, &by_trial(&all));
+        assert_eq!(judgement.findings[0].cause, "does-not-come-back");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::{Direction, Fault, Kind};
+use super::{Direction, Fault, Kind, spin};
 
 /// How a direction ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +20,9 @@ pub(super) enum Ended {
 }
 
 const CHUNK: usize = 64 * 1024;
+/// Pieces below this belong to a conversation, in which the next one is soon to come; in a bulk
+/// transfer, looking for it would only cost processor time.
+const CONVERSATION: usize = 8 * 1024;
 /// How many delayed bytes are held before reading stops.
 const HELD: usize = 4 * 1024 * 1024;
 
@@ -114,6 +117,9 @@ impl Pump<'_> {
                 return Step::Broken;
             }
             self.counter.fetch_add(count as u64, Ordering::Relaxed);
+            if count < CONVERSATION {
+                spin::traffic();
+            }
             left -= count as u64;
             if left == 0 {
                 return Step::Broken;
