@@ -10,12 +10,15 @@ mod tidy;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use matrix::Scope;
+
 const USAGE: &str = "\
 cargo xtask gen                       write what is generated from the code (docs/reference)
 cargo xtask gen --check               only say whether it is current
 cargo xtask new-control FAMILY ID     begin a control: its file, its page, its settings
 cargo xtask defects [FIXTURE]         the healthy run, then each defect with --only
 cargo xtask matrix [FIXTURE]          each defect against every control; writes docs/reference/matrix.md
+cargo xtask matrix --shared           the same among the controls that do not judge time
 cargo xtask tidy                      sizes, registrations, licences";
 
 fn main() -> ExitCode {
@@ -27,8 +30,9 @@ fn main() -> ExitCode {
         ["new-control", family, id] => new_control::begin(family, id),
         ["defects"] => matrix::each_with_only(None),
         ["defects", fixture] => matrix::each_with_only(Some(fixture)),
-        ["matrix"] => matrix::everything(None),
-        ["matrix", fixture] => matrix::everything(Some(fixture)),
+        ["matrix"] => matrix::everything(None, Scope::Everything),
+        ["matrix", "--shared"] => matrix::everything(None, Scope::Shared),
+        ["matrix", fixture] => matrix::everything(Some(fixture), Scope::Everything),
         ["tidy"] => tidy::check(),
         _ => Err(USAGE.to_owned()),
     };

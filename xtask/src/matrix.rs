@@ -9,6 +9,8 @@ use std::time::Instant;
 
 use serde_json::Value;
 
+use model::Lane;
+
 use crate::defects::{self, Defect};
 use crate::root;
 
@@ -58,7 +60,7 @@ pub(crate) fn each_with_only(only: Option<&str>) -> Result<String, String> {
 
 /// How many runs, and what was wrong with them.
 fn defects_of(fixture: &Path) -> Result<(usize, Vec<String>), String> {
-    let mut wrong = unhealthy(fixture, &prove(fixture, None, None)?);
+    let mut wrong = unhealthy(fixture, &prove(fixture, None, None)?, &Scope::Everything.ids());
     let mut count = 1;
     for defect in defects::read(fixture)? {
         let began = Instant::now();
@@ -73,22 +75,55 @@ fn defects_of(fixture: &Path) -> Result<(usize, Vec<String>), String> {
     Ok((count, wrong))
 }
 
+/// Which controls a matrix is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    Everything,
+    /// The shared lane: nothing that judges time, so that it takes minutes.
+    Shared,
+}
+
+impl Scope {
+    fn ids(self) -> Vec<&'static str> {
+        let cards = controls::CONTROLS.iter().map(|control| control.card());
+        let within = |card: &&model::Card| self == Self::Everything || card.lane == Lane::Shared;
+        cards.filter(within).map(|card| card.id).collect()
+    }
+
+    fn page(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Everything => (
+                "docs/reference/matrix.md",
+                "# The matrix\n\nWritten by `cargo xtask matrix`: every defect of every fixture \
+                 against every control.",
+            ),
+            Self::Shared => (
+                "docs/reference/matrix-shared.md",
+                "# The matrix of the shared lane\n\nWritten by `cargo xtask matrix --shared`: the \
+                 defects of every control that does not judge time, against all of these.",
+            ),
+        }
+    }
+}
+
 /// Each defect against every control; the result is written down. The fixtures run beside each
 /// other.
-pub(crate) fn everything(only: Option<&str>) -> Result<String, String> {
+pub(crate) fn everything(only: Option<&str>, scope: Scope) -> Result<String, String> {
     let fixtures = fixtures(only)?;
-    let tables: Vec<_> = std::thread::scope(|scope| {
-        let threads: Vec<_> =
-            fixtures.iter().map(|fixture| scope.spawn(|| table(fixture))).collect();
+    let tables: Vec<_> = std::thread::scope(|threads_of| {
+        let threads: Vec<_> = fixtures
+            .iter()
+            .map(|fixture| threads_of.spawn(move || table(fixture, scope)))
+            .collect();
         let joined = threads
             .into_iter()
             .map(|thread| thread.join().unwrap_or_else(|_| Err("a thread failed".to_owned())));
         joined.collect()
     });
-    let mut page = String::from(
-        "# The matrix\n\nWritten by `cargo xtask matrix`: every defect of every fixture against \
-         every control. A cell in **bold** is the defect's own control and must fail with the \
-         cause; any other cell that is not a pass stands with its reason below.\n",
+    let (path, heading) = scope.page();
+    let mut page = format!(
+        "{heading} A cell in **bold** is the defect's own control and must fail with the cause; any \
+         other cell that is not as in the healthy run stands with its reason below.\n"
     );
     let mut wrong = Vec::new();
     for table in tables {
@@ -100,18 +135,20 @@ pub(crate) fn everything(only: Option<&str>) -> Result<String, String> {
         return Err(format!("{}\n{} wrong", wrong.join("\n"), wrong.len()));
     }
     if only.is_none() {
-        let path = root().join("docs/reference/matrix.md");
+        let path = root().join(path);
         fs::write(&path, page).map_err(|error| format!("{}: {error}", path.display()))?;
     }
     Ok("every defect was found and nothing else moved without a reason".to_owned())
 }
 
 /// A fixture's part of the page, and what was wrong.
-fn table(fixture: &Path) -> Result<(String, Vec<String>), String> {
-    let card = prove(fixture, None, None)?;
+fn table(fixture: &Path, scope: Scope) -> Result<(String, Vec<String>), String> {
+    let ids = scope.ids();
+    let chosen = ids.join(",");
+    let only = (scope == Scope::Shared).then_some(chosen.as_str());
+    let card = prove(fixture, None, only)?;
     let healthy = verdicts(&card);
-    let mut wrong = unhealthy(fixture, &card);
-    let ids: Vec<_> = controls::CONTROLS.iter().map(|control| control.card().id).collect();
+    let mut wrong = unhealthy(fixture, &card, &ids);
     let mut page = format!("\n## {}\n| defect | {} |\n", name(fixture), ids.join(" | "));
     page.push_str(&format!("|---|{}\n", "---|".repeat(ids.len())));
     let cells = |verdicts: &BTreeMap<String, String>, own: &str| -> String {
@@ -123,12 +160,13 @@ fn table(fixture: &Path) -> Result<(String, Vec<String>), String> {
     };
     page.push_str(&format!("| none | {} |\n", cells(&healthy, "")));
     let mut reasons = Vec::new();
-    for defect in defects::read(fixture)? {
-        let card = prove(fixture, Some(&defect), None)?;
+    let defects = defects::read(fixture)?;
+    for defect in defects.iter().filter(|defect| ids.contains(&defect.control())) {
+        let card = prove(fixture, Some(defect), only)?;
         let found = verdicts(&card);
         println!("{} {}: {found:?}", name(fixture), defect.name);
         page.push_str(&format!("| `{}` | {} |\n", defect.name, cells(&found, defect.control())));
-        wrong.extend(missed(&defect, &card).map(|why| format!("{}: {why}", defect.name)));
+        wrong.extend(missed(defect, &card).map(|why| format!("{}: {why}", defect.name)));
         for (id, verdict) in found.iter().filter(|(id, _)| *id != defect.control()) {
             match (defect.moves.get(id), healthy.get(id) == Some(verdict)) {
                 (Some(reason), false) => {
@@ -189,12 +227,14 @@ fn verdicts(card: &Value) -> BTreeMap<String, String> {
         .collect()
 }
 
-fn unhealthy(fixture: &Path, card: &Value) -> Vec<String> {
-    let built = controls::CONTROLS.iter().map(|control| control.card().id);
+fn unhealthy(fixture: &Path, card: &Value, ids: &[&str]) -> Vec<String> {
     let verdicts = verdicts(card);
-    built
-        .filter(|id| verdicts.get(*id).is_none_or(|verdict| verdict != "pass"))
-        .map(|id| format!("{} healthy: {id} is {:?}, not pass", name(fixture), verdicts.get(id)))
+    ids.iter()
+        .filter(|id| {
+            let fine = |verdict: &String| verdict == "pass" || verdict == "not-applicable";
+            !verdicts.get(**id).is_some_and(fine)
+        })
+        .map(|id| format!("{} healthy: {id} is {:?}, not pass", name(fixture), verdicts.get(*id)))
         .collect()
 }
 

@@ -19,6 +19,7 @@ const LICENCES: &[&str] = &[
     "BSD-2-Clause",
     "BSD-3-Clause",
     "ISC",
+    "CDLA-Permissive-2.0",
     "Zlib",
     "Unicode-3.0",
     "CC0-1.0",

@@ -11,6 +11,8 @@ use tokio::time::{sleep_until, timeout};
 use crate::exchange::{End, Exchange};
 use crate::message::{Request, Response};
 use crate::parse::{Progress, parse};
+use crate::peer::Peer;
+use crate::wire::Wire;
 
 /// Why no connection was made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -26,8 +28,8 @@ pub enum NotConnected {
 /// An open connection that remembers how often it was used.
 #[derive(Debug)]
 pub struct Connection {
-    stream: TcpStream,
-    address: SocketAddr,
+    stream: Wire,
+    host: String,
     buffer: Vec<u8>,
     /// How long connecting took.
     pub connected_in: Duration,
@@ -52,27 +54,42 @@ impl Connection {
     /// # Errors
     /// Refused, timed out or otherwise impossible.
     pub async fn open(address: SocketAddr, within: Duration) -> Result<Self, NotConnected> {
+        Self::to(&Peer::from(address), within).await
+    }
+
+    /// Connects once, over TLS where the peer wants it.
+    ///
+    /// # Errors
+    /// Refused, timed out, a certificate that is not valid, or otherwise impossible.
+    pub async fn to(peer: &Peer, within: Duration) -> Result<Self, NotConnected> {
         let began = Instant::now();
-        match timeout(within, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => {
-                // Small pieces are sent on purpose; they must leave when they are written.
-                stream.set_nodelay(true).map_err(|e| NotConnected::Other(e.to_string()))?;
-                let connected_in = began.elapsed();
-                Ok(Self {
-                    stream,
-                    address,
-                    buffer: Vec::new(),
-                    connected_in,
-                    answers: 0,
-                    ended: None,
-                })
+        let other = |error: io::Error| match error.kind() {
+            io::ErrorKind::ConnectionRefused => NotConnected::Refused,
+            _ => NotConnected::Other(error.to_string()),
+        };
+        let connecting = async {
+            let stream = TcpStream::connect(peer.address).await.map_err(other)?;
+            // Small pieces are sent on purpose; they must leave when they are written.
+            stream.set_nodelay(true).map_err(other)?;
+            match peer.tls {
+                false => Ok(Wire::Plain(stream)),
+                true => Wire::secure(stream, &peer.host).await.map_err(other),
             }
-            Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
-                Err(NotConnected::Refused)
-            }
-            Ok(Err(error)) => Err(NotConnected::Other(error.to_string())),
-            Err(_) => Err(NotConnected::TimedOut(within)),
-        }
+        };
+        let wire = timeout(within, connecting).await;
+        Ok(Self {
+            stream: wire.unwrap_or(Err(NotConnected::TimedOut(within)))?,
+            host: peer.host.clone(),
+            buffer: Vec::new(),
+            connected_in: began.elapsed(),
+            answers: 0,
+            ended: None,
+        })
+    }
+
+    /// The certificate of the other side, in DER.
+    pub fn certificate(&self) -> Option<Vec<u8>> {
+        self.stream.certificate()
     }
 
     /// Sends raw bytes.
@@ -85,7 +102,7 @@ impl Connection {
 
     /// Sends a request and reads its answer, which may come before the request is sent whole.
     pub async fn exchange(&mut self, request: &Request, within: Duration) -> Exchange {
-        let mut bytes = request.head(&self.address.to_string());
+        let mut bytes = request.head(&self.host);
         bytes.extend_from_slice(&request.body);
         self.converse(&bytes, request.method == "HEAD", within).await
     }
@@ -100,7 +117,7 @@ impl Connection {
         let deadline = sleep_until((began + within).into());
         tokio::pin!(deadline);
         let mut exchange = Exchange::begun(began, self.answers);
-        let (mut reader, mut writer) = self.stream.split();
+        let (mut reader, mut writer) = tokio::io::split(&mut self.stream);
         let mut unsent = bytes;
         let mut chunk = vec![0; 16 * 1024];
         loop {

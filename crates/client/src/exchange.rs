@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use crate::connection::{Connection, NotConnected};
+use crate::connection::NotConnected;
 use crate::message::{Request, Response};
+use crate::peer::Peer;
 
 /// How an exchange ended. `received` counts the bytes of the answer that had come.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,15 +72,7 @@ impl Exchange {
 
 /// One request on a connection of its own, which is closed afterwards.
 pub async fn once(address: SocketAddr, request: &Request, within: Duration) -> Exchange {
-    let began = Instant::now();
-    match Connection::open(address, within).await {
-        Ok(mut connection) => {
-            let left = within.saturating_sub(began.elapsed());
-            let connected = Some(connection.connected_in);
-            Exchange { connected, ..connection.exchange(request, left).await }
-        }
-        Err(reason) => Exchange::begun(began, 0).done(None, End::NotConnected(reason)),
-    }
+    Peer::from(address).once(request, within).await
 }
 
 #[cfg(test)]

@@ -7,7 +7,10 @@ pub mod connection;
 pub mod exchange;
 pub mod message;
 mod parse;
+pub mod peer;
+pub mod wire;
 
 pub use connection::{Connection, NotConnected};
 pub use exchange::{End, Exchange, once};
 pub use message::{Request, Response};
+pub use peer::Peer;

@@ -154,7 +154,7 @@ fn short(target: &str) -> String {
     }
 }
 
-fn outcome(exchange: &Exchange) -> Outcome {
+pub(crate) fn outcome(exchange: &Exchange) -> Outcome {
     let count = |received: usize| received as u64;
     match &exchange.end {
         End::Complete => Outcome::Answered { status: exchange.status().unwrap_or_default() },

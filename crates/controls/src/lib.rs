@@ -3,11 +3,15 @@
 //! A control measures (`prove` drives the bench and only observes) and concludes (`judge`, a pure
 //! function of the manifest and the observations); the two never meet.
 
+mod access;
 mod business;
 mod configuration;
 mod control;
 mod dependencies;
 mod lifecycle;
+mod observability;
+mod surface;
+mod traffic;
 pub mod trials;
 
 pub use control::{Applies, Control};
@@ -18,8 +22,26 @@ pub const CONTROLS: &[&dyn Control] = &[
     &lifecycle::graceful_shutdown::GracefulShutdown,
     &lifecycle::liveness::Liveness,
     &lifecycle::readiness::Readiness,
+    &lifecycle::health_report::HealthReport,
     &configuration::environment::Environment,
+    &configuration::feature_flags::FeatureFlags,
+    &configuration::kill_switches::KillSwitches,
     &dependencies::dependency_outage::DependencyOutage,
+    &access::exposure::Exposure,
+    &traffic::https_only::HttpsOnly,
+    &traffic::security_headers::SecurityHeaders,
+    &traffic::cors::Cors,
+    &traffic::body_limits::BodyLimits,
+    &traffic::input_validation::InputValidation,
+    &traffic::uploads::Uploads,
+    &traffic::pagination::Pagination,
+    &traffic::api_versions::ApiVersions,
+    &traffic::compression::Compression,
+    &observability::error_envelope::ErrorEnvelope,
+    &observability::error_mapping::ErrorMapping,
+    &observability::correlation_ids::CorrelationIds,
+    &observability::private_logs::PrivateLogs,
+    &observability::metrics::Metrics,
 ];
 
 /// The control with this id.

@@ -34,6 +34,8 @@ pub struct Proof {
     pub extra: BTreeMap<String, String>,
     pub seed: u64,
     pub jobs: usize,
+    /// A deployed service that is tried instead of instances of the lab.
+    pub target: Option<lab::Peer>,
     /// This program, which also is the keeper.
     pub program: PathBuf,
 }
@@ -102,8 +104,8 @@ pub async fn prove(
     };
     let told = Arc::clone(&proving.tell);
     told(Event::Stage { text: "cleaning up".to_owned() });
-    drop(proving);
     let strays = tokio::task::spawn_blocking(process::tree::end_strays).await;
+    drop(proving);
     if let Some(first) = strays.unwrap_or_default().first() {
         let text = format!("ended {} ({}), which had left its service", first.name, first.pid);
         told(Event::Stage { text });
@@ -134,7 +136,7 @@ impl Proving {
             path: folder.clone(),
             source,
         })?;
-        if let Some(command) = service.build.clone() {
+        if let Some(command) = service.build.clone().filter(|_| self.proof.target.is_none()) {
             stage(&format!("building: {command}"));
             self.build(&command, &folder).await?;
         }
@@ -144,6 +146,7 @@ impl Proving {
             extra: self.proof.extra.clone(),
             seed: self.proof.seed,
             root: self.proof.root.clone(),
+            target: self.proof.target.clone(),
         };
         let manifest = self.proof.manifest.clone();
         let record = Arc::clone(&self.record);

@@ -1,11 +1,10 @@
 //! Walking a journey, step by step, on one connection after another.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use base64::Engine;
-use client::{Exchange, Request};
+use client::{Exchange, Peer, Request};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
@@ -25,7 +24,7 @@ pub struct WalkError {
 /// Somebody on their way: what they have captured, and their cookies.
 #[derive(Debug, Clone)]
 pub struct Walk {
-    address: SocketAddr,
+    peer: Peer,
     variables: BTreeMap<String, String>,
     cookies: Cookies,
     within: Duration,
@@ -33,19 +32,24 @@ pub struct Walk {
 
 impl Walk {
     /// A new person. `{{base}}` is the service, `{{unique}}` a word of their own.
-    pub fn new(address: SocketAddr, within: Duration) -> Self {
+    pub fn new(peer: impl Into<Peer>, within: Duration) -> Self {
+        let peer = peer.into();
         let unique: String =
             std::iter::repeat_with(|| fastrand::char('a'..='z')).take(12).collect();
-        let base = format!("http://{address}");
-        let host = address.to_string();
+        let (base, host) = (peer.base(), peer.host.clone());
         let variables = [("base", base), ("host", host), ("unique", unique)];
         let variables = variables.map(|(name, value)| (name.to_owned(), value)).into();
-        Self { address, variables, cookies: Cookies::default(), within }
+        Self { peer, variables, cookies: Cookies::default(), within }
     }
 
     /// Gives a variable a value.
     pub fn set(&mut self, name: &str, value: &str) {
         self.variables.insert(name.to_owned(), value.to_owned());
+    }
+
+    /// The value of a variable.
+    pub fn value(&self, name: &str) -> Option<&str> {
+        self.variables.get(name).map(String::as_str)
     }
 
     /// Walks every step; `saw` is told of each exchange.
@@ -74,7 +78,7 @@ impl Walk {
         entry: &Entry,
     ) -> Result<(Exchange, Result<(), WalkError>), WalkError> {
         let request = self.request(entry)?;
-        let exchange = client::once(self.address, &request, self.within).await;
+        let exchange = self.peer.once(&request, self.within).await;
         let result = self.check(entry, &exchange);
         Ok((exchange, result))
     }
@@ -91,12 +95,13 @@ impl Walk {
             })
         };
         let url = fill(&entry.url)?;
-        let mut target = match url.strip_prefix("http://") {
+        let mut target = match url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"))
+        {
             Some(rest) => {
                 let (host, path) =
                     rest.find(['/', '?']).map_or((rest, "/"), |at| rest.split_at(at));
-                let ours = host.parse() == Ok(self.address)
-                    || host == format!("localhost:{}", self.address.port());
+                let ours = host == self.peer.host
+                    || host == format!("localhost:{}", self.peer.address.port());
                 if !ours {
                     return Err(error(format!(
                         "{host} is not the service; write a path or {{{{base}}}}"
@@ -237,7 +242,7 @@ mod tests {
     use crate::parse::parse;
 
     fn walk() -> Walk {
-        let address = "127.0.0.1:8080".parse().expect("literal");
+        let address: std::net::SocketAddr = "127.0.0.1:8080".parse().expect("literal");
         Walk::new(address, Duration::from_secs(1))
     }
 

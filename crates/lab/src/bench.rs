@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use client::Peer;
 use journey::Journey;
 use process::{Record, spawn};
 use redact::Redactor;
@@ -34,6 +35,8 @@ pub struct Options {
     pub seed: u64,
     /// The folder of the manifest: journeys are relative to it.
     pub root: PathBuf,
+    /// A deployed service that is tried instead of instances of the lab.
+    pub target: Option<Peer>,
 }
 
 /// Everything that the experiments of a run share.
@@ -41,6 +44,7 @@ pub struct Options {
 pub struct Lab {
     pub manifest: Manifest,
     pub(crate) folder: PathBuf,
+    root: PathBuf,
     pub(crate) place: Place,
     pub(crate) redactor: Redactor,
     pub(crate) shadow: Shadow,
@@ -56,6 +60,7 @@ pub struct Lab {
     extra: BTreeMap<String, String>,
     template: Scratch,
     left: watch::Sender<Option<String>>,
+    target: Option<Peer>,
 }
 
 impl Lab {
@@ -81,6 +86,7 @@ impl Lab {
         let jobs = if fixed || shared { 1 } else { options.jobs.max(1) };
         let mut lab = Self {
             folder: folder.to_owned(),
+            root: options.root,
             shadow: Shadow::watch(&scratch.shadowed),
             starting: Arc::new(Semaphore::new(jobs)),
             living: Arc::new(Semaphore::new(if fixed || shared { 1 } else { jobs * WAITING })),
@@ -91,11 +97,15 @@ impl Lab {
             extra: options.extra,
             template: scratch,
             left: watch::channel(None).0,
+            target: options.target,
             manifest,
             place,
             redactor,
         };
         lab.learn_secrets();
+        if lab.target.is_some() {
+            return Ok(lab);
+        }
         lab.audit_values()?;
         lab.find_program()?;
         for (name, dependency) in &lab.manifest.dependencies {
@@ -384,6 +394,27 @@ impl Bench {
     /// Says what is being done right now.
     pub fn progress(&self, text: impl Into<String>) {
         (self.progress)(text.into());
+    }
+
+    /// The deployed service of this run, if it is tried instead of instances.
+    pub fn target(&self) -> Option<&Peer> {
+        self.lab.target.as_ref()
+    }
+
+    /// The values of variables as far as they are declared, for a service that runs elsewhere.
+    pub(crate) fn declared_values(&self) -> BTreeMap<String, String> {
+        let provided = self.lab.provided(&self.lab.template, &[]);
+        self.lab.resolve(&provided, None).values
+    }
+
+    /// The folder of the manifest.
+    pub fn root(&self) -> &Path {
+        &self.lab.root
+    }
+
+    /// Every journey, by its name.
+    pub fn journeys(&self) -> &BTreeMap<String, Journey> {
+        &self.lab.journeys
     }
 
     /// The journey of this name, or the first one.

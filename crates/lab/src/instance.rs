@@ -171,6 +171,22 @@ impl Instance {
         SocketAddr::new(self.ip(), self.lease.port)
     }
 
+    /// Another of its ports, by its name in `service.ports`.
+    pub fn named_port(&self, name: &str) -> Option<u16> {
+        self.leases.get(name).map(|lease| lease.port)
+    }
+
+    /// Every port that it was told to listen on.
+    pub fn ports(&self) -> Vec<u16> {
+        let more = self.leases.values().map(|lease| lease.port);
+        std::iter::once(self.lease.port).chain(more).collect()
+    }
+
+    /// The folder in which it runs.
+    pub fn folder(&self) -> &std::path::Path {
+        &self.scratch.path
+    }
+
     fn ip(&self) -> IpAddr {
         let ip = self.lab.manifest.service.host.parse();
         let ip = ip.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));

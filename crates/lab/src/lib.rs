@@ -16,12 +16,15 @@ pub mod recorder;
 pub mod running;
 pub mod scratch;
 pub mod shadow;
+pub mod site;
 pub mod step;
 
 pub use bench::{Bench, Lab, Options};
+pub use client::Peer;
 pub use error::LabError;
 pub use instance::Instance;
 pub use readiness::Readiness;
 pub use recipe::Mutation;
 pub use recorder::{Recorder, Trial};
 pub use running::Running;
+pub use site::Site;

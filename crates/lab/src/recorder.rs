@@ -65,6 +65,15 @@ impl Recorder {
         serde_json::from_value(value).unwrap_or(observation)
     }
 
+    /// Whether a line of the service's output in this trial holds a text.
+    fn has_written(&self, trial: &str, text: &str) -> bool {
+        let kept = self.inner.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.observations.iter().any(|observation| {
+            let Seen::Output { line, .. } = &observation.seen else { return false };
+            observation.trial == trial && line.contains(text)
+        })
+    }
+
     /// Everything so far, in the order of time, flushed to the file.
     ///
     /// # Errors
@@ -94,6 +103,18 @@ impl Trial {
 
     pub fn redactor(&self) -> &Redactor {
         self.recorder.redactor()
+    }
+
+    /// Waits until the service has written a line with this text in this trial. Whether it did.
+    pub async fn wait_for_output(&self, text: &str, longest: std::time::Duration) -> bool {
+        let deadline = Instant::now() + longest;
+        while !self.recorder.has_written(&self.name, text) {
+            if Instant::now() > deadline {
+                return false;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        true
     }
 
     /// Records what was seen just now.

@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows a particular control's experiment, a process or a file.
 
+pub mod answer;
 pub mod card;
 pub mod catalogue;
 pub mod event;
@@ -10,6 +11,7 @@ pub mod observation;
 pub mod scorecard;
 pub mod verdict;
 
+pub use answer::{Answer, Asked};
 pub use card::{Applicability, Card, Lane, Reach};
 pub use catalogue::{Entry, Family, Risk};
 pub use event::Event;

@@ -5,6 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::answer::Answer;
+
 /// One fact: when (microseconds since the run began), in which trial, and what.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -65,6 +67,8 @@ pub enum Seen {
     /// A request of one of the experiment's clients, and what became of it. `took` in
     /// microseconds; the observation's time is its end.
     Exchanged { client: String, request: String, outcome: Outcome, took: u64, reused: u32 },
+    /// A request to the service's surface and everything that came back.
+    Answer(Answer),
     /// An idle connection was ended by the service, this long after the signal (microseconds).
     IdleEnded { after: u64 },
     /// An idle connection was still open when the process ended or the experiment gave up.

@@ -155,9 +155,17 @@ fn reap_adopted() {
 pub fn end_strays() -> Vec<Entry> {
     let me = std::process::id();
     let own = OWN.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let adopted = all().into_iter().filter(|entry| entry.parent == me && !entry.zombie);
-    let leaders: Vec<_> =
-        adopted.filter(|entry| !own.contains(&entry.pid)).map(|entry| entry.pid).collect();
+    let adopted = || -> Vec<u32> {
+        let adopted = all().into_iter().filter(|entry| entry.parent == me && !entry.zombie);
+        adopted.filter(|entry| !own.contains(&entry.pid)).map(|entry| entry.pid).collect()
+    };
+    // Those who only just lost their parent may be about to end by themselves.
+    let deadline = Instant::now() + Duration::from_millis(300);
+    let mut leaders = adopted();
+    while !leaders.is_empty() && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(10));
+        leaders = adopted();
+    }
     if leaders.is_empty() {
         return Vec::new();
     }

@@ -5,6 +5,7 @@ mod exit;
 mod failure;
 mod manifest_file;
 mod screen;
+mod target;
 
 use std::process::ExitCode;
 

@@ -52,29 +52,6 @@ pub enum AuthenticationKind {
     Form,
 }
 
-/// A part of the service with expectations of its own.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Surface {
-    /// The prefix of its paths.
-    pub prefix: String,
-    /// What it serves.
-    pub serves: Serves,
-    /// Unknown paths are answered with 200, as a single-page app does.
-    #[serde(default)]
-    pub catch_all: bool,
-}
-
-/// What a surface serves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Serves {
-    /// Machine-readable answers.
-    Api,
-    /// Pages for people.
-    Html,
-}
-
 /// What a limiter's refusal looks like.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -14,6 +14,8 @@ pub mod parse;
 pub mod probe;
 pub mod reference;
 pub mod service;
+pub mod size;
+pub mod surface;
 pub mod template;
 
 pub use dependency::{Dependency, DependencyKind};
@@ -23,3 +25,5 @@ pub use manifest::Manifest;
 pub use parse::{Mistake, Origin, Parsed, parse};
 pub use probe::Probe;
 pub use service::{Command, Port, Service};
+pub use size::Size;
+pub use surface::{Serves, Surface};

@@ -10,8 +10,9 @@ use crate::dependency::Dependency;
 use crate::environment::Variable;
 use crate::exceptions::Waiver;
 use crate::journey::Journey;
-use crate::later::{Authentication, Limits, Migrations, Supply, Surface};
+use crate::later::{Authentication, Limits, Migrations, Supply};
 use crate::service::Service;
+use crate::surface::Surface;
 
 /// What a service promises, declared once.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -137,6 +137,20 @@ fn lanes(own: &[&Observation]) -> Vec<(String, Vec<Mark>)> {
     for observation in own {
         let at = observation.at;
         match &observation.seen {
+            Seen::Answer(answer) => {
+                clients.entry("requests").or_default().push(Mark {
+                    from: at.saturating_sub(answer.took),
+                    to: at,
+                    class: outcome_class(&answer.outcome),
+                    title: format!(
+                        "{}: {} {} after {:.1} ms",
+                        answer.label,
+                        answer.asked(),
+                        answer.outcome.words(),
+                        answer.took as f64 / 1e3
+                    ),
+                });
+            }
             Seen::Exchanged { client, request, outcome, took, reused } => {
                 let words = outcome.words();
                 let reused = if *reused > 0 {

@@ -24,6 +24,10 @@ pub(super) fn details(row: &Row, styles: &Styles, width: usize) -> String {
     for finding in &row.findings {
         out.push_str(&one(finding, styles, width));
     }
+    if row.verdict == Verdict::Inconclusive && row.findings.is_empty() {
+        // Nothing was seen: what to declare is all that helps.
+        return out;
+    }
     part(&mut out, 2, "again", &row.again, usize::MAX);
     part(&mut out, 2, "explain", &format!("seaworthy explain {}", row.id), usize::MAX);
     out

@@ -6,6 +6,9 @@ use super::findings;
 use crate::style::{Styles, paint};
 use crate::words::{count, label, wrap};
 
+/// With more controls than this, those that passed are folded.
+const FOLDED_ABOVE: usize = 8;
+
 /// The whole scorecard as text, for a terminal of this width.
 pub fn scorecard(card: &Scorecard, styles: &Styles, width: usize) -> String {
     let width = width.clamp(60, 120);
@@ -14,13 +17,13 @@ pub fn scorecard(card: &Scorecard, styles: &Styles, width: usize) -> String {
         "\n{}\n",
         paint(styles.heading, &format!("{} · production readiness", card.service))
     ));
-    let mut family = None;
-    for row in &card.controls {
-        if family != Some(row.family) {
-            family = Some(row.family);
-            out.push_str(&format!("\n  {}\n", paint(styles.strong, row.family.word())));
+    for rows in card.controls.chunk_by(|one, next| one.family == next.family) {
+        let family = rows[0].family.word();
+        out.push_str(&format!("\n  {}\n", paint(styles.strong, family)));
+        match card.controls.len() > FOLDED_ABOVE {
+            true => out.push_str(&folded(rows, styles, width)),
+            false => rows.iter().for_each(|row| out.push_str(&line(row, styles, width))),
         }
-        out.push_str(&line(row, styles, width));
     }
     let mut wrong: Vec<_> = card.controls.iter().filter(|row| deserves_details(row)).collect();
     wrong.sort_by_key(|row| (row.verdict != Verdict::Fail, row.risk));
@@ -35,6 +38,31 @@ pub fn scorecard(card: &Scorecard, styles: &Styles, width: usize) -> String {
 fn deserves_details(row: &Row) -> bool {
     let found = row.findings.iter().any(|finding| finding.severity != Severity::Note);
     found || matches!(row.verdict, Verdict::Fail | Verdict::Error | Verdict::Inconclusive)
+}
+
+/// A family of a long scorecard: what is wrong first, by risk; what passed in one paragraph.
+fn folded(rows: &[Row], styles: &Styles, width: usize) -> String {
+    let (mut open, passed): (Vec<&Row>, Vec<&Row>) =
+        rows.iter().partition(|row| row.verdict != Verdict::Pass || row.waived.is_some());
+    let place = |row: &&Row| {
+        (row.verdict != Verdict::Fail, row.verdict == Verdict::NotApplicable, row.risk)
+    };
+    open.sort_by_key(place);
+    let mut out: String = open.iter().map(|row| line(row, styles, width)).collect();
+    if passed.is_empty() {
+        return out;
+    }
+    let names = passed.iter().map(|row| row.id.as_str()).collect::<Vec<_>>().join(", ");
+    let word = match passed.len() {
+        1 => label(Verdict::Pass).to_owned(),
+        count => format!("{count} {}", label(Verdict::Pass)),
+    };
+    let mut verdict = paint(styles.verdict(Verdict::Pass), &format!("{word:>12}"));
+    for text in wrap(&names, width.saturating_sub(14)) {
+        out.push_str(&format!("{verdict}  {text}\n"));
+        verdict = " ".repeat(12);
+    }
+    out
 }
 
 fn line(row: &Row, styles: &Styles, width: usize) -> String {
@@ -94,6 +122,27 @@ mod tests {
     use super::*;
     use model::scorecard::Binding;
     use model::{Finding, Judgement};
+
+    #[test]
+    fn a_long_scorecard_is_folded_and_what_is_wrong_comes_first() {
+        let passed = |id: &str| Row::new(id, Judgement::from_findings("held", vec![]), 1.0);
+        let failed = |id: &str| {
+            let finding = Finding::fail("cause", "seen");
+            Row::new(id, Judgement::from_findings("", vec![finding]), 1.0)
+        };
+        let rows = [
+            passed("https-only"),
+            failed("body-limits"),
+            failed("input-validation"),
+            passed("cors"),
+        ];
+        let text = folded(&rows, &Styles::plain(), 100);
+        let lines: Vec<_> =
+            text.lines().map(|line| line.split_whitespace().take(3).collect::<Vec<_>>()).collect();
+        assert_eq!(lines[0][..2], ["FAIL", "input-validation"], "the higher risk first: {text}");
+        assert_eq!(lines[2][..2], ["FAIL", "body-limits"], "{text}");
+        assert!(text.ends_with("2 PASS  https-only, cors\n"), "{text}");
+    }
 
     #[test]
     fn a_failure_is_repeated_last_with_all_that_helps() {

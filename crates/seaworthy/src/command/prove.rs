@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use engine::plan::What;
 use engine::{Plan, Proof, Proven};
-use model::{Event, Lane};
+use model::{Event, Lane, Reach};
 use report::style::paint;
 use report::terminal::Live;
+use settings::controls::EnforcedBy;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
@@ -17,6 +18,7 @@ use crate::exit::{self, Exit};
 use crate::failure::Failure;
 use crate::manifest_file::ManifestFile;
 use crate::screen;
+use crate::target;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -26,6 +28,9 @@ pub(super) struct Arguments {
     /// Try only these controls; gives no score.
     #[arg(long, value_name = "ID[,ID]", value_delimiter = ',')]
     only: Vec<String>,
+    /// Try a deployed service that you own, for example https://api.example.com: only what reads.
+    #[arg(long, value_name = "URL")]
+    target: Option<String>,
     /// Print what would be tried, and try nothing.
     #[arg(long)]
     plan: bool,
@@ -50,12 +55,18 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
-    let only: Vec<String> = arguments.only.iter().map(|id| id.trim().to_owned()).collect();
+    let mut only: Vec<String> = arguments.only.iter().map(|id| id.trim().to_owned()).collect();
     for id in &only {
         super::built(id)?;
     }
     let file = ManifestFile::read(&arguments.path)?;
-    let manifest = file.parsed.manifest.clone();
+    let mut manifest = file.parsed.manifest.clone();
+    let target = arguments.target.as_deref().map(target::peer).transpose()?;
+    if target.is_some() {
+        only = within_reach(&only)?;
+        // Whoever enforces it: here it is seen.
+        manifest.controls.https_only.enforced_by = Some(EnforcedBy::Service);
+    }
     for (name, value) in &arguments.env {
         let declared = manifest.environment.get(name);
         if let Some(mistake) = declared.and_then(|variable| variable.mistake_in(value)) {
@@ -86,11 +97,34 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         extra: arguments.env.iter().cloned().collect(),
         seed: arguments.seed.unwrap_or_else(|| fastrand::u64(..)),
         jobs: arguments.jobs.map_or(processors, usize::from),
+        target,
         program,
     };
     let proven = prove(proof, plan)?;
     show(&proven, arguments.format)?;
     Ok(exit::of(&proven.scorecard, arguments.min_coverage))
+}
+
+/// The controls that may be tried on a deployed service; says which are left out.
+fn within_reach(only: &[String]) -> Result<Vec<String>, Failure> {
+    let chosen = |id: &str| only.is_empty() || only.iter().any(|one| one == id);
+    let cards = controls::CONTROLS.iter().map(|control| control.card());
+    let (within, beyond): (Vec<_>, Vec<_>) =
+        cards.filter(|card| chosen(card.id)).partition(|card| card.reach == Reach::Target);
+    let names =
+        |cards: &[&model::Card]| cards.iter().map(|card| card.id).collect::<Vec<_>>().join(", ");
+    if within.is_empty() {
+        let text = format!("{} can only be tried in the lab", names(&beyond));
+        return Err(Failure::usage(text).hint("leave --target out"));
+    }
+    if !beyond.is_empty() {
+        screen::message(&format!(
+            "left out, because they write, break things or start the service: {}\n\
+             journeys are walked only where they are declared safe = true\n",
+            names(&beyond)
+        ));
+    }
+    Ok(within.iter().map(|card| card.id.to_owned()).collect())
 }
 
 /// The words that repeat this run: the path, and the variables that are no secrets.
@@ -101,7 +135,8 @@ fn asked(arguments: &Arguments, manifest: &settings::Manifest) -> String {
         |name: &str| manifest.environment.get(name).is_some_and(settings::Variable::is_secret);
     let open = arguments.env.iter().filter(|(name, _)| !is_secret(name));
     let env = open.flat_map(|(name, value)| ["--env".to_owned(), format!("{name}={value}")]);
-    shell_words::join(path.into_iter().chain(env))
+    let target = arguments.target.iter().flat_map(|url| ["--target".to_owned(), url.clone()]);
+    shell_words::join(path.into_iter().chain(target).chain(env))
 }
 
 fn prove(proof: Proof, plan: Plan) -> Result<Proven, Failure> {

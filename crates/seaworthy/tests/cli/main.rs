@@ -7,3 +7,4 @@ mod cleanup;
 mod dependencies;
 mod steps;
 mod stored;
+mod target;

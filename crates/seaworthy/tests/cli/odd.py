@@ -19,6 +19,16 @@ def serve(port):
     HTTPServer(("127.0.0.1", port), Handler).serve_forever()
 
 
+class Asked(Handler):
+    def answer(self):
+        print(self.command, self.path, flush=True)
+        super().do_GET()
+
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = answer
+
+
+if mode == "asked":
+    HTTPServer(("127.0.0.1", port), Asked).serve_forever()
 if mode == "good":
     serve(port)
 if mode == "never-listens":

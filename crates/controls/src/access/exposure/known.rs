@@ -1,0 +1,63 @@
+//! Paths at which frameworks, tools and careless copies show what is not for everybody, and how
+//! each is told from a page that a single-page app answers for every path.
+
+/// A path, and what its answer looks like when it is what its name says.
+#[derive(Debug)]
+pub(super) struct Known {
+    pub(super) path: &'static str,
+    pub(super) cause: &'static str,
+    pub(super) what: &'static str,
+    /// Texts of which one must stand in the answer.
+    signs: &'static [&'static str],
+}
+
+const fn known(
+    path: &'static str,
+    cause: &'static str,
+    what: &'static str,
+    signs: &'static [&'static str],
+) -> Known {
+    Known { path, cause, what, signs }
+}
+
+const ENV: &[&str] = &["_URL=", "_KEY=", "SECRET=", "PASSWORD=", "_TOKEN="];
+const OPENAPI: &[&str] = &["\"openapi\"", "\"swagger\"", "openapi:", "swagger:"];
+const SWAGGER: &[&str] = &["swagger-ui", "SwaggerUI", "redoc", "Redoc"];
+
+pub(super) const PATHS: &[Known] = &[
+    known("/.env", "secrets-file", "a file of variables", ENV),
+    known("/.env.production", "secrets-file", "a file of variables", ENV),
+    known("/.git/HEAD", "repository", "the repository", &["ref: refs/"]),
+    known("/.git/config", "repository", "the repository", &["[core]"]),
+    known("/metrics", "metrics", "its metrics", &["# HELP", "# TYPE"]),
+    known("/actuator", "actuator", "Spring's actuator", &["\"_links\""]),
+    known("/actuator/env", "actuator", "its environment", &["propertySources"]),
+    known("/actuator/heapdump", "actuator", "a dump of its memory", &["JAVA PROFILE"]),
+    known("/debug/pprof/", "profiler", "Go's profiler", &["profile", "goroutine"]),
+    known("/debug/vars", "profiler", "Go's variables", &["memstats"]),
+    known("/openapi.json", "api-document", "the API's description", OPENAPI),
+    known("/swagger.json", "api-document", "the API's description", OPENAPI),
+    known("/v3/api-docs", "api-document", "the API's description", OPENAPI),
+    known("/api-docs", "api-document", "the API's description", &["swagger", "openapi"]),
+    known("/docs", "api-document", "the API's documentation", SWAGGER),
+    known("/redoc", "api-document", "the API's documentation", SWAGGER),
+    known("/swagger-ui/", "api-document", "the API's documentation", SWAGGER),
+    known("/graphiql", "console", "a GraphQL console", &["GraphiQL", "graphiql"]),
+    known("/h2-console", "console", "a database console", &["H2 Console"]),
+    known("/phpinfo.php", "console", "PHP's configuration", &["phpinfo()"]),
+    known("/server-status", "server-status", "the web server's status", &["Server Version"]),
+    known("/nginx_status", "server-status", "the web server's status", &["Active connections"]),
+    known("/config.json", "configuration", "its configuration", &["password", "secret", "apiKey"]),
+    known("/backup.sql", "backup", "a dump of the database", &["CREATE TABLE", "INSERT INTO"]),
+    known("/dump.sql", "backup", "a dump of the database", &["CREATE TABLE", "INSERT INTO"]),
+];
+
+impl Known {
+    /// Whether an answer is what the path's name says.
+    pub(super) fn shows(&self, body: &str) -> bool {
+        let page = body.trim_start().get(..9).is_some_and(|s| s.eq_ignore_ascii_case("<!doctype"));
+        let for_people =
+            matches!(self.cause, "api-document" | "console" | "profiler" | "server-status");
+        (for_people || !page) && self.signs.iter().any(|sign| body.contains(sign))
+    }
+}

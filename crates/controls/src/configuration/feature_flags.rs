@@ -1,0 +1,183 @@
+//! Experimental features are off unless turned on; a required flag that is off refuses.
+
+use async_trait::async_trait;
+use lab::Mutation;
+use lab::{Bench, LabError};
+use model::{Applicability, Card, Finding, Judgement, Lane, Observation, Reach};
+use settings::Manifest;
+use settings::controls::Flag;
+
+use crate::control::{Applies, Control};
+use crate::surface::{self, Visitor, feature};
+use crate::trials::by_trial;
+
+pub(crate) struct FeatureFlags;
+
+static CARD: Card = Card {
+    id: "feature-flags",
+    applicability: Applicability::Declared,
+    reach: Reach::Lab,
+    lane: Lane::Shared,
+    disturbs: "nothing but its own instances",
+    budget: 3,
+    page: include_str!("feature_flags.md"),
+};
+
+#[async_trait]
+impl Control for FeatureFlags {
+    fn card(&self) -> &'static Card {
+        &CARD
+    }
+
+    fn applies(&self, manifest: &Manifest) -> Applies {
+        applies(manifest)
+    }
+
+    async fn prove(&self, bench: &Bench) -> Result<(), LabError> {
+        prove(bench).await
+    }
+
+    fn judge(&self, manifest: &Manifest, seen: &[Observation]) -> Judgement {
+        judge(manifest, seen)
+    }
+}
+
+const ON: &str = "on";
+const OFF: &str = "off";
+const UNSET: &str = "unset";
+const ODD: &str = "odd";
+const FEATURE: &str = "feature";
+/// A value that means neither yes nor no.
+const NEITHER: &str = "banana";
+
+async fn prove(bench: &Bench) -> Result<(), LabError> {
+    for (name, flag) in &bench.manifest().controls.feature_flags.flags {
+        let values = [
+            (ON, Some(flag.on.clone())),
+            (OFF, Some(flag.off.clone())),
+            (UNSET, None),
+            (ODD, Some(NEITHER.to_owned())),
+        ];
+        for (method, value) in values {
+            bench.progress(format!("{name} {method}"));
+            let mutation = Mutation { variable: flag.variable.clone(), value };
+            let opened = surface::open(bench, name, method, Some(&mutation)).await?;
+            let Some((site, trial)) = opened else { continue };
+            let visitor = Visitor::new(&site, &trial);
+            let journey = flag.journey.as_deref();
+            feature::use_it(bench, &visitor, FEATURE, flag.request.as_deref(), journey).await;
+            site.end().await;
+        }
+    }
+    Ok(())
+}
+
+fn applies(manifest: &Manifest) -> Applies {
+    match manifest.controls.feature_flags.flags.is_empty() {
+        true => Applies::No("no flag is declared: [controls.feature-flags.flags.NAME]".into()),
+        false => Applies::Yes,
+    }
+}
+
+fn judge(manifest: &Manifest, seen: &[Observation]) -> Judgement {
+    let flags = &manifest.controls.feature_flags.flags;
+    let mut findings = Vec::new();
+    for (name, flag) in flags {
+        match about(name, flag, seen) {
+            Ok(found) => findings.extend(found),
+            Err(judgement) => return judgement,
+        }
+    }
+    if flags.is_empty() {
+        return Judgement::inconclusive("no flag is declared");
+    }
+    Judgement::from_findings(format!("{} flags are off unless turned on", flags.len()), findings)
+}
+
+fn about(name: &str, flag: &Flag, seen: &[Observation]) -> Result<Vec<Finding>, Judgement> {
+    let trials = by_trial(seen);
+    let control = trials.iter().find(|trial| trial.subject == name && trial.method == ON);
+    if flag.required && control.is_none_or(|trial| trial.ready().is_none()) {
+        let why = format!("with {}={} it does not start either", flag.variable, flag.on);
+        return Err(Judgement::inconclusive(why));
+    }
+    if !flag.required {
+        let on = surface::surface(seen, name, ON)?;
+        let used = on.labelled(FEATURE).last();
+        if used.is_none_or(|answer| !answer.is_success()) {
+            let found = used.map_or("was not asked for".to_owned(), |a| a.outcome.words());
+            let why = format!(
+                "with {}={} the feature {found}, so its absence proves nothing",
+                flag.variable, flag.on
+            );
+            return Err(Judgement::inconclusive(why));
+        }
+    }
+    let mut findings = Vec::new();
+    for (method, cause, how) in [
+        (UNSET, "on-by-default", format!("without {}", flag.variable)),
+        (OFF, "cannot-be-turned-off", format!("with {}={}", flag.variable, flag.off)),
+        (ODD, "anything-turns-it-on", format!("with {}={NEITHER}", flag.variable)),
+    ] {
+        let Some(trial) = trials.iter().find(|t| t.subject == name && t.method == method) else {
+            continue;
+        };
+        if flag.required {
+            if method != ODD && trial.ready().is_some() {
+                let text = format!("{how} it starts, although it needs the feature");
+                findings.push(Finding::fail("starts-without", text).about(name));
+            }
+            continue;
+        }
+        if let Some(broken) = trial.broken() {
+            // A value that means nothing may be refused; the others may not.
+            if method != ODD {
+                let text = format!("{how} {}", broken.witness(trial));
+                findings.push(Finding::fail("does-not-start", text).about(name));
+            }
+            continue;
+        }
+        let surface = surface::surface(seen, name, method)?;
+        let Some(answer) = surface.labelled(FEATURE).last() else { continue };
+        let text = format!("{how}, {} {}", answer.asked(), answer.outcome.words());
+        let mend = "compare with the one value that turns it on; everything else is off";
+        if answer.is_success() {
+            findings.push(Finding::fail(cause, text).about(name).mend(mend).request(answer.curl()));
+        } else if answer.status() != Some(flag.status) {
+            let text = format!("{text}, expected {}", flag.status);
+            findings.push(Finding::fail("wrong-status", text).about(name).request(answer.curl()));
+        }
+    }
+    Ok(findings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::surface::judging::build::*;
+    use model::Verdict;
+
+    fn run(unset: u16, off: u16, odd: u16) -> Judgement {
+        let text = "[environment.BETA]\nvalue = \"false\"\nrequired = false\n\
+                    [controls.feature-flags.flags.beta]\nvariable = \"BETA\"\nrequest = \"GET /beta\"\n";
+        let mut seen = Vec::new();
+        for (method, status) in [(ON, 200), (OFF, off), (UNSET, unset), (ODD, odd)] {
+            seen.extend(on("beta", method, vec![answer(FEATURE, "GET /beta", status)]));
+        }
+        judge(&manifest(text), &seen)
+    }
+
+    #[test]
+    fn off_unless_turned_on() {
+        assert_eq!(run(404, 404, 404).verdict, Verdict::Pass);
+        for (statuses, cause) in [
+            ((200, 404, 404), "on-by-default"),
+            ((404, 200, 404), "cannot-be-turned-off"),
+            ((404, 404, 200), "anything-turns-it-on"),
+            ((500, 404, 404), "wrong-status"),
+        ] {
+            let (unset, off, odd) = statuses;
+            assert_eq!(run(unset, off, odd).findings[0].cause, cause);
+        }
+    }
+}

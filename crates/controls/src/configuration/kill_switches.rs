@@ -1,0 +1,207 @@
+//! A switch turns its feature off with 503 and its own code, and nothing else.
+
+use async_trait::async_trait;
+use lab::Mutation;
+use lab::{Bench, LabError};
+use model::{Answer, Applicability, Card, Finding, Judgement, Lane, Observation, Reach};
+use settings::Manifest;
+use settings::controls::Switch;
+
+use crate::control::{Applies, Control};
+use crate::surface::tour::TOUR;
+use crate::surface::{self, Surface, Tour, Visitor, feature};
+use crate::trials::by_trial;
+
+pub(crate) struct KillSwitches;
+
+static CARD: Card = Card {
+    id: "kill-switches",
+    applicability: Applicability::Declared,
+    reach: Reach::Lab,
+    lane: Lane::Shared,
+    disturbs: "nothing but its own instances",
+    budget: 3,
+    page: include_str!("kill_switches.md"),
+};
+
+#[async_trait]
+impl Control for KillSwitches {
+    fn card(&self) -> &'static Card {
+        &CARD
+    }
+
+    fn applies(&self, manifest: &Manifest) -> Applies {
+        applies(manifest)
+    }
+
+    async fn prove(&self, bench: &Bench) -> Result<(), LabError> {
+        prove(bench).await
+    }
+
+    fn judge(&self, manifest: &Manifest, seen: &[Observation]) -> Judgement {
+        judge(manifest, seen)
+    }
+}
+
+const ON: &str = "on";
+const OFF: &str = "off";
+const UNSET: &str = "unset";
+const FEATURE: &str = "feature";
+
+async fn prove(bench: &Bench) -> Result<(), LabError> {
+    for (name, switch) in &bench.manifest().controls.kill_switches.switches {
+        for (method, value) in [(ON, Some(&switch.on)), (OFF, Some(&switch.off)), (UNSET, None)] {
+            bench.progress(format!("{name} {method}"));
+            let mutation = Mutation { variable: switch.variable.clone(), value: value.cloned() };
+            let opened = surface::open(bench, name, method, Some(&mutation)).await?;
+            let Some((site, trial)) = opened else { continue };
+            let visitor = Visitor::new(&site, &trial);
+            let journey = switch.journey.as_deref();
+            feature::use_it(bench, &visitor, FEATURE, switch.request.as_deref(), journey).await;
+            if method != UNSET {
+                Tour::walk(bench, &visitor).await;
+            }
+            site.end().await;
+        }
+    }
+    Ok(())
+}
+
+fn applies(manifest: &Manifest) -> Applies {
+    match manifest.controls.kill_switches.switches.is_empty() {
+        true => Applies::No("no switch is declared: [controls.kill-switches.switches.NAME]".into()),
+        false => Applies::Yes,
+    }
+}
+
+fn judge(manifest: &Manifest, seen: &[Observation]) -> Judgement {
+    let switches = &manifest.controls.kill_switches.switches;
+    let mut findings = Vec::new();
+    for (name, switch) in switches {
+        match about(name, switch, seen) {
+            Ok(found) => findings.extend(found),
+            Err(judgement) => return judgement,
+        }
+    }
+    if switches.is_empty() {
+        return Judgement::inconclusive("no switch is declared");
+    }
+    Judgement::from_findings(
+        format!("{} switches turn off their feature only", switches.len()),
+        findings,
+    )
+}
+
+fn about(name: &str, switch: &Switch, seen: &[Observation]) -> Result<Vec<Finding>, Judgement> {
+    let on = surface::surface(seen, name, ON)?;
+    let works = on.labelled(FEATURE).last().is_some_and(Answer::is_success);
+    if !works {
+        let why = format!(
+            "{name} does not work while {} is {:?}, so its absence proves nothing",
+            switch.variable, switch.on
+        );
+        return Err(Judgement::inconclusive(why));
+    }
+    let mend = format!(
+        "read {} for each request of the feature, and refuse with {}",
+        switch.variable, switch.status
+    );
+    let fail = |cause: &str, text: String| Finding::fail(cause, text).about(name).mend(&mend);
+    let trials = by_trial(seen);
+    let off_trial = trials.iter().find(|trial| trial.subject == name && trial.method == OFF);
+    if let Some(broken) = off_trial.and_then(|trial| Some((trial, trial.broken()?))) {
+        let text =
+            format!("with {}={} {}", switch.variable, switch.off, broken.1.witness(broken.0));
+        return Ok(vec![fail("does-not-start", text)]);
+    }
+    let off = surface::surface(seen, name, OFF)?;
+    let mut findings = Vec::new();
+    let Some(answer) = off.labelled(FEATURE).last() else {
+        return Err(Judgement::inconclusive(format!("{name} was not asked for while it was off")));
+    };
+    let what = format!(
+        "{}={}: {} {}",
+        switch.variable,
+        switch.off,
+        answer.asked(),
+        answer.outcome.words()
+    );
+    let code = switch.code.clone().unwrap_or_else(|| format!("{name}_unavailable"));
+    if answer.is_success() {
+        findings.push(fail("still-on", what).request(answer.curl()));
+    } else if answer.status() != Some(switch.status) {
+        findings.push(
+            fail("wrong-status", format!("{what}, expected {}", switch.status))
+                .request(answer.curl()),
+        );
+    } else if !answer.body.contains(&code) {
+        let found: String = answer.body.chars().take(80).collect();
+        findings.push(
+            fail("wrong-code", format!("{what}; expected the code {code:?}, found {found:?}"))
+                .request(answer.curl()),
+        );
+    }
+    findings.extend(others(&on, &off, answer.path()).map(|(before, after)| {
+        let text = format!(
+            "{} answered {} while it was on, and {} now",
+            before.asked(),
+            before.status().unwrap_or(0),
+            after.outcome.words()
+        );
+        fail("breaks-others", text).request(after.curl())
+    }));
+    if let Ok(unset) = surface::surface(seen, name, UNSET)
+        && unset.labelled(FEATURE).last().is_some_and(|answer| !answer.is_success())
+    {
+        let text = format!("without {} the feature is off", switch.variable);
+        findings.push(fail("off-by-default", text));
+    }
+    Ok(findings)
+}
+
+/// The first request of another route that succeeded while the feature was on and fails now.
+fn others<'a>(
+    on: &Surface<'a>,
+    off: &Surface<'a>,
+    feature: &str,
+) -> Option<(&'a Answer, &'a Answer)> {
+    let pairs = on.labelled(TOUR).zip(off.labelled(TOUR));
+    pairs.into_iter().find(|(before, after)| {
+        before.is_success() && !after.is_success() && after.path() != feature
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::surface::judging::build::*;
+    use model::Verdict;
+
+    fn run(off: Answer, other: u16) -> Judgement {
+        let text = "[environment.CHAT]\nvalue = \"true\"\nrequired = false\n\
+                    [controls.kill-switches.switches.chat]\nvariable = \"CHAT\"\nrequest = \"GET /chat\"\n";
+        let good = || answer(FEATURE, "GET /chat", 200);
+        let mut seen = on("chat", ON, vec![good(), answer("tour", "GET /a", 200)]);
+        seen.extend(on("chat", OFF, vec![off, answer("tour", "GET /a", other)]));
+        seen.extend(on("chat", UNSET, vec![good()]));
+        judge(&manifest(text), &seen)
+    }
+
+    #[test]
+    fn a_switch_turns_off_its_feature_only() {
+        let refused = answer(FEATURE, "GET /chat", 503).json(r#"{"code":"chat_unavailable"}"#);
+        assert_eq!(run(refused.clone(), 200).verdict, Verdict::Pass);
+        assert_eq!(run(refused, 503).findings[0].cause, "breaks-others");
+    }
+
+    #[test]
+    fn each_break_has_its_cause() {
+        for (off, cause) in [
+            (answer(FEATURE, "GET /chat", 200), "still-on"),
+            (answer(FEATURE, "GET /chat", 404), "wrong-status"),
+            (answer(FEATURE, "GET /chat", 503).json("{}"), "wrong-code"),
+        ] {
+            assert_eq!(run(off, 200).findings[0].cause, cause);
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! The health report tells the truth in its declared shape.
+
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use client::Request;
+use lab::fault::{Fault, Kind};
+use lab::{Bench, LabError};
+use model::{Answer, Applicability, Card, Finding, Judgement, Lane, Observation, Reach};
+use serde_json::Value;
+use settings::Manifest;
+
+use crate::control::{Applies, Control};
+use crate::surface::judging::{at, once_per_cause, showing};
+use crate::surface::{self, MAIN, Visitor};
+
+pub(crate) struct HealthReport;
+
+static CARD: Card = Card {
+    id: "health-report",
+    applicability: Applicability::Universal,
+    reach: Reach::Lab,
+    lane: Lane::Shared,
+    disturbs: "its own instance and its dependencies",
+    budget: 4,
+    page: include_str!("health_report.md"),
+};
+
+#[async_trait]
+impl Control for HealthReport {
+    fn card(&self) -> &'static Card {
+        &CARD
+    }
+
+    fn applies(&self, manifest: &Manifest) -> Applies {
+        applies(manifest)
+    }
+
+    async fn prove(&self, bench: &Bench) -> Result<(), LabError> {
+        prove(bench).await
+    }
+
+    fn judge(&self, manifest: &Manifest, seen: &[Observation]) -> Judgement {
+        judge(manifest, seen)
+    }
+}
+
+const HEALTHY: &str = "healthy";
+const HEALED: &str = "healed";
+const FAULTS: [(&str, Kind); 2] = [("refused", Kind::Refuse), ("hanging", Kind::Hang)];
+/// How long after the declared lag it is still waited for.
+const MORE: Duration = Duration::from_secs(3);
+
+async fn prove(bench: &Bench) -> Result<(), LabError> {
+    let Some((site, trial)) = surface::open(bench, MAIN, MAIN, None).await? else { return Ok(()) };
+    let settings = &bench.manifest().controls.health_report;
+    if let (Some(path), Some(peer)) = (&settings.path, site.port(settings.port.as_deref())) {
+        let visitor = Visitor::new(&site, &trial).at(peer);
+        let request = Request::get(path);
+        visitor.ask(HEALTHY, &request).await;
+        let good = settings.healthy_status;
+        let patience = settings.lag.0 + MORE;
+        if let Some(instance) = site.instance() {
+            for (name, dependency) in &bench.manifest().dependencies {
+                for (word, kind) in FAULTS {
+                    bench.progress(format!("{name} {word}"));
+                    instance.fault(&trial, name, Fault::new(kind), word).await;
+                    // Where it is optional, the status stays: the report is read until the lag is over.
+                    let expected = if dependency.critical { settings.degraded_status } else { 0 };
+                    let patience = if dependency.critical { patience } else { settings.lag.0 };
+                    until(&visitor, &format!("{name} {word}"), &request, expected, patience).await;
+                    instance.heal(&trial, name).await;
+                    let label = format!("{HEALED} {name} {word}");
+                    until(&visitor, &label, &request, good, patience).await;
+                }
+            }
+        }
+    }
+    site.end().await;
+    Ok(())
+}
+
+/// Asks until the status is as expected, or the patience is over.
+async fn until(v: &Visitor<'_>, label: &str, request: &Request, status: u16, patience: Duration) {
+    let deadline = Instant::now() + patience;
+    loop {
+        let exchange = v.ask_within(label, request, patience + MORE).await;
+        if exchange.status() == Some(status) || Instant::now() > deadline {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+fn applies(manifest: &Manifest) -> Applies {
+    if manifest.controls.health_report.path.is_some() {
+        return Applies::Yes;
+    }
+    Applies::Undeclared(
+        "declare the report: [controls.health-report] path = \"/health\"; or say under \
+         [not-applicable] that there is none"
+            .to_owned(),
+    )
+}
+
+/// What a member that tells of a dependency says.
+fn is_there(value: &Value) -> Option<bool> {
+    match value {
+        Value::Bool(there) => Some(*there),
+        Value::String(word) => {
+            let word = word.to_ascii_lowercase();
+            Some(matches!(word.as_str(), "ok" | "up" | "pass" | "healthy" | "true"))
+        }
+        Value::Object(map) => is_there(map.get("status").or_else(|| map.get("ok"))?),
+        _ => None,
+    }
+}
+
+fn judge(manifest: &Manifest, seen: &[Observation]) -> Judgement {
+    let surface = match surface::surface(seen, MAIN, MAIN) {
+        Ok(surface) => surface,
+        Err(judgement) => return judgement,
+    };
+    let settings = &manifest.controls.health_report;
+    let Some(healthy) = surface.find(HEALTHY) else {
+        return Judgement::inconclusive("the report was never read");
+    };
+    let mut findings: Vec<Finding> = about_shape(manifest, healthy);
+    let broken = !findings.is_empty();
+    for answer in &surface.answers {
+        if let Some(at) = answer.body.find('‹') {
+            let around: String = answer.body[at..].chars().take(40).collect();
+            let text = format!("it shows a secret: {around}");
+            findings.push(showing(Finding::fail("leaks", text), answer));
+            break;
+        }
+    }
+    let mut tried = 0;
+    for (name, dependency) in manifest.dependencies.iter().filter(|_| !broken) {
+        for (word, _) in FAULTS {
+            let label = format!("{name} {word}");
+            let Some(during) = surface.answers.iter().rfind(|a| a.label == label) else { continue };
+            tried += 1;
+            findings.extend(about_fault(manifest, name, dependency.critical, word, during));
+            let label = format!("{HEALED} {label}");
+            let Some(after) = surface.answers.iter().rfind(|a| a.label == label) else { continue };
+            if after.status() != Some(settings.healthy_status) {
+                let text = format!(
+                    "{name} was {word} and came back; the report still {}",
+                    after.outcome.words()
+                );
+                findings.push(showing(Finding::fail("no-recovery", text), after));
+            }
+        }
+    }
+    if tried == 0 && !broken && !manifest.dependencies.is_empty() {
+        return Judgement::inconclusive("no fault was tried").with(findings);
+    }
+    let held = format!("true in good health and under {tried} faults");
+    Judgement::from_findings(held, once_per_cause(findings, tried.max(1)))
+}
+
+/// What is wrong with the report in good health.
+fn about_shape(manifest: &Manifest, healthy: &Answer) -> Vec<Finding> {
+    let settings = &manifest.controls.health_report;
+    let fail = |cause: &str, text: String| {
+        let mend = "mend the report, or declare its shape under [controls.health-report]";
+        vec![showing(Finding::fail(cause, text).mend(mend), healthy)]
+    };
+    if healthy.status() != Some(settings.healthy_status) {
+        let text = format!(
+            "in good health it {}, expected {}",
+            healthy.outcome.words(),
+            settings.healthy_status
+        );
+        return fail("not-healthy", text);
+    }
+    let word = at(healthy, &settings.word);
+    if word.as_ref().and_then(Value::as_str) != Some(&settings.healthy) {
+        let found = word.map_or("nothing".to_owned(), |word| word.to_string());
+        let text = format!("expected {:?} at {}, found {found}", settings.healthy, settings.word);
+        return fail("wrong-shape", text);
+    }
+    for name in manifest.dependencies.keys() {
+        let path = place(settings, name);
+        if at(healthy, &path).as_ref().and_then(is_there) != Some(true) {
+            let text =
+                format!("expected {name} to be there at {path}, found {:?}", at(healthy, &path));
+            return fail("wrong-shape", text);
+        }
+    }
+    if !settings.timestamp.is_empty() && at(healthy, &settings.timestamp).is_none() {
+        return fail(
+            "wrong-shape",
+            format!("expected a time at {}, found nothing", settings.timestamp),
+        );
+    }
+    Vec::new()
+}
+
+fn place(settings: &settings::controls::HealthReport, name: &str) -> String {
+    settings.dependencies.get(name).cloned().unwrap_or_else(|| format!("$.{name}"))
+}
+
+fn about_fault(
+    manifest: &Manifest,
+    name: &str,
+    critical: bool,
+    word: &str,
+    during: &Answer,
+) -> Option<Finding> {
+    let settings = &manifest.controls.health_report;
+    let what = format!("while {name} was {word}, it {}", during.outcome.words());
+    let mend = "ask the dependency, with a limit on the wait, and say what it says";
+    let fail =
+        |cause: &str, text: String| Some(showing(Finding::fail(cause, text).mend(mend), during));
+    if during.status().is_none() {
+        return fail("hangs", what);
+    }
+    if critical && during.status() == Some(settings.healthy_status) {
+        return fail("says-healthy", what);
+    }
+    if critical && during.status() != Some(settings.degraded_status) {
+        return fail("wrong-status", format!("{what}, expected {}", settings.degraded_status));
+    }
+    let said = at(during, &settings.word);
+    if critical && said.as_ref().and_then(Value::as_str) != Some(&settings.degraded) {
+        return fail(
+            "wrong-word",
+            format!("{what} with {said:?}, expected {:?}", settings.degraded),
+        );
+    }
+    if at(during, &place(settings, name)).as_ref().and_then(is_there) != Some(false) {
+        return fail("wrong-dependency", format!("{what} and did not say that {name} is away"));
+    }
+    let others = manifest.dependencies.keys().filter(|other| *other != name);
+    let blamed = others.into_iter().find(|other| {
+        at(during, &place(settings, other)).as_ref().and_then(is_there) == Some(false)
+    })?;
+    fail("wrong-dependency", format!("{what} and said that {blamed} is away"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::surface::judging::build::*;
+    use model::Verdict;
+
+    fn run(during: (u16, &str)) -> Judgement {
+        let text = "[dependencies.db]\nkind = \"postgres\"\n";
+        let good = r#"{"status":"ok","db":true,"timestamp":1}"#;
+        let seen = main(vec![
+            answer(HEALTHY, "GET /health", 200).json(good),
+            answer("db refused", "GET /health", during.0).json(during.1),
+            answer("healed db refused", "GET /health", 200).json(good),
+        ]);
+        judge(&manifest(text), &seen)
+    }
+
+    #[test]
+    fn a_report_that_tells_the_truth_passes() {
+        let judgement = run((503, r#"{"status":"degraded","db":false}"#));
+        assert_eq!(judgement.verdict, Verdict::Pass, "{judgement:?}");
+    }
+
+    #[test]
+    fn each_lie_has_its_cause() {
+        for (status, body, cause) in [
+            (200, r#"{"status":"ok","db":true}"#, "says-healthy"),
+            (500, "{}", "wrong-status"),
+            (503, r#"{"status":"ok","db":false}"#, "wrong-word"),
+            (503, r#"{"status":"degraded","db":true}"#, "wrong-dependency"),
+            (503, r#"{"status":"degraded","db":false,"url":"‹db.password›"}"#, "leaks"),
+        ] {
+            assert_eq!(run((status, body)).findings[0].cause, cause);
+        }
+    }
+}

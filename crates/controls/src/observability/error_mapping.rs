@@ -1,0 +1,243 @@
+//! Database errors become stable codes: duplicates are 409, bad references 4xx.
+
+use async_trait::async_trait;
+use journey::Journey;
+use lab::{Bench, LabError};
+use model::{Answer, Applicability, Card, Finding, Judgement, Lane, Observation, Reach};
+use settings::Manifest;
+
+use crate::control::{Applies, Control};
+use crate::surface::judging::{once_per_cause, showing};
+use crate::surface::{self, MAIN, Visitor};
+
+pub(crate) struct ErrorMapping;
+
+static CARD: Card = Card {
+    id: "error-mapping",
+    applicability: Applicability::Universal,
+    reach: Reach::Lab,
+    lane: Lane::Shared,
+    disturbs: "nothing but its own instance",
+    budget: 2,
+    page: include_str!("error_mapping.md"),
+};
+
+#[async_trait]
+impl Control for ErrorMapping {
+    fn card(&self) -> &'static Card {
+        &CARD
+    }
+
+    fn applies(&self, manifest: &Manifest) -> Applies {
+        applies(manifest)
+    }
+
+    async fn prove(&self, bench: &Bench) -> Result<(), LabError> {
+        prove(bench).await
+    }
+
+    fn judge(&self, manifest: &Manifest, seen: &[Observation]) -> Judgement {
+        judge(manifest, seen)
+    }
+}
+
+const FIRST: &str = "first";
+const SECOND: &str = "again";
+const RACE: &str = "at once";
+const REFERENCE: &str = "bad reference";
+/// How many of the same request are sent at once.
+const AT_ONCE: usize = 8;
+/// What every person has, and what is no reference.
+const OWN: [&str; 4] = ["base", "host", "unique", "newUuid"];
+
+async fn prove(bench: &Bench) -> Result<(), LabError> {
+    let Some((site, trial)) = surface::open(bench, MAIN, MAIN, None).await? else { return Ok(()) };
+    let visitor = Visitor::new(&site, &trial);
+    for (name, journey) in bench.journeys() {
+        for (at, entry) in journey.entries.iter().enumerate() {
+            let writes = entry.body.is_some() && entry.method != "GET";
+            let place = format!("{name}/{}", at + 1);
+            bench.progress(format!("{} {}", entry.method, entry.url));
+            if writes {
+                collide(&visitor, journey, at, &place).await;
+            }
+            refer(&visitor, journey, at, &place).await;
+        }
+    }
+    site.end().await;
+    Ok(())
+}
+
+/// The same request again, and several at once.
+async fn collide(visitor: &Visitor<'_>, journey: &Journey, at: usize, place: &str) -> Option<()> {
+    let entry = &journey.entries[at];
+    let request = visitor.person_before(journey, at).await?.request(entry).ok()?;
+    let first = visitor.ask(&format!("{FIRST} {place}"), &request).await;
+    if !first.status().is_some_and(|status| (200..300).contains(&status)) {
+        return None;
+    }
+    visitor.ask(&format!("{SECOND} {place}"), &request).await;
+    let request = visitor.person_before(journey, at).await?.request(entry).ok()?;
+    let label = format!("{RACE} {place}");
+    let all = (0..AT_ONCE).map(|_| visitor.ask(&label, &request));
+    futures_util::future::join_all(all).await;
+    Some(())
+}
+
+/// What an earlier step captured is replaced by something that does not exist.
+async fn refer(visitor: &Visitor<'_>, journey: &Journey, at: usize, place: &str) -> Option<()> {
+    let entry = &journey.entries[at];
+    let texts = [Some(entry.url.as_str()), entry.body.as_deref()];
+    let mut names: Vec<&str> = texts.into_iter().flatten().flat_map(variables).collect();
+    names.sort_unstable();
+    names.dedup();
+    for name in names {
+        if OWN.contains(&name) || name.starts_with("environment.") {
+            continue;
+        }
+        let mut walk = visitor.person_before(journey, at).await?;
+        let known = walk.value(name).unwrap_or_default().to_owned();
+        walk.set(name, &nobody(&known));
+        let request = walk.request(entry).ok()?;
+        visitor.ask(&format!("{REFERENCE} {name} {place}"), &request).await;
+    }
+    Some(())
+}
+
+fn variables(text: &str) -> impl Iterator<Item = &str> {
+    text.split("{{").skip(1).filter_map(|rest| Some(rest.split_once("}}")?.0.trim()))
+}
+
+/// Something of the same form that does not exist.
+fn nobody(known: &str) -> String {
+    if known.parse::<i64>().is_ok() {
+        return "987654321".to_owned();
+    }
+    let letter = |c: char| match c {
+        'a'..='f' | '0'..='9' => fastrand::char('0'..='9'),
+        'A'..='Z' => fastrand::char('A'..='Z'),
+        'g'..='z' => fastrand::char('g'..='z'),
+        other => other,
+    };
+    known.chars().map(letter).collect()
+}
+
+fn applies(manifest: &Manifest) -> Applies {
+    if !manifest.journeys.is_empty() {
+        return Applies::Yes;
+    }
+    Applies::Undeclared(
+        "declare a journey that writes; or say under [not-applicable] that nothing can collide"
+            .to_owned(),
+    )
+}
+
+fn judge(manifest: &Manifest, seen: &[Observation]) -> Judgement {
+    let surface = match surface::surface(seen, MAIN, MAIN) {
+        Ok(surface) => surface,
+        Err(judgement) => return judgement,
+    };
+    let expected = manifest.controls.error_mapping.duplicate;
+    let mend = "map the database's codes: unique violation 409, foreign key and check violation 4xx, \
+                serialization failure 503 with Retry-After (SQLSTATE 23505, 23503, 23514, 40001)";
+    let fail = |cause: &str, text: String, answer: &Answer| {
+        showing(Finding::fail(cause, text).mend(mend), answer)
+    };
+    let is_failure = |answer: &Answer| answer.status().is_none_or(|status| status >= 500);
+    let mut findings = Vec::new();
+    let (mut refused, mut references) = (0, 0);
+    for answer in surface.labelled(SECOND) {
+        let text = format!("the same {} again: it {}", answer.asked(), answer.outcome.words());
+        if is_failure(answer) {
+            findings.push(fail("unmapped-duplicate", text, answer));
+        } else if answer.is_error() {
+            refused += 1;
+            if answer.status() != Some(expected) {
+                let finding = Finding::warn("other-code", format!("{text}, expected {expected}"));
+                findings.push(showing(finding, answer));
+            }
+        }
+        // A duplicate that is refused one by one must be refused at once, too.
+        let place = answer.label.trim_start_matches(SECOND).trim();
+        let race: Vec<_> = surface.labelled(&format!("{RACE} {place}")).collect();
+        if let Some(failed) = race.iter().find(|a| is_failure(a)).filter(|_| !is_failure(answer)) {
+            let text = format!(
+                "{} of the same {} at once: one {}",
+                race.len(),
+                failed.asked(),
+                failed.outcome.words()
+            );
+            findings.push(fail("race-unmapped", text, failed));
+        }
+        let accepted = race.iter().filter(|a| a.is_success()).count();
+        if answer.is_error() && accepted > 1 {
+            let text = format!(
+                "{accepted} of {} of the same {} at once were accepted",
+                race.len(),
+                answer.asked()
+            );
+            findings.push(fail("both-accepted", text, answer));
+        }
+    }
+    for answer in surface.labelled(REFERENCE) {
+        references += 1;
+        let text = format!(
+            "{} with something that does not exist: it {}",
+            answer.asked(),
+            answer.outcome.words()
+        );
+        if is_failure(answer) {
+            findings.push(fail("unmapped-reference", text, answer));
+        } else if answer.is_success() {
+            findings.push(showing(Finding::warn("accepts-reference", text), answer));
+        }
+    }
+    if findings.is_empty() && refused + references == 0 {
+        return Judgement::inconclusive(
+            "no step of a journey collides or refers to another; a sign-up with a unique address does",
+        );
+    }
+    let held = format!("{refused} duplicates and {references} bad references were refused");
+    Judgement::from_findings(held, once_per_cause(findings, surface.answers.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::surface::judging::build::*;
+    use model::Verdict;
+
+    fn run(second: u16, race: [u16; 2], reference: u16) -> Judgement {
+        let asked = "POST /a";
+        let seen = main(vec![
+            answer("first a/1", asked, 201),
+            answer("again a/1", asked, second),
+            answer("at once a/1", asked, race[0]),
+            answer("at once a/1", asked, race[1]),
+            answer("bad reference item a/1", asked, reference),
+        ]);
+        judge(&manifest(""), &seen)
+    }
+
+    #[test]
+    fn each_way_of_colliding_has_its_cause() {
+        assert_eq!(run(409, [201, 409], 404).verdict, Verdict::Pass);
+        assert_eq!(run(201, [201, 201], 404).verdict, Verdict::Pass, "it may be repeated");
+        for (second, race, reference, cause) in [
+            (500, [201, 500], 404, "unmapped-duplicate"),
+            (409, [201, 500], 404, "race-unmapped"),
+            (409, [201, 201], 404, "both-accepted"),
+            (409, [201, 409], 500, "unmapped-reference"),
+        ] {
+            assert_eq!(run(second, race, reference).findings[0].cause, cause);
+        }
+        assert_eq!(run(400, [201, 400], 404).findings[0].cause, "other-code");
+    }
+
+    #[test]
+    fn nobody_has_the_same_form() {
+        assert_eq!(nobody("17"), "987654321");
+        assert_ne!(nobody("0198f7a1-ab"), "0198f7a1-ab");
+        assert_eq!(nobody("0198f7a1-ab").len(), 11);
+    }
+}

@@ -1,0 +1,80 @@
+//! The text format of Prometheus, as far as counting needs it.
+
+/// One sample.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Sample {
+    pub(super) name: String,
+    /// What stands between the braces.
+    pub(super) labels: String,
+    value: f64,
+}
+
+/// Every sample; lines that are none are passed over.
+pub(super) fn parse(text: &str) -> Vec<Sample> {
+    text.lines().filter(|line| !line.starts_with('#')).filter_map(sample).collect()
+}
+
+fn sample(line: &str) -> Option<Sample> {
+    let line = line.trim();
+    let (name, labels, rest) = match line.split_once('{') {
+        Some((name, rest)) => {
+            let (labels, rest) = rest.rsplit_once('}')?;
+            (name, labels, rest)
+        }
+        None => {
+            let (name, rest) = line.split_once(' ')?;
+            (name, "", rest)
+        }
+    };
+    let legal = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
+    if name.is_empty() || !name.chars().all(legal) {
+        return None;
+    }
+    let value = rest.split_whitespace().next()?.parse().ok()?;
+    Some(Sample { name: name.to_owned(), labels: labels.to_owned(), value })
+}
+
+fn growth(before: &[Sample], sample: &Sample) -> f64 {
+    let known =
+        before.iter().find(|known| known.name == sample.name && known.labels == sample.labels);
+    sample.value - known.map_or(0.0, |known| known.value)
+}
+
+/// The samples that grew.
+pub(super) fn increased<'a>(before: &[Sample], after: &'a [Sample]) -> Vec<&'a Sample> {
+    after.iter().filter(|sample| growth(before, sample) > 0.0).collect()
+}
+
+/// The samples, of this name where one is given, that grew by exactly this many.
+pub(super) fn grown<'a>(
+    before: &[Sample],
+    after: &'a [Sample],
+    name: Option<&str>,
+    by: usize,
+) -> Vec<&'a Sample> {
+    let fits = |sample: &&Sample| {
+        name.is_none_or(|name| sample.name == name)
+            && (growth(before, sample) - by as f64).abs() < 0.5
+    };
+    after.iter().filter(fits).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_are_read() {
+        let text = "# HELP a b\na 1\nb{c=\"d}e\",f=\"g\"} 2.5 1700000000\nnot a sample\n<p>\n";
+        let all = parse(text);
+        assert_eq!(all.len(), 2, "{all:?}");
+        assert_eq!((all[1].labels.as_str(), all[1].value), ("c=\"d}e\",f=\"g\"", 2.5));
+    }
+
+    #[test]
+    fn growth_is_by_series() {
+        let (before, after) = (parse("a{x=\"1\"} 1"), parse("a{x=\"1\"} 4\na{x=\"2\"} 3"));
+        assert_eq!(grown(&before, &after, Some("a"), 3).len(), 2);
+        assert_eq!(grown(&before, &after, Some("b"), 3).len(), 0);
+    }
+}

@@ -1,0 +1,141 @@
+//! Values that occur nowhere else, put into every place where a caller can put something. The
+//! redactor learns each by its name, in every form in which it could be written down.
+
+use client::Request;
+use redact::Redactor;
+use serde_json::Value;
+
+use crate::surface::Tour;
+use crate::surface::tour::path_of;
+
+/// Headers that carry secrets.
+const HEADERS: [(&str, &str); 4] = [
+    ("Authorization", "Bearer "),
+    ("Cookie", "session="),
+    ("X-Api-Key", ""),
+    ("Proxy-Authorization", "Basic "),
+];
+/// Parameters that carry secrets or personal data.
+const PARAMETERS: [&str; 5] = ["token", "password", "api_key", "access_token", "card"];
+
+fn word() -> String {
+    std::iter::repeat_with(fastrand::alphanumeric).take(24).collect()
+}
+
+/// A card number of a test range that passes Luhn's check.
+fn card() -> String {
+    let mut digits: Vec<u32> = [4, 1, 1, 1].to_vec();
+    digits.extend(std::iter::repeat_with(|| fastrand::u32(0..10)).take(11));
+    let sum: u32 = digits
+        .iter()
+        .rev()
+        .enumerate()
+        .map(|(at, digit)| match at % 2 {
+            0 => digit * 2 / 10 + digit * 2 % 10,
+            _ => *digit,
+        })
+        .sum();
+    digits.push((10 - sum % 10) % 10);
+    digits.iter().map(ToString::to_string).collect()
+}
+
+/// A value that fits the name of its field, learned by its name and position.
+fn canary(redactor: &Redactor, field: &str, position: &str) -> String {
+    let lower = field.to_ascii_lowercase();
+    let value = match () {
+        () if lower.contains("mail") => format!("{}@example.com", word().to_ascii_lowercase()),
+        () if lower.contains("card") || lower.contains("pan") => card(),
+        () if lower.contains("phone") => format!("+49151{}", fastrand::u32(10_000_000..99_999_999)),
+        () => word(),
+    };
+    // Of a mail address, the part before the sign is what must not be found.
+    let secret = value.split('@').next().unwrap_or(&value);
+    redactor.learn(&format!("canary {field} {position}"), secret);
+    value
+}
+
+/// The proofs of identity that the journeys obtained.
+pub(super) fn learn_credentials(redactor: &Redactor, tour: &Tour) {
+    let headers = tour.steps.iter().flat_map(|step| &step.request.headers);
+    for (name, value) in headers {
+        let lower = name.to_ascii_lowercase();
+        if lower == "authorization" {
+            let token = value.rsplit(' ').next().unwrap_or(value);
+            redactor.learn("canary token of a journey", token);
+        } else if lower == "cookie" {
+            let values = value.split(';').filter_map(|pair| Some(pair.split_once('=')?.1.trim()));
+            for value in values.filter(|value| value.len() >= 16) {
+                redactor.learn("canary cookie of a journey", value);
+            }
+        }
+    }
+}
+
+pub(super) fn in_headers(redactor: &Redactor, request: &Request, more: &[String]) -> Request {
+    let mut request = request.clone();
+    let usual = HEADERS.iter().map(|(name, before)| ((*name).to_owned(), *before));
+    for (name, before) in usual.chain(more.iter().map(|name| (name.clone(), ""))) {
+        let value = canary(redactor, &name.to_ascii_lowercase(), "in a header");
+        request.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(&name));
+        request = request.header(&name, &format!("{before}{value}"));
+    }
+    request
+}
+
+pub(super) fn in_query(redactor: &Redactor, request: &Request) -> Request {
+    let pairs = PARAMETERS.map(|name| format!("{name}={}", canary(redactor, name, "in a query")));
+    let target = format!("{}?{}", path_of(request), pairs.join("&"));
+    Request { target, ..request.clone() }
+}
+
+/// Every text of a JSON body is a canary.
+pub(super) fn in_body(redactor: &Redactor, request: &Request) -> Request {
+    let mut body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+    fill(redactor, &mut body, "text");
+    if let Value::Object(map) = &mut body {
+        // What a service does not know must not be logged either.
+        let card = canary(redactor, "card", "in a body");
+        map.insert("card".to_owned(), Value::String(card));
+    }
+    request.clone().body(body.to_string())
+}
+
+fn fill(redactor: &Redactor, value: &mut Value, field: &str) {
+    match value {
+        Value::String(text) => *text = canary(redactor, field, "in a body"),
+        Value::Array(items) => items.iter_mut().for_each(|item| fill(redactor, item, field)),
+        Value::Object(map) => map.iter_mut().for_each(|(key, item)| fill(redactor, item, key)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cards_pass_the_check_and_differ() {
+        let number = card();
+        let digits: Vec<u32> = number.chars().filter_map(|c| c.to_digit(10)).collect();
+        let sum: u32 = digits
+            .iter()
+            .rev()
+            .enumerate()
+            .map(|(at, d)| if at % 2 == 1 { d * 2 / 10 + d * 2 % 10 } else { *d })
+            .sum();
+        assert_eq!((digits.len(), sum % 10), (16, 0));
+        assert_ne!(card(), number);
+    }
+
+    #[test]
+    fn a_canary_is_found_in_every_form() {
+        use base64::Engine;
+        let redactor = Redactor::default();
+        let request = Request::new("POST", "/a").body(r#"{"user":{"password":"x"},"n":1}"#);
+        let sent = in_body(&redactor, &request);
+        let text = String::from_utf8(sent.body).expect("it is JSON");
+        assert!(redactor.mask(&text).contains("‹canary password in a body›"));
+        let packed = base64::engine::general_purpose::STANDARD.encode(&text);
+        assert!(redactor.mask(&packed).contains("‹canary password in a body›"));
+    }
+}

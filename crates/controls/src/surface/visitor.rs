@@ -1,0 +1,120 @@
+//! Sending a request and recording all that came back.
+
+use std::time::Duration;
+
+use client::{Exchange, Peer, Request};
+use journey::{Entry, Journey, Walk};
+use lab::{Site, Trial};
+use model::{Answer, Asked, Seen};
+
+use crate::business;
+
+/// How long an answer may take before it counts as none.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+/// How much of a request's body is kept.
+const KEPT: usize = 2048;
+
+/// Sends requests to one peer and records them.
+#[derive(Debug, Clone)]
+pub(crate) struct Visitor<'a> {
+    pub(crate) peer: Peer,
+    site: &'a Site,
+    trial: &'a Trial,
+}
+
+impl<'a> Visitor<'a> {
+    pub(crate) fn new(site: &'a Site, trial: &'a Trial) -> Self {
+        Self { peer: site.peer().clone(), site, trial }
+    }
+
+    /// The same visitor at another of the service's ports.
+    pub(crate) fn at(&self, peer: Peer) -> Self {
+        Self { peer, ..self.clone() }
+    }
+
+    pub(crate) fn trial(&self) -> &Trial {
+        self.trial
+    }
+
+    pub(crate) fn site(&self) -> &Site {
+        self.site
+    }
+
+    /// Sends a request on a connection of its own.
+    pub(crate) async fn ask(&self, label: &str, request: &Request) -> Exchange {
+        self.ask_within(label, request, PATIENCE).await
+    }
+
+    pub(crate) async fn ask_within(
+        &self,
+        label: &str,
+        request: &Request,
+        within: Duration,
+    ) -> Exchange {
+        let exchange = self.peer.once(request, within).await;
+        self.saw(label, request, &exchange);
+        exchange
+    }
+
+    /// Records an exchange.
+    pub(crate) fn saw(&self, label: &str, request: &Request, exchange: &Exchange) {
+        let response = exchange.response.as_ref();
+        let body = response.map_or(&[][..], |response| &response.body);
+        let answer = Answer {
+            label: label.to_owned(),
+            request: asked(request),
+            outcome: business::outcome(exchange),
+            headers: response.map(|response| response.headers.clone()).unwrap_or_default(),
+            body: shortened(body, Answer::KEPT),
+            bytes: body.len() as u64,
+            took: business::micros(exchange.took),
+        };
+        self.trial.saw_at(exchange.began + exchange.took, Seen::Answer(answer));
+    }
+
+    /// Somebody new, who knows what the service was given.
+    pub(crate) fn person(&self) -> Walk {
+        let mut walk = Walk::new(self.peer.clone(), PATIENCE);
+        for (name, value) in self.site.values() {
+            walk.set(&format!("environment.{name}"), value);
+        }
+        walk
+    }
+
+    /// A new person who has taken the first steps of a journey. `None` when one of them failed.
+    pub(crate) async fn person_before(&self, journey: &Journey, step: usize) -> Option<Walk> {
+        let mut walk = self.person();
+        for entry in &journey.entries[..step] {
+            let (_, result) = walk.step(entry).await.ok()?;
+            result.ok()?;
+        }
+        Some(walk)
+    }
+
+    /// Takes a step and records it. What was sent, what came back, and whether it was as expected.
+    pub(crate) async fn step(
+        &self,
+        label: &str,
+        walk: &mut Walk,
+        entry: &Entry,
+    ) -> Option<(Request, Exchange, Result<(), String>)> {
+        let request = walk.request(entry).ok()?;
+        let exchange = self.ask(label, &request).await;
+        let result = walk.check(entry, &exchange).map_err(|error| error.to_string());
+        Some((request, exchange, result))
+    }
+}
+
+fn asked(request: &Request) -> Asked {
+    Asked {
+        method: request.method.clone(),
+        target: request.target.clone(),
+        headers: request.headers.clone(),
+        body: shortened(&request.body, KEPT),
+    }
+}
+
+/// The beginning of a body as text.
+fn shortened(body: &[u8], most: usize) -> String {
+    String::from_utf8_lossy(&body[..body.len().min(most)]).into_owned()
+}

@@ -1,0 +1,297 @@
+//! Oversized, slow and malformed bodies are refused cheaply.
+
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use client::{Connection, End, Request};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use lab::{Bench, LabError};
+use model::{Answer, Applicability, Card, Finding, Judgement, Lane, Observation, Outcome, Reach};
+use settings::Manifest;
+
+use crate::control::{Applies, Control};
+use crate::surface::judging::{once_per_cause, showing};
+use crate::surface::{self, MAIN, Tour, Visitor};
+
+pub(crate) struct BodyLimits;
+
+static CARD: Card = Card {
+    id: "body-limits",
+    applicability: Applicability::Universal,
+    reach: Reach::Lab,
+    lane: Lane::Shared,
+    disturbs: "nothing but its own instance",
+    budget: 4,
+    page: include_str!("body_limits.md"),
+};
+
+#[async_trait]
+impl Control for BodyLimits {
+    fn card(&self) -> &'static Card {
+        &CARD
+    }
+
+    fn applies(&self, manifest: &Manifest) -> Applies {
+        applies(manifest)
+    }
+
+    async fn prove(&self, bench: &Bench) -> Result<(), LabError> {
+        prove(bench).await
+    }
+
+    fn judge(&self, manifest: &Manifest, seen: &[Observation]) -> Judgement {
+        judge(manifest, seen)
+    }
+}
+
+const CONTROL: &str = "as it should be";
+const OVERSIZED: &str = "oversized";
+const ENDLESS: &str = "without an end";
+const BOMB: &str = "packed";
+const BROKEN: &str = "broken";
+const DEEP: &str = "deeply nested";
+const SLOW: &str = "slow";
+/// How long an answer to a large body may take.
+const WITHIN: Duration = Duration::from_secs(6);
+/// How deep brackets are nested.
+const DEPTH: usize = 100_000;
+
+async fn prove(bench: &Bench) -> Result<(), LabError> {
+    let Some((site, trial)) = surface::open(bench, MAIN, MAIN, None).await? else { return Ok(()) };
+    let visitor = Visitor::new(&site, &trial);
+    let tour = Tour::walk(bench, &visitor).await;
+    try_bodies(bench, &visitor, &tour).await;
+    site.end().await;
+    Ok(())
+}
+
+async fn try_bodies(bench: &Bench, visitor: &Visitor<'_>, tour: &Tour) -> Option<()> {
+    let settings = &bench.manifest().controls.body_limits;
+    let most = usize::try_from(settings.max.0).ok()?.saturating_mul(2);
+    let fresh = Fresh { bench, visitor, tour };
+    visitor.ask(CONTROL, &fresh.request().await?).await;
+    bench.progress(format!("a body of {most} bytes"));
+    // Space after JSON changes nothing: the request differs from the good one in its size alone.
+    let padded = |request: &Request| {
+        let mut body = request.body.clone();
+        body.resize(most.max(body.len()), b' ');
+        body
+    };
+    let request = fresh.request().await?;
+    let body = padded(&request);
+    visitor.ask_within(OVERSIZED, &request.body(body), WITHIN).await;
+    bench.progress("a body without an end");
+    let request = fresh.request().await?;
+    let body = chunks(&padded(&request));
+    let endless = request.header("Transfer-Encoding", "chunked").body(body);
+    visitor.ask_within(ENDLESS, &endless, WITHIN).await;
+    bench.progress("a packed body");
+    let request = fresh.request().await?;
+    let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
+    packer.write_all(&padded(&request)).ok()?;
+    let packed = request.header("Content-Encoding", "gzip").body(packer.finish().ok()?);
+    visitor.ask_within(BOMB, &packed, WITHIN).await;
+    let request = fresh.request().await?;
+    visitor.ask_within(BROKEN, &request.clone().body("{\"a\": "), WITHIN).await;
+    visitor.ask_within(DEEP, &request.clone().body("[".repeat(DEPTH)), WITHIN).await;
+    if let Some(slow) = settings.slow {
+        bench.progress("a slow body");
+        trickle(visitor, &request, slow.0 + Duration::from_secs(3)).await;
+    }
+    visitor.ask(CONTROL, &fresh.request().await?).await;
+    Some(())
+}
+
+/// Somebody new each time, so that a request can only fail for what was changed in it.
+struct Fresh<'a> {
+    bench: &'a Bench,
+    visitor: &'a Visitor<'a>,
+    tour: &'a Tour,
+}
+
+impl Fresh<'_> {
+    async fn request(&self) -> Option<Request> {
+        if let Some(text) = &self.bench.manifest().controls.body_limits.request {
+            let request = crate::business::declared(text);
+            return Some(request.header("Content-Type", "application/json").body("{}"));
+        }
+        let step = self.tour.writes().next()?;
+        let Some((name, at)) = &step.place else { return Some(step.request.clone()) };
+        let (_, journey) = self.bench.journey(Some(name))?;
+        let walk = self.visitor.person_before(journey, *at).await?;
+        walk.request(&journey.entries[*at]).ok()
+    }
+}
+
+/// A chunked body that goes on: its last chunk never comes.
+fn chunks(body: &[u8]) -> Vec<u8> {
+    let mut all = Vec::with_capacity(body.len() + body.len() / 1000);
+    for piece in body.chunks(64 * 1024) {
+        all.extend_from_slice(format!("{:x}\r\n", piece.len()).as_bytes());
+        all.extend_from_slice(piece);
+        all.extend_from_slice(b"\r\n");
+    }
+    all
+}
+
+/// Sends one byte after the other until somebody answers or the time is over.
+async fn trickle(visitor: &Visitor<'_>, request: &Request, longest: Duration) {
+    let Ok(mut connection) = Connection::to(&visitor.peer, WITHIN).await else { return };
+    let slow = request.clone().header("Content-Length", "100000");
+    let _ = connection.send(&slow.head(&visitor.peer.host)).await;
+    let deadline = Instant::now() + longest;
+    loop {
+        let sent = connection.send(b" ").await;
+        let exchange = connection.answer(Duration::from_millis(200)).await;
+        let open = matches!(exchange.end, End::TimedOut { .. });
+        if !open || sent.is_err() || Instant::now() > deadline {
+            visitor.saw(SLOW, request, &exchange);
+            return;
+        }
+    }
+}
+
+fn applies(manifest: &Manifest) -> Applies {
+    let declared = manifest.controls.body_limits.request.is_some();
+    if declared || !manifest.journeys.is_empty() {
+        return Applies::Yes;
+    }
+    Applies::Undeclared(
+        "declare a request with a body: a journey, or [controls.body-limits] request = \"POST /…\""
+            .to_owned(),
+    )
+}
+
+fn is_refused(answer: Option<&Answer>) -> bool {
+    answer.and_then(Answer::status).is_some_and(|status| (400..500).contains(&status))
+}
+
+fn judge(manifest: &Manifest, seen: &[Observation]) -> Judgement {
+    let surface = match surface::surface(seen, MAIN, MAIN) {
+        Ok(surface) => surface,
+        Err(judgement) => return judgement,
+    };
+    let settings = &manifest.controls.body_limits;
+    let mut controls = surface.labelled(CONTROL);
+    let Some(control) = controls.next() else {
+        return Judgement::inconclusive(
+            "no step of a journey has a JSON body; declare one, or a request",
+        );
+    };
+    let declared = settings.request.is_some();
+    if !(control.is_success() || declared && control.is_error()) {
+        let why = format!(
+            "the request {} as it should be, so refusals prove nothing",
+            control.outcome.words()
+        );
+        return Judgement::inconclusive(why);
+    }
+    let mut findings = Vec::new();
+    let mend =
+        "limit the body before it is read: by its length, by a count while it is read, and in time";
+    let fail = |cause: &str, text: String, answer: &Answer| {
+        showing(Finding::fail(cause, text).mend(mend), answer)
+    };
+    let twice = settings::Size(settings.max.0.saturating_mul(2));
+    let cases = [
+        (OVERSIZED, "no-limit", format!("a body of {twice}")),
+        (ENDLESS, "no-limit", format!("a chunked body, {twice} long so far,")),
+        (BOMB, "expands-bombs", format!("a packed body that unpacks to {twice}")),
+        (BROKEN, "accepts-broken", "a broken body".to_owned()),
+        (DEEP, "accepts-broken", format!("{DEPTH} nested brackets")),
+    ];
+    let mut tried = 0;
+    for (label, cause, what) in cases {
+        let Some(answer) = surface.find(label) else { continue };
+        tried += 1;
+        let refused = is_refused(Some(answer));
+        let text = format!("{what}: it {}", answer.outcome.words());
+        match &answer.outcome {
+            _ if refused => {}
+            Outcome::Closed { .. } | Outcome::Reset { .. } if label != BROKEN && label != DEEP => {}
+            Outcome::Answered { status } if *status >= 500 => {
+                findings.push(fail("fails", text, answer));
+            }
+            // A framework may read on to be polite, without keeping what it reads.
+            Outcome::TimedOut { .. } if label == ENDLESS && is_refused(surface.find(OVERSIZED)) => {
+                let text = format!("{text}; the same with a length is refused");
+                findings.push(showing(Finding::warn("reads-on", text).mend(mend), answer));
+            }
+            Outcome::TimedOut { .. } if label == ENDLESS => {
+                findings.push(fail(cause, text, answer));
+            }
+            Outcome::TimedOut { .. } => findings.push(fail("hangs", text, answer)),
+            Outcome::Answered { .. } => findings.push(fail(cause, text, answer)),
+            _ => findings.push(fail("crashes", text, answer)),
+        }
+    }
+    if let (Some(slow), Some(answer)) = (settings.slow, surface.find(SLOW))
+        && matches!(answer.outcome, Outcome::TimedOut { .. })
+    {
+        let text = format!("a body that trickles in is still waited for after {slow}");
+        findings.push(fail("waits-for-ever", text, answer));
+    }
+    if let Some((code, signal)) = surface.trial.exit() {
+        let text = format!("it ended (code {code:?}, signal {signal:?}) during these bodies");
+        findings.push(Finding::fail("crashes", text).mend(mend).log(surface.trial.few_lines()));
+    } else if let Some(last) =
+        controls.last().filter(|last| !last.is_success() && control.is_success())
+    {
+        let text = format!("afterwards a good request {}", last.outcome.words());
+        findings.push(fail("does-not-recover", text, last));
+    }
+    if tried == 0 {
+        return Judgement::inconclusive("no body was tried").with(findings);
+    }
+    let held = format!("{twice} are refused in every form");
+    Judgement::from_findings(held, once_per_cause(findings, tried))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::surface::judging::build::*;
+    use model::Verdict;
+
+    fn run(label: &str, outcome: Outcome) -> Judgement {
+        let case = Answer { outcome, ..answer(label, "POST /a", 0) };
+        let last = answer(CONTROL, "POST /a", 201);
+        judge(&manifest(""), &main(vec![answer(CONTROL, "POST /a", 201), case, last]))
+    }
+
+    #[test]
+    fn a_refusal_is_a_status_or_a_closed_connection() {
+        for outcome in [Outcome::Answered { status: 413 }, Outcome::Reset { received: 0 }] {
+            assert_eq!(run(OVERSIZED, outcome).verdict, Verdict::Pass);
+        }
+    }
+
+    #[test]
+    fn reading_on_after_a_limit_is_a_warning() {
+        let hangs = Outcome::TimedOut { received: 0 };
+        let endless = Answer { outcome: hangs, ..answer(ENDLESS, "POST /a", 0) };
+        let control = || answer(CONTROL, "POST /a", 201);
+        let oversized = answer(OVERSIZED, "POST /a", 413);
+        let judgement = judge(&manifest(""), &main(vec![control(), oversized, endless, control()]));
+        assert_eq!(judgement.verdict, Verdict::Pass);
+        assert_eq!(judgement.findings[0].cause, "reads-on");
+    }
+
+    #[test]
+    fn each_break_has_its_cause() {
+        let answered = |status| Outcome::Answered { status };
+        for (label, outcome, cause) in [
+            (OVERSIZED, answered(201), "no-limit"),
+            (ENDLESS, Outcome::TimedOut { received: 0 }, "no-limit"),
+            (BOMB, answered(201), "expands-bombs"),
+            (BROKEN, answered(500), "fails"),
+            (BROKEN, answered(200), "accepts-broken"),
+            (OVERSIZED, Outcome::TimedOut { received: 0 }, "hangs"),
+            (DEEP, Outcome::Reset { received: 0 }, "crashes"),
+        ] {
+            assert_eq!(run(label, outcome).findings[0].cause, cause, "{label}");
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! Text is compressed, static files cacheable.
+
+use async_trait::async_trait;
+use lab::{Bench, LabError};
+use std::io::Read;
+
+use client::Request;
+use flate2::read::GzDecoder;
+use model::{
+    Answer, Applicability, Card, Finding, Judgement, Lane, Observation, Reach, Seen, Severity,
+};
+use settings::Manifest;
+
+use crate::control::{Applies, Control};
+use crate::surface::judging::showing;
+use crate::surface::{self, MAIN, Surface, Tour, Visitor};
+
+pub(crate) struct Compression;
+
+static CARD: Card = Card {
+    id: "compression",
+    applicability: Applicability::Universal,
+    reach: Reach::Target,
+    lane: Lane::Shared,
+    disturbs: "nothing but its own instance",
+    budget: 1,
+    page: include_str!("compression.md"),
+};
+
+#[async_trait]
+impl Control for Compression {
+    fn card(&self) -> &'static Card {
+        &CARD
+    }
+
+    fn applies(&self, _: &Manifest) -> Applies {
+        Applies::Yes
+    }
+
+    async fn prove(&self, bench: &Bench) -> Result<(), LabError> {
+        prove(bench).await
+    }
+
+    fn judge(&self, manifest: &Manifest, seen: &[Observation]) -> Judgement {
+        judge(manifest, seen)
+    }
+}
+
+const PLAIN: &str = "plain";
+const GZIP: &str = "gzip";
+const FILE: &str = "file";
+const AGAIN: &str = "unchanged file";
+const DECODED: &str = "decoded";
+/// Below this, compression costs more than it saves.
+const WORTH_IT: u64 = 1024;
+
+async fn prove(bench: &Bench) -> Result<(), LabError> {
+    let Some((site, trial)) = surface::open(bench, MAIN, MAIN, None).await? else { return Ok(()) };
+    let visitor = Visitor::new(&site, &trial);
+    let tour = Tour::walk(bench, &visitor).await;
+    let settings = &bench.manifest().controls.compression;
+    let longest = tour.reads().max_by_key(|step| step.response.body.len());
+    let request = match &settings.request {
+        Some(text) => crate::business::declared(text),
+        None => longest.map_or_else(|| tour.read(bench.manifest()), |step| step.request.clone()),
+    };
+    visitor.ask(PLAIN, &request.clone().header("Accept-Encoding", "identity")).await;
+    let exchange = visitor.ask(GZIP, &request.header("Accept-Encoding", "gzip")).await;
+    if let Some(response) = &exchange.response
+        && response.header("content-encoding") == Some("gzip")
+    {
+        let mut text = Vec::new();
+        let decoded = GzDecoder::new(&response.body[..]).read_to_end(&mut text).is_ok();
+        let length = if decoded { text.len().to_string() } else { "never".to_owned() };
+        trial.saw(Seen::Remark { text: format!("{DECODED} {length}") });
+    }
+    for path in &settings.files {
+        let exchange = visitor.ask(FILE, &Request::get(path)).await;
+        let response = exchange.response.as_ref();
+        let value = |name: &str| response.and_then(|r| r.header(name)).map(str::to_owned);
+        let mut again = Request::get(path);
+        if let Some(tag) = value("etag") {
+            again = again.header("If-None-Match", &tag);
+        } else if let Some(since) = value("last-modified") {
+            again = again.header("If-Modified-Since", &since);
+        } else {
+            continue;
+        }
+        visitor.ask(AGAIN, &again).await;
+    }
+    site.end().await;
+    Ok(())
+}
+
+fn is_text(answer: &Answer) -> bool {
+    let kind = answer.media_type();
+    let text = ["text/", "json", "javascript", "xml", "svg"];
+    text.iter().any(|word| kind.contains(word))
+}
+
+fn names_encoding(answer: &Answer) -> bool {
+    let vary = answer.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("vary"));
+    vary.flat_map(|(_, value)| value.split(','))
+        .any(|name| name.trim().eq_ignore_ascii_case("accept-encoding") || name.trim() == "*")
+}
+
+fn judge(_: &Manifest, seen: &[Observation]) -> Judgement {
+    let surface = match surface::surface(seen, MAIN, MAIN) {
+        Ok(surface) => surface,
+        Err(judgement) => return judgement,
+    };
+    let mut findings = files(&surface);
+    let (Some(plain), Some(gzip)) = (surface.find(PLAIN), surface.find(GZIP)) else {
+        return Judgement::inconclusive("nothing was asked for").with(findings);
+    };
+    let encoding =
+        |answer: &Answer| answer.header("content-encoding").unwrap_or("identity").to_owned();
+    if encoding(plain) != "identity" {
+        let text = format!("asked for identity, it answered with {}", encoding(plain));
+        findings.push(showing(Finding::fail("compresses-unasked", text), plain));
+    }
+    if !plain.is_success() || plain.bytes < WORTH_IT || !is_text(plain) {
+        if findings.iter().any(|finding| finding.severity == Severity::Fail) {
+            return Judgement::from_findings("", findings);
+        }
+        let why = format!(
+            "the longest answer has {} bytes of {:?}, too little to compress; declare a longer one: \
+             [controls.compression] request = \"GET /…\"",
+            plain.bytes,
+            plain.media_type()
+        );
+        return Judgement::inconclusive(why).with(findings);
+    }
+    let decoded = surface.remarks().find_map(|text| text.strip_prefix(DECODED));
+    if encoding(gzip) == "identity" {
+        let text = format!("{} bytes of {} are sent as they are", plain.bytes, plain.media_type());
+        let mend =
+            "compress text above a kilobyte when the client accepts it, or let the edge do it";
+        findings.push(showing(Finding::fail("not-compressed", text).mend(mend), gzip));
+    } else if decoded.is_some_and(|length| length.trim() == "never") {
+        let text = "it says gzip, and the body cannot be unpacked";
+        findings.push(showing(Finding::fail("broken-encoding", text), gzip));
+    } else if !names_encoding(gzip) {
+        let text = "the answer depends on Accept-Encoding, but Vary does not say so";
+        findings.push(showing(Finding::warn("no-vary", text), gzip));
+    }
+    let held = format!("{} bytes become {}", plain.bytes, gzip.bytes);
+    Judgement::from_findings(held, findings)
+}
+
+fn files(surface: &Surface<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for answer in surface.labelled(FILE) {
+        let cacheable = ["etag", "last-modified", "cache-control"];
+        let fine =
+            answer.is_success() && cacheable.iter().any(|name| answer.header(name).is_some());
+        if !fine {
+            let text = format!(
+                "{} {} without ETag, Last-Modified or Cache-Control",
+                answer.path(),
+                answer.outcome.words()
+            );
+            findings.push(showing(Finding::fail("not-cacheable", text), answer));
+        }
+    }
+    for answer in surface.labelled(AGAIN).filter(|answer| answer.status() != Some(304)) {
+        let text = format!("asked whether it has changed, it {}", answer.outcome.words());
+        findings.push(showing(Finding::warn("not-revalidated", text), answer));
+    }
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::surface::judging::build::*;
+    use model::Verdict;
+
+    fn run(plain: Answer, gzip: Answer) -> Judgement {
+        judge(&manifest(""), &main(vec![plain, gzip]))
+    }
+
+    fn long(label: &str) -> Answer {
+        answer(label, "GET /a", 200).json(&"x".repeat(2000))
+    }
+
+    #[test]
+    fn long_text_is_compressed_when_asked_for() {
+        let packed = long(GZIP).with("Content-Encoding", "gzip").with("Vary", "Accept-Encoding");
+        assert_eq!(run(long(PLAIN), packed).verdict, Verdict::Pass);
+        assert_eq!(run(long(PLAIN), long(GZIP)).findings[0].cause, "not-compressed");
+        let packed = long(GZIP).with("Content-Encoding", "gzip").with("Vary", "Accept-Encoding");
+        let unasked = long(PLAIN).with("Content-Encoding", "gzip");
+        assert_eq!(run(unasked, packed).findings[0].cause, "compresses-unasked");
+    }
+
+    #[test]
+    fn short_answers_decide_nothing() {
+        let short = |label: &str| answer(label, "GET /a", 200).json("{}");
+        assert_eq!(run(short(PLAIN), short(GZIP)).verdict, Verdict::Inconclusive);
+    }
+}

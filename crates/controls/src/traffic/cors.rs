@@ -1,0 +1,230 @@
+//! Only the declared origins are allowed.
+
+mod origins;
+
+use async_trait::async_trait;
+use lab::{Bench, LabError};
+use model::{Answer, Applicability, Card, Finding, Judgement, Lane, Observation, Reach};
+use settings::Manifest;
+
+use crate::control::{Applies, Control};
+use crate::surface::judging::{once_per_cause, showing};
+use crate::surface::{self, MAIN, Tour, Visitor};
+
+pub(crate) struct Cors;
+
+static CARD: Card = Card {
+    id: "cors",
+    applicability: Applicability::Universal,
+    reach: Reach::Target,
+    lane: Lane::Shared,
+    disturbs: "nothing but its own instance",
+    budget: 1,
+    page: include_str!("cors.md"),
+};
+
+#[async_trait]
+impl Control for Cors {
+    fn card(&self) -> &'static Card {
+        &CARD
+    }
+
+    fn applies(&self, _: &Manifest) -> Applies {
+        Applies::Yes
+    }
+
+    async fn prove(&self, bench: &Bench) -> Result<(), LabError> {
+        prove(bench).await
+    }
+
+    fn judge(&self, manifest: &Manifest, seen: &[Observation]) -> Judgement {
+        judge(manifest, seen)
+    }
+}
+
+const SIMPLE: &str = "simple";
+const COOKIE: &str = "simple with a cookie";
+const PREFLIGHT: &str = "preflight";
+const ERROR: &str = "error";
+
+async fn prove(bench: &Bench) -> Result<(), LabError> {
+    let Some((site, trial)) = surface::open(bench, MAIN, MAIN, None).await? else { return Ok(()) };
+    let visitor = Visitor::new(&site, &trial);
+    let tour = Tour::walk(bench, &visitor).await;
+    let manifest = bench.manifest();
+    let read = tour.read(bench.manifest());
+    let error = tour.errors(manifest, true).into_iter().next().map(|(_, request)| request);
+    let allowed = manifest.controls.cors.allow.iter().map(|origin| ("allowed", origin.clone()));
+    let hostile = origins::hostile(&manifest.controls.cors.allow);
+    for (class, origin) in allowed.chain(hostile) {
+        let with = |request: &client::Request| request.clone().header("Origin", &origin);
+        let label = |kind: &str| format!("{class} {kind}");
+        visitor.ask(&label(SIMPLE), &with(&read)).await;
+        visitor.ask(&label(COOKIE), &with(&read).header("Cookie", "session=seaworthy")).await;
+        let mut preflight = client::Request::new("OPTIONS", &read.target);
+        preflight = with(&preflight).header("Access-Control-Request-Method", "GET");
+        preflight = preflight.header("Access-Control-Request-Headers", "authorization");
+        visitor.ask(&label(PREFLIGHT), &preflight).await;
+        if let Some(error) = &error {
+            visitor.ask(&label(ERROR), &with(error)).await;
+        }
+    }
+    site.end().await;
+    Ok(())
+}
+
+fn origin(answer: &Answer) -> &str {
+    let found = answer.request.headers.iter().find(|(name, _)| name == "Origin");
+    found.map_or("", |(_, value)| value)
+}
+
+fn judge(manifest: &Manifest, seen: &[Observation]) -> Judgement {
+    let surface = match surface::surface(seen, MAIN, MAIN) {
+        Ok(surface) => surface,
+        Err(judgement) => return judgement,
+    };
+    let settings = &manifest.controls.cors;
+    let asked: Vec<_> =
+        surface.answers.iter().filter(|answer| !origin(answer).is_empty()).collect();
+    let read = surface.labelled(&format!("strange {SIMPLE}")).any(Answer::is_success);
+    if !read {
+        let why = "no reading request succeeded, so refusals prove nothing; declare a journey";
+        return Judgement::inconclusive(why);
+    }
+    let mut findings = Vec::new();
+    for answer in &asked {
+        if answer.status().is_none() {
+            continue;
+        }
+        match answer.label.starts_with("allowed") {
+            true => findings.extend(about_allowed(answer)),
+            false => findings.extend(about_hostile(settings, answer)),
+        }
+    }
+    let held = match settings.allow.len() {
+        0 => "no origin is allowed with credentials".to_owned(),
+        n => format!("{n} declared allowed, the rest refused"),
+    };
+    Judgement::from_findings(held, once_per_cause(findings, asked.len()))
+}
+
+/// What a hostile origin was granted (OWASP ASVS 5.0 3.4.2).
+fn about_hostile(settings: &settings::controls::Cors, answer: &Answer) -> Option<Finding> {
+    let granted = answer.header("Access-Control-Allow-Origin")?.trim();
+    let credentials = answer
+        .header("Access-Control-Allow-Credentials")
+        .is_some_and(|value| value.trim().eq_ignore_ascii_case("true"));
+    let origin = origin(answer);
+    let kind = answer.label.split_once(' ').map_or("", |(_, kind)| kind);
+    let mend = "compare the whole origin with a list; never build it from the request";
+    let finding = if granted == "*" {
+        let text = format!("every origin may read answers ({kind})");
+        match () {
+            () if !settings.allow.is_empty() => Finding::fail("allows-everyone", text),
+            () if credentials => Finding::warn("star-with-credentials", text),
+            () if settings.public => return None,
+            () => {
+                Finding::note("public", text).mend("declare controls.cors.public, if it is meant")
+            }
+        }
+    } else if granted.eq_ignore_ascii_case(origin) {
+        let with = if credentials { " with credentials" } else { "" };
+        let text = format!("{origin} is allowed{with} ({kind})");
+        let cause = match answer.label.split(' ').next() {
+            Some("null") => "allows-null",
+            Some("similar") => "matches-loosely",
+            _ => "reflects-any-origin",
+        };
+        if credentials || !settings.allow.is_empty() {
+            Finding::fail(cause, text)
+        } else {
+            Finding::warn(cause, text)
+        }
+    } else {
+        return None;
+    };
+    let finding = if finding.mend.is_empty() { finding.mend(mend) } else { finding };
+    Some(showing(finding, answer))
+}
+
+/// What a declared origin was not granted.
+fn about_allowed(answer: &Answer) -> Vec<Finding> {
+    let origin = origin(answer);
+    let granted = answer.header("Access-Control-Allow-Origin").unwrap_or("nothing");
+    let is_granted = granted == "*" || granted.eq_ignore_ascii_case(origin);
+    let kind = answer.label.split_once(' ').map_or("", |(_, kind)| kind);
+    let text = format!("{origin} is declared; {kind} was granted {granted}");
+    if kind == ERROR {
+        let finding = Finding::warn("missing-on-errors", text);
+        let mend = "a page cannot read an error without it, and shows a network failure instead";
+        return if is_granted { Vec::new() } else { vec![showing(finding.mend(mend), answer)] };
+    }
+    let preflight_fails = kind == PREFLIGHT && !answer.is_success();
+    let mut findings = Vec::new();
+    if !is_granted || preflight_fails {
+        findings.push(showing(Finding::fail("refuses-declared", text), answer));
+    } else if granted != "*" {
+        let vary = answer.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("vary"));
+        let names_it = vary
+            .flat_map(|(_, value)| value.split(','))
+            .any(|name| name.trim().eq_ignore_ascii_case("origin") || name.trim() == "*");
+        if !names_it {
+            let text =
+                format!("the answer depends on the origin, but Vary does not say so ({kind})");
+            let mend = "add Vary: Origin, or a cache gives one page's answer to another";
+            findings.push(showing(Finding::warn("no-vary", text).mend(mend), answer));
+        }
+    }
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::surface::judging::build::*;
+    use model::Verdict;
+
+    fn asked(label: &str, origin: &str, granted: &str, credentials: bool) -> Answer {
+        let answer = answer(label, "GET /a", 200).asking("Origin", origin);
+        let answer = if granted.is_empty() {
+            answer
+        } else {
+            answer.with("Access-Control-Allow-Origin", granted)
+        };
+        let word = if credentials { "true" } else { "false" };
+        answer.with("Access-Control-Allow-Credentials", word)
+    }
+
+    fn judged(more: &str, answers: Vec<Answer>) -> Judgement {
+        judge(&manifest(more), &main(answers))
+    }
+
+    const EVIL: &str = "https://evil.example";
+
+    #[test]
+    fn silence_passes_and_a_reflection_with_credentials_fails() {
+        let silent = judged("", vec![asked("strange simple", EVIL, "", false)]);
+        assert_eq!(silent.verdict, Verdict::Pass);
+        let open = judged("", vec![asked("strange simple", EVIL, EVIL, true)]);
+        assert_eq!(open.findings[0].cause, "reflects-any-origin");
+        let constant = judged("", vec![asked("strange simple", EVIL, "https://a.example", true)]);
+        assert_eq!(constant.verdict, Verdict::Pass, "a constant origin is no reflection");
+    }
+
+    #[test]
+    fn a_star_is_a_choice_unless_origins_are_declared() {
+        let star = || vec![asked("strange simple", EVIL, "*", false)];
+        assert_eq!(judged("", star()).verdict, Verdict::Pass);
+        let declared = "[controls.cors]\nallow = [\"https://a.example\"]\n";
+        assert_eq!(judged(declared, star()).findings[0].cause, "allows-everyone");
+    }
+
+    #[test]
+    fn the_declared_origin_must_be_allowed() {
+        let declared = "[controls.cors]\nallow = [\"https://a.example\"]\n";
+        let control = asked("strange simple", EVIL, "", false);
+        let refused = asked("allowed simple", "https://a.example", "", false);
+        let judgement = judged(declared, vec![control, refused]);
+        assert_eq!(judgement.findings[0].cause, "refuses-declared");
+    }
+}

@@ -1,0 +1,225 @@
+//! Plain HTTP is redirected, HSTS is set, certificates are valid.
+
+mod certificate;
+
+use async_trait::async_trait;
+use client::Request;
+use lab::{Bench, LabError};
+use model::{Answer, Applicability, Card, Finding, Judgement, Lane, Observation, Reach, Seen};
+use settings::Manifest;
+use settings::controls::EnforcedBy;
+
+use crate::control::{Applies, Control};
+use crate::surface::judging::{once_per_cause, showing};
+use crate::surface::tour::path_of;
+use crate::surface::visitor::PATIENCE;
+use crate::surface::{self, MAIN, Tour, Visitor};
+
+pub(crate) struct HttpsOnly;
+
+static CARD: Card = Card {
+    id: "https-only",
+    applicability: Applicability::Universal,
+    reach: Reach::Target,
+    lane: Lane::Shared,
+    disturbs: "nothing but its own instance",
+    budget: 1,
+    page: include_str!("https_only.md"),
+};
+
+#[async_trait]
+impl Control for HttpsOnly {
+    fn card(&self) -> &'static Card {
+        &CARD
+    }
+
+    fn applies(&self, manifest: &Manifest) -> Applies {
+        applies(manifest)
+    }
+
+    async fn prove(&self, bench: &Bench) -> Result<(), LabError> {
+        prove(bench).await
+    }
+
+    fn judge(&self, manifest: &Manifest, seen: &[Observation]) -> Judgement {
+        judge(manifest, seen)
+    }
+}
+
+const PLAIN: &str = "plain";
+const SECURE: &str = "secure";
+const CERTIFICATE: &str = "certificate";
+
+async fn prove(bench: &Bench) -> Result<(), LabError> {
+    let Some((site, trial)) = surface::open(bench, MAIN, MAIN, None).await? else { return Ok(()) };
+    let visitor = Visitor::new(&site, &trial);
+    if site.is_target() {
+        target(&visitor).await;
+        site.end().await;
+        return Ok(());
+    }
+    let tour = Tour::walk(bench, &visitor).await;
+    let header = &bench.manifest().controls.https_only.header;
+    let read = tour.read(bench.manifest());
+    visitor.ask(SECURE, &read.clone().header(header, "https")).await;
+    visitor.ask(PLAIN, &read.clone().header(header, "http")).await;
+    let with_query = Request { target: format!("{}?a=1", path_of(&read)), ..read.clone() };
+    visitor.ask(PLAIN, &with_query.header(header, "http")).await;
+    let unknown = Request::get("/seaworthy-no-such-path").header(header, "https");
+    visitor.ask(SECURE, &unknown).await;
+    site.end().await;
+    Ok(())
+}
+
+/// The deployed service: HTTPS as it is reached, and plain HTTP at port 80 of the same host.
+async fn target(visitor: &Visitor<'_>) {
+    let peer = &visitor.peer;
+    if !peer.tls {
+        visitor.ask(PLAIN, &Request::get("/")).await;
+        return;
+    }
+    visitor.ask(SECURE, &Request::get("/")).await;
+    if let Ok(connection) = client::Connection::to(peer, PATIENCE).await
+        && let Some(until) = connection.certificate().as_deref().and_then(certificate::not_after)
+    {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        let left = until - now.map_or(0, |now| i64::try_from(now.as_secs()).unwrap_or(i64::MAX));
+        visitor.trial().saw(Seen::Remark { text: format!("{CERTIFICATE} {left}") });
+    }
+    // Only at the usual port is it known where plain HTTP would be.
+    if !peer.host.contains(':') {
+        let mut plain = client::Peer { tls: false, ..peer.clone() };
+        plain.address.set_port(80);
+        visitor.at(plain).ask(PLAIN, &Request::get("/")).await;
+    }
+}
+
+fn applies(manifest: &Manifest) -> Applies {
+    match manifest.controls.https_only.enforced_by {
+        Some(EnforcedBy::Service) => Applies::Yes,
+        Some(EnforcedBy::Edge) => Applies::No(
+            "the edge before it does it; seaworthy prove --target https://… tries the edge".into(),
+        ),
+        None => Applies::Undeclared(
+            "say who redirects plain HTTP: [controls.https-only] enforced_by = \"service\" (behind a \
+             proxy that sends X-Forwarded-Proto) or \"edge\""
+                .into(),
+        ),
+    }
+}
+
+fn judge(manifest: &Manifest, seen: &[Observation]) -> Judgement {
+    let surface = match surface::surface(seen, MAIN, MAIN) {
+        Ok(surface) => surface,
+        Err(judgement) => return judgement,
+    };
+    let settings = &manifest.controls.https_only;
+    let secure: Vec<_> = surface.labelled(SECURE).filter(|a| a.status().is_some()).collect();
+    let plain: Vec<_> = surface.labelled(PLAIN).collect();
+    if plain.iter().all(|a| a.status().is_none()) && secure.is_empty() {
+        return Judgement::inconclusive("neither plain nor secure requests were answered");
+    }
+    let mut findings = Vec::new();
+    for answer in &secure {
+        if is_redirect_to_https(answer) {
+            let text = "a request that came over HTTPS is redirected to HTTPS: a loop".to_owned();
+            findings.push(showing(Finding::fail("redirect-loop", text), answer));
+        }
+        findings.extend(about_hsts(answer, settings.hsts.0.as_secs()));
+    }
+    for answer in &plain {
+        findings.extend(about_plain(answer));
+    }
+    for left in surface.remarks().filter_map(|text| text.strip_prefix(CERTIFICATE)) {
+        let left: i64 = left.trim().parse().unwrap_or_default();
+        let needed = i64::try_from(settings.certificate.0.as_secs()).unwrap_or(i64::MAX);
+        if left < needed {
+            let text = format!("the certificate is valid for {} more days", left / 86_400);
+            findings
+                .push(Finding::fail("certificate-expires", text).mend("renew it, and watch it"));
+        }
+    }
+    if secure.is_empty() {
+        return Judgement::inconclusive("no secure request was answered").with(findings);
+    }
+    let held = "plain HTTP is redirected or refused, HSTS is set";
+    Judgement::from_findings(held, once_per_cause(findings, surface.answers.len()))
+}
+
+fn is_redirect_to_https(answer: &Answer) -> bool {
+    answer.status().is_some_and(|status| (300..400).contains(&status))
+        && answer.header("location").is_some_and(|to| to.starts_with("https://"))
+}
+
+/// Plain HTTP is redirected to the same place, or refused; never served.
+fn about_plain(answer: &Answer) -> Option<Finding> {
+    let status = answer.status()?;
+    let mend = "redirect with 308 to the same path, before anything else is done";
+    if is_redirect_to_https(answer) {
+        let to = answer.header("location").unwrap_or_default();
+        let kept = to.ends_with(&answer.request.target);
+        let text = format!("{} is redirected to {to}", answer.request.target);
+        let finding = Finding::warn("loses-the-path", text);
+        return (!kept).then(|| showing(finding.mend(mend), answer));
+    }
+    let refused = status == 426 || (400..500).contains(&status) && status != 404;
+    let text = format!("a request that came over plain HTTP was answered {status}");
+    (!refused).then(|| showing(Finding::fail("serves-plain-http", text).mend(mend), answer))
+}
+
+fn about_hsts(answer: &Answer, shortest: u64) -> Option<Finding> {
+    let mend = "Strict-Transport-Security: max-age=31536000; includeSubDomains, errors too";
+    let finding = match answer.header("strict-transport-security") {
+        None => Finding::fail("no-hsts", format!("{} over HTTPS has no HSTS", answer.asked())),
+        Some(value) => {
+            let age = value.split(';').find_map(|part| part.trim().strip_prefix("max-age="));
+            let age: u64 = age.and_then(|age| age.trim_matches('"').parse().ok()).unwrap_or(0);
+            if age >= shortest {
+                return None;
+            }
+            let text = format!("HSTS lasts {age} s, expected {shortest} s or more");
+            Finding::fail("short-hsts", text)
+        }
+    };
+    Some(showing(finding.mend(mend), answer))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::surface::judging::build::*;
+    use model::Verdict;
+
+    fn secure() -> Answer {
+        answer(SECURE, "GET /a", 200).with("Strict-Transport-Security", "max-age=31536000")
+    }
+
+    fn judged(plain: Answer, secure: Answer) -> Judgement {
+        judge(&manifest(""), &main(vec![plain, secure]))
+    }
+
+    #[test]
+    fn plain_http_is_redirected_or_refused() {
+        let redirect = answer(PLAIN, "GET /a", 308).with("Location", "https://h/a");
+        assert_eq!(judged(redirect, secure()).verdict, Verdict::Pass);
+        assert_eq!(judged(answer(PLAIN, "GET /a", 403), secure()).verdict, Verdict::Pass);
+        let served = judged(answer(PLAIN, "GET /a", 200), secure());
+        assert_eq!(served.findings[0].cause, "serves-plain-http");
+    }
+
+    #[test]
+    fn hsts_must_be_there_and_last() {
+        let refused = || answer(PLAIN, "GET /a", 403);
+        let none = judged(refused(), answer(SECURE, "GET /a", 200));
+        assert_eq!(none.findings[0].cause, "no-hsts");
+        let short = answer(SECURE, "GET /a", 200).with("Strict-Transport-Security", "max-age=60");
+        assert_eq!(judged(refused(), short).findings[0].cause, "short-hsts");
+    }
+
+    #[test]
+    fn a_redirect_of_secure_requests_is_a_loop() {
+        let looping = answer(SECURE, "GET /a", 308).with("Location", "https://h/a");
+        let judgement = judged(answer(PLAIN, "GET /a", 403), looping);
+        assert!(judgement.findings.iter().any(|f| f.cause == "redirect-loop"));
+    }
+}

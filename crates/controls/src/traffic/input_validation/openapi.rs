@@ -1,0 +1,196 @@
+//! Good requests from an OpenAPI document (3.x, JSON): examples where it has them, made-up values of
+//! the right type otherwise.
+
+use client::Request;
+use lab::Bench;
+use serde_json::{Map, Value, json};
+
+use crate::surface::Visitor;
+use crate::surface::tour::path_of;
+
+/// How deep a schema is followed.
+const DEPTH: usize = 8;
+const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
+
+/// The declared document: a file beside the manifest, or what the service answers at a path.
+pub(super) async fn read(bench: &Bench, visitor: &Visitor<'_>) -> Option<Value> {
+    let place = bench.manifest().controls.input_validation.openapi.as_ref()?;
+    if place.starts_with('/') {
+        let exchange = visitor.ask("document", &Request::get(place)).await;
+        return serde_json::from_slice(&exchange.response?.body).ok();
+    }
+    let text = std::fs::read(bench.root().join(place)).ok()?;
+    serde_json::from_slice(&text).ok()
+}
+
+/// One request for each operation. Credentials are those of the good requests; what changes things
+/// carries a body that fits its schema.
+pub(super) fn requests(document: &Value, good: &[Request]) -> Vec<Request> {
+    let credentials: Vec<_> = good
+        .iter()
+        .flat_map(|request| &request.headers)
+        .filter(|(name, _)| !name.eq_ignore_ascii_case("content-type"))
+        .cloned()
+        .collect();
+    let prefix = document["servers"][0]["url"].as_str().filter(|url| url.starts_with('/'));
+    let prefix = prefix.unwrap_or_default().trim_end_matches('/');
+    let mut all = Vec::new();
+    let paths = document["paths"].as_object().into_iter().flatten();
+    for (path, item) in paths {
+        for method in METHODS {
+            if let Some(operation) = item.get(method) {
+                let request =
+                    request(document, (method, &format!("{prefix}{path}")), item, operation);
+                all.push(with(request, &credentials));
+            }
+        }
+    }
+    all.retain(|request| {
+        !good.iter().any(|g| g.method == request.method && path_of(g) == request.target)
+    });
+    all
+}
+
+fn with(mut request: Request, credentials: &[(String, String)]) -> Request {
+    for (name, value) in credentials {
+        let known = request.headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(name));
+        if !known {
+            request = request.header(name, value);
+        }
+    }
+    request
+}
+
+fn request(
+    document: &Value,
+    (method, path): (&str, &str),
+    item: &Value,
+    operation: &Value,
+) -> Request {
+    let mut target = path.to_owned();
+    let mut query = Vec::new();
+    let both = [&item["parameters"], &operation["parameters"]];
+    for parameter in both.into_iter().filter_map(Value::as_array).flatten() {
+        let parameter = resolved(document, parameter);
+        let Some(name) = parameter["name"].as_str() else { continue };
+        let value = match parameter.get("example") {
+            Some(example) => example.clone(),
+            None => sample(document, &parameter["schema"], 0),
+        };
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        match parameter["in"].as_str() {
+            Some("path") => target = target.replace(&format!("{{{name}}}"), &text),
+            Some("query") => query.push(format!("{name}={text}")),
+            _ => {}
+        }
+    }
+    if !query.is_empty() {
+        target = format!("{target}?{}", query.join("&"));
+    }
+    let mut request = Request::new(&method.to_uppercase(), &target);
+    let body = resolved(document, &operation["requestBody"]);
+    let content = &body["content"]["application/json"];
+    if content.is_object() {
+        let body = match content.get("example") {
+            Some(example) => example.clone(),
+            None => sample(document, &content["schema"], 0),
+        };
+        request = request.header("Content-Type", "application/json").body(body.to_string());
+    }
+    request
+}
+
+/// What a `$ref` within the document refers to.
+fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
+    let pointer = value["$ref"].as_str().and_then(|text| text.strip_prefix('#'));
+    pointer.and_then(|pointer| document.pointer(pointer)).unwrap_or(value)
+}
+
+/// A value that fits a schema.
+fn sample(document: &Value, schema: &Value, depth: usize) -> Value {
+    let schema = resolved(document, schema);
+    for key in ["example", "default", "const"] {
+        if let Some(value) = schema.get(key) {
+            return value.clone();
+        }
+    }
+    if let Some(value) = schema["enum"].as_array().and_then(|values| values.first()) {
+        return value.clone();
+    }
+    if depth > DEPTH {
+        return Value::Null;
+    }
+    if let Some(parts) = schema["allOf"].as_array() {
+        let parts = parts.iter().map(|part| sample(document, part, depth + 1));
+        let members = parts.filter_map(|part| part.as_object().cloned()).flatten();
+        return Value::Object(members.collect());
+    }
+    for key in ["oneOf", "anyOf"] {
+        if let Some(first) = schema[key].as_array().and_then(|choices| choices.first()) {
+            return sample(document, first, depth + 1);
+        }
+    }
+    let kind = match &schema["type"] {
+        Value::Array(kinds) => kinds.first().and_then(Value::as_str),
+        other => other.as_str(),
+    };
+    match kind {
+        Some("integer" | "number") => schema.get("minimum").cloned().unwrap_or(json!(1)),
+        Some("boolean") => json!(true),
+        Some("array") => json!([sample(document, &schema["items"], depth + 1)]),
+        Some("string") => json!(text(schema)),
+        _ => {
+            let members = schema["properties"].as_object().into_iter().flatten();
+            let members = members.map(|(k, v)| (k.clone(), sample(document, v, depth + 1)));
+            Value::Object(members.collect::<Map<_, _>>())
+        }
+    }
+}
+
+fn text(schema: &Value) -> String {
+    match schema["format"].as_str() {
+        Some("email") => "somebody@example.com".to_owned(),
+        Some("uuid") => "0198f7a1-0000-4000-8000-000000000001".to_owned(),
+        Some("date") => "2026-11-21".to_owned(),
+        Some("date-time") => "2026-11-21T00:00:00Z".to_owned(),
+        Some("uri") => "https://example.com/".to_owned(),
+        _ => {
+            let least = schema["minLength"].as_u64().and_then(|n| usize::try_from(n).ok());
+            "word".repeat(least.unwrap_or(0) / 4 + 1)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_operation_becomes_a_request() {
+        let document = json!({
+            "paths": {
+                "/items/{id}": {
+                    "parameters": [{ "name": "id", "in": "path", "schema": { "type": "integer" } }],
+                    "get": { "parameters": [{ "name": "q", "in": "query", "example": "a" }] }
+                },
+                "/items": { "post": { "requestBody": { "content": { "application/json": {
+                    "schema": { "$ref": "#/components/schemas/Item" } } } } } }
+            },
+            "components": { "schemas": { "Item": { "type": "object", "properties": {
+                "name": { "type": "string", "minLength": 6 }, "count": { "type": "integer", "minimum": 3 }
+            } } } }
+        });
+        let good = [Request::get("/me").header("Authorization", "Bearer t")];
+        let all = requests(&document, &good);
+        assert_eq!(all[0].target, "/items/1?q=a");
+        assert_eq!(all[1].body, br#"{"name":"wordword","count":3}"#);
+        assert!(all[1].headers.iter().any(|(name, _)| name == "Authorization"));
+    }
+
+    #[test]
+    fn a_schema_that_holds_itself_ends() {
+        let document =
+            json!({ "a": { "type": "object", "properties": { "a": { "$ref": "#/a" } } } });
+        assert!(sample(&document, &document["a"], 0).is_object());
+    }
+}

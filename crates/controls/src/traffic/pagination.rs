@@ -1,0 +1,266 @@
+//! Every list is bounded.
+
+use async_trait::async_trait;
+use client::Request;
+use journey::{Entry, Journey, Walk};
+use lab::{Bench, LabError};
+use model::{Applicability, Card, Finding, Judgement, Lane, Observation, Reach, Seen};
+use serde_json::Value;
+use settings::Manifest;
+
+use crate::control::{Applies, Control};
+use crate::surface::judging::{once_per_cause, showing};
+use crate::surface::tour::TOUR;
+use crate::surface::visitor::PATIENCE;
+use crate::surface::{self, MAIN, Visitor};
+
+pub(crate) struct Pagination;
+
+static CARD: Card = Card {
+    id: "pagination",
+    applicability: Applicability::Universal,
+    reach: Reach::Lab,
+    lane: Lane::Shared,
+    disturbs: "nothing but its own instance",
+    budget: 4,
+    page: include_str!("pagination.md"),
+};
+
+#[async_trait]
+impl Control for Pagination {
+    fn card(&self) -> &'static Card {
+        &CARD
+    }
+
+    fn applies(&self, manifest: &Manifest) -> Applies {
+        applies(manifest)
+    }
+
+    async fn prove(&self, bench: &Bench) -> Result<(), LabError> {
+        prove(bench).await
+    }
+
+    fn judge(&self, manifest: &Manifest, seen: &[Observation]) -> Judgement {
+        judge(manifest, seen)
+    }
+}
+
+const ROWS: &str = "rows made:";
+const LISTED: &str = "listed";
+const BEFORE: &str = "before";
+const AFTER: &str = "after";
+const HUGE: &str = "a huge page";
+/// What asks for a page size.
+const LIMITS: [&str; 7] = ["limit", "per_page", "page_size", "pageSize", "size", "count", "take"];
+const MILLION: &str = "1000000";
+
+async fn prove(bench: &Bench) -> Result<(), LabError> {
+    let Some((site, trial)) = surface::open(bench, MAIN, MAIN, None).await? else { return Ok(()) };
+    let visitor = Visitor::new(&site, &trial);
+    let settings = &bench.manifest().controls.pagination;
+    for (name, journey) in bench.journeys() {
+        // One person does everything: lists may hold only their own rows.
+        let mut walk = visitor.person();
+        let mut lists: Vec<Request> = Vec::new();
+        let mut writes = Vec::new();
+        let mut done = true;
+        for entry in &journey.entries {
+            let Some((request, exchange, result)) = visitor.step(TOUR, &mut walk, entry).await
+            else {
+                done = false;
+                break;
+            };
+            let rows = exchange.response.as_ref().and_then(|response| rows(&response.body));
+            if settings.lists.is_empty() && request.method == "GET" && rows.is_some() {
+                lists.push(request.clone());
+            }
+            let created = exchange.status().is_some_and(|status| (200..300).contains(&status));
+            if created && request.method == "POST" && !request.body.is_empty() {
+                writes.push(entry.clone());
+            }
+            if result.is_err() {
+                done = false;
+                break;
+            }
+        }
+        if !done {
+            continue;
+        }
+        lists.extend(settings.lists.iter().map(|text| with_identity(text, &walk, journey)));
+        for list in &lists {
+            list_it(&visitor, list, BEFORE).await;
+        }
+        bench.progress(format!("making {} rows with {name}", settings.rows));
+        let made = make_rows(&visitor, &mut walk, &writes, settings.rows).await;
+        trial.saw(Seen::Remark { text: format!("{ROWS} {made}") });
+        for list in &lists {
+            list_it(&visitor, list, AFTER).await;
+            for limit in settings.limit.as_deref().map_or(LIMITS.to_vec(), |limit| vec![limit]) {
+                let separator = if list.target.contains('?') { '&' } else { '?' };
+                let target = format!("{}{separator}{limit}={MILLION}", list.target);
+                list_it(&visitor, &Request { target, ..list.clone() }, HUGE).await;
+            }
+        }
+    }
+    site.end().await;
+    Ok(())
+}
+
+/// A declared list, with the headers of the journey's last step.
+fn with_identity(text: &str, walk: &Walk, journey: &Journey) -> Request {
+    let mut request = crate::business::declared(text);
+    if let Some(Ok(last)) = journey.entries.last().map(|entry| walk.request(entry)) {
+        let identity = last.headers.into_iter();
+        request.headers =
+            identity.filter(|(n, _)| !n.eq_ignore_ascii_case("content-type")).collect();
+    }
+    request
+}
+
+async fn list_it(visitor: &Visitor<'_>, list: &Request, phase: &str) {
+    let exchange = visitor.ask(phase, list).await;
+    if let Some(count) = exchange.response.as_ref().and_then(|response| rows(&response.body)) {
+        let text = format!("{LISTED} {count} {phase} {}", list.target);
+        visitor.trial().saw(Seen::Remark { text });
+    }
+}
+
+/// Repeats what writes, each in turn as often as it succeeds. How many succeeded at most.
+async fn make_rows(visitor: &Visitor<'_>, walk: &mut Walk, writes: &[Entry], wanted: u32) -> u32 {
+    let mut most = 0;
+    for entry in writes.iter().rev() {
+        let mut made = 0;
+        for _ in 0..wanted {
+            let Ok(request) = walk.request(entry) else { break };
+            let exchange = visitor.peer.once(&request, PATIENCE).await;
+            if !exchange.status().is_some_and(|status| (200..300).contains(&status)) {
+                break;
+            }
+            made += 1;
+        }
+        most = most.max(made);
+        if most == wanted {
+            break;
+        }
+    }
+    most
+}
+
+/// How many rows a list has: the longest array at the top or one level below.
+fn rows(body: &[u8]) -> Option<usize> {
+    let body: Value = serde_json::from_slice(body).ok()?;
+    match &body {
+        Value::Array(rows) => Some(rows.len()),
+        Value::Object(map) => map.values().filter_map(Value::as_array).map(Vec::len).max(),
+        _ => None,
+    }
+}
+
+fn applies(manifest: &Manifest) -> Applies {
+    if !manifest.journeys.is_empty() {
+        return Applies::Yes;
+    }
+    Applies::Undeclared("declare a journey that writes and lists rows; or say under [not-applicable] that there is no list".to_owned())
+}
+
+fn judge(manifest: &Manifest, seen: &[Observation]) -> Judgement {
+    let surface = match surface::surface(seen, MAIN, MAIN) {
+        Ok(surface) => surface,
+        Err(judgement) => return judgement,
+    };
+    let wanted = manifest.controls.pagination.rows as usize;
+    let made: usize = surface
+        .remarks()
+        .filter_map(|text| text.strip_prefix(ROWS)?.trim().parse().ok())
+        .max()
+        .unwrap_or(0);
+    let listed: Vec<(usize, &str, &str)> = surface.remarks().filter_map(parse_listed).collect();
+    if listed.is_empty() {
+        return Judgement::inconclusive(
+            "no step of a journey answers a list; declare one: [controls.pagination] lists = [\"GET /…\"]",
+        );
+    }
+    let mend = "give every list a page size and a largest one, and cut what is asked for to it";
+    let mut findings = Vec::new();
+    for (count, phase, target) in &listed {
+        let answer =
+            surface.answers.iter().find(|a| a.label == *phase && a.request.target == *target);
+        let (cause, text) = match *phase {
+            AFTER if made >= wanted && *count >= wanted => (
+                "unbounded",
+                format!("{made} rows were made, and {target} answers {count} of them at once"),
+            ),
+            HUGE if *count >= wanted => {
+                ("limit-ignored", format!("{target} answers {count} rows at once"))
+            }
+            _ => continue,
+        };
+        let finding = Finding::fail(cause, text).mend(mend);
+        findings.push(answer.map_or(finding.clone(), |answer| showing(finding, answer)));
+    }
+    let unbounded: Vec<_> =
+        findings.iter().filter(|f| f.cause == "unbounded").map(|f| f.subject.clone()).collect();
+    // A list without any bound ignores a limit, too; that is the same defect.
+    findings.retain(|f| {
+        f.cause == "unbounded" || !unbounded.iter().any(|subject| f.subject.starts_with(subject))
+    });
+    for answer in surface.labelled(HUGE).filter(|a| a.status().is_none_or(|status| status >= 500)) {
+        let text = format!("a page of a million rows: it {}", answer.outcome.words());
+        findings.push(showing(Finding::fail("fails", text).mend(mend), answer));
+    }
+    let largest = listed.iter().map(|(count, ..)| *count).max().unwrap_or(0);
+    if findings.is_empty() && made < wanted && largest < wanted {
+        let why = format!(
+            "only {made} of {wanted} rows could be made, too few to see whether lists are bounded"
+        );
+        return Judgement::inconclusive(why);
+    }
+    let held = format!("{made} rows were made, and no answer holds more than {largest}");
+    Judgement::from_findings(held, once_per_cause(findings, listed.len()))
+}
+
+/// `listed COUNT PHASE TARGET`.
+fn parse_listed(text: &str) -> Option<(usize, &str, &str)> {
+    let (count, rest) = text.strip_prefix(LISTED)?.trim().split_once(' ')?;
+    let (phase, target) = rest.rsplit_once(' ')?;
+    Some((count.parse().ok()?, phase, target))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::surface::judging::build::*;
+    use model::Verdict;
+
+    fn run(made: u32, remarks: &[&str]) -> Judgement {
+        let mut seen = main(vec![answer(AFTER, "GET /a", 200)]);
+        let trial = seen[0].trial.clone();
+        let all = remarks.iter().map(|text| (*text).to_owned()).chain([format!("{ROWS} {made}")]);
+        seen.extend(all.map(|text| Observation {
+            at: 9,
+            trial: trial.clone(),
+            seen: Seen::Remark { text },
+        }));
+        judge(&manifest(""), &seen)
+    }
+
+    #[test]
+    fn a_list_is_bounded_or_not() {
+        assert_eq!(run(250, &["listed 20 after /a"]).verdict, Verdict::Pass);
+        assert_eq!(run(250, &["listed 250 after /a"]).findings[0].cause, "unbounded");
+        let huge = run(250, &["listed 20 after /a", "listed 300 a huge page /a?limit=1000000"]);
+        assert_eq!(huge.findings[0].cause, "limit-ignored");
+    }
+
+    #[test]
+    fn too_few_rows_decide_nothing() {
+        assert_eq!(run(3, &["listed 3 after /a"]).verdict, Verdict::Inconclusive);
+    }
+
+    #[test]
+    fn rows_are_counted_where_they_are() {
+        assert_eq!(rows(br#"{"items":[1,2],"total":2}"#), Some(2));
+        assert_eq!(rows(b"[1]"), Some(1));
+        assert_eq!(rows(br#"{"id":1}"#), None);
+    }
+}

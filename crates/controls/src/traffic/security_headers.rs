@@ -1,0 +1,173 @@
+//! The headers that matter for its content are on every answer, errors too.
+
+use async_trait::async_trait;
+use lab::{Bench, LabError};
+use model::{Answer, Applicability, Card, Finding, Judgement, Lane, Observation, Reach};
+use settings::Manifest;
+
+use crate::control::{Applies, Control};
+use crate::surface::judging::{once_per_cause, showing};
+use crate::surface::{self, MAIN, Tour, Visitor};
+
+pub(crate) struct SecurityHeaders;
+
+static CARD: Card = Card {
+    id: "security-headers",
+    applicability: Applicability::Universal,
+    reach: Reach::Target,
+    lane: Lane::Shared,
+    disturbs: "nothing but its own instance",
+    budget: 1,
+    page: include_str!("security_headers.md"),
+};
+
+#[async_trait]
+impl Control for SecurityHeaders {
+    fn card(&self) -> &'static Card {
+        &CARD
+    }
+
+    fn applies(&self, _: &Manifest) -> Applies {
+        Applies::Yes
+    }
+
+    async fn prove(&self, bench: &Bench) -> Result<(), LabError> {
+        prove(bench).await
+    }
+
+    fn judge(&self, manifest: &Manifest, seen: &[Observation]) -> Judgement {
+        judge(manifest, seen)
+    }
+}
+
+const NOSNIFF: (&str, &str) = ("X-Content-Type-Options", "nosniff");
+const PAGE_POLICY: (&str, &str) = ("Content-Security-Policy", "");
+
+async fn prove(bench: &Bench) -> Result<(), LabError> {
+    let Some((site, trial)) = surface::open(bench, MAIN, MAIN, None).await? else { return Ok(()) };
+    let visitor = Visitor::new(&site, &trial);
+    let tour = Tour::walk(bench, &visitor).await;
+    for (label, request) in tour.errors(bench.manifest(), site.is_target()) {
+        visitor.ask(&label, &request).await;
+    }
+    site.end().await;
+    Ok(())
+}
+
+/// What an answer must carry: a name, and a part of the value.
+fn required<'a>(manifest: &'a Manifest, answer: &Answer) -> Vec<(&'a str, &'a str)> {
+    let settings = &manifest.controls.security_headers;
+    let mut all = Vec::new();
+    if answer.bytes > 0 {
+        all.push(NOSNIFF);
+    }
+    if answer.bytes > 0 && answer.is_html() {
+        all.push(PAGE_POLICY);
+    }
+    all.retain(|(name, _)| !settings.except.iter().any(|e| e.eq_ignore_ascii_case(name)));
+    all.extend(settings.require.iter().map(|text| match text.split_once(':') {
+        Some((name, value)) => (name.trim(), value.trim()),
+        None => (text.trim(), ""),
+    }));
+    all
+}
+
+fn carries(answer: &Answer, name: &str, part: &str) -> bool {
+    let value = answer.header(name).unwrap_or_default().to_ascii_lowercase();
+    answer.header(name).is_some() && value.contains(&part.to_ascii_lowercase())
+}
+
+fn judge(manifest: &Manifest, seen: &[Observation]) -> Judgement {
+    let surface = match surface::surface(seen, MAIN, MAIN) {
+        Ok(surface) => surface,
+        Err(judgement) => return judgement,
+    };
+    let decides = |status: u16| (200..300).contains(&status) || status >= 400;
+    let answers: Vec<&Answer> = surface
+        .answers
+        .iter()
+        .copied()
+        .filter(|answer| answer.status().is_some_and(decides))
+        .collect();
+    let (good, bad): (Vec<&Answer>, Vec<&Answer>) =
+        answers.iter().copied().partition(|answer| answer.is_success());
+    if good.is_empty() || bad.is_empty() {
+        let what = if good.is_empty() { "success" } else { "error" };
+        return Judgement::inconclusive(format!("no {what} was answered, so half was not seen"));
+    }
+    let mut findings = Vec::new();
+    for answer in &answers {
+        for (name, part) in required(manifest, answer) {
+            if carries(answer, name, part) {
+                continue;
+            }
+            let on_success = good.iter().any(|good| {
+                required(manifest, good).contains(&(name, part)) && !carries(good, name, part)
+            });
+            let cause = if on_success { "missing" } else { "missing-on-errors" };
+            let found = answer
+                .header(name)
+                .map_or("it is not there".to_owned(), |value| format!("found {value:?}"));
+            let status = answer.status().unwrap_or_default();
+            let expected =
+                if part.is_empty() { name.to_owned() } else { format!("{name}: {part}") };
+            let text = format!("{} answered {status}; expected {expected}, {found}", answer.label);
+            let mend = "set it in one place that every answer passes, also those of the framework";
+            findings.push(showing(Finding::fail(cause, text).mend(mend), answer));
+        }
+        if answer.bytes > 0 && answer.header("content-type").is_none() {
+            let text =
+                format!("{} answered {} bytes without a Content-Type", answer.label, answer.bytes);
+            let mend = "say what the body is: a browser guesses otherwise";
+            findings.push(showing(Finding::fail("no-content-type", text).mend(mend), answer));
+        }
+        findings.extend(["X-Powered-By", "Server"].into_iter().filter_map(|name| {
+            let value = answer.header(name)?;
+            let tells = name == "X-Powered-By" || value.contains(|c: char| c.is_ascii_digit());
+            let text = format!("{name}: {value} tells an attacker what to look for");
+            tells.then(|| showing(Finding::warn("discloses", text), answer))
+        }));
+    }
+    let held = format!("on {} successes and {} errors", good.len(), bad.len());
+    Judgement::from_findings(held, once_per_cause(findings, answers.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::surface::judging::build::*;
+    use model::Verdict;
+
+    fn judged(answers: Vec<Answer>) -> Judgement {
+        judge(&manifest(""), &main(answers))
+    }
+
+    #[test]
+    fn every_answer_counts() {
+        let good =
+            answer("tour", "GET /a", 200).json("{}").with("X-Content-Type-Options", "nosniff");
+        let bad = answer("unknown path", "GET /x", 404).json("{}");
+        assert_eq!(judged(vec![good.clone(), bad.clone()]).findings[0].cause, "missing-on-errors");
+        let held = bad.with("X-Content-Type-Options", "NoSniff");
+        assert_eq!(judged(vec![good, held]).verdict, Verdict::Pass);
+    }
+
+    #[test]
+    fn a_page_needs_a_policy_and_an_interface_does_not() {
+        let page = |label: &str, status| {
+            let answer =
+                answer(label, "GET /", status).saying("<p>").with("Content-Type", "text/html");
+            answer.with("X-Content-Type-Options", "nosniff")
+        };
+        let judgement = judged(vec![page("tour", 200), page("unknown path", 404)]);
+        assert_eq!(judgement.findings[0].cause, "missing");
+        assert!(judgement.findings[0].witness.contains("Content-Security-Policy"));
+    }
+
+    #[test]
+    fn without_an_error_nothing_is_decided() {
+        let good =
+            answer("tour", "GET /a", 200).json("{}").with("X-Content-Type-Options", "nosniff");
+        assert_eq!(judged(vec![good]).verdict, Verdict::Inconclusive);
+    }
+}

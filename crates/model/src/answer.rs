@@ -1,0 +1,116 @@
+//! A request and everything that came back: what an HTTP surface is judged by.
+
+use serde::{Deserialize, Serialize};
+
+use crate::observation::Outcome;
+
+/// A request as it was sent. The body is shortened.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Asked {
+    pub method: String,
+    pub target: String,
+    pub headers: Vec<(String, String)>,
+    pub body: String,
+}
+
+/// A request and its answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Answer {
+    /// What the request is for, in the experiment's words.
+    pub label: String,
+    pub request: Asked,
+    pub outcome: Outcome,
+    pub headers: Vec<(String, String)>,
+    /// The body as text, shortened to [`Answer::KEPT`] bytes.
+    pub body: String,
+    /// The body's whole length in bytes.
+    pub bytes: u64,
+    /// Microseconds.
+    pub took: u64,
+}
+
+impl Answer {
+    /// How many bytes of a body are kept.
+    pub const KEPT: usize = 64 * 1024;
+
+    /// How much of a request's body a curl command shows, in characters.
+    const SHOWN: usize = 300;
+
+    pub fn status(&self) -> Option<u16> {
+        self.outcome.status()
+    }
+
+    pub fn is_success(&self) -> bool {
+        self.status().is_some_and(|status| (200..300).contains(&status))
+    }
+
+    pub fn is_error(&self) -> bool {
+        self.status().is_some_and(|status| status >= 400)
+    }
+
+    /// The first value of a header.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.as_str())
+    }
+
+    /// The media type without its parameters, in lower case; empty when there is none.
+    pub fn media_type(&self) -> String {
+        let value = self.header("content-type").unwrap_or_default();
+        value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+    }
+
+    pub fn is_json(&self) -> bool {
+        let kind = self.media_type();
+        kind == "application/json" || kind.ends_with("+json")
+    }
+
+    pub fn is_html(&self) -> bool {
+        self.media_type() == "text/html"
+    }
+
+    /// The body as JSON, where it is.
+    pub fn json(&self) -> Option<serde_json::Value> {
+        serde_json::from_str(&self.body).ok()
+    }
+
+    /// The path without the query.
+    pub fn path(&self) -> &str {
+        self.request.target.split('?').next().unwrap_or_default()
+    }
+
+    /// `GET /items`, for findings.
+    pub fn asked(&self) -> String {
+        let mut target: String = self.request.target.chars().take(80).collect();
+        if target.len() < self.request.target.len() {
+            target.push('…');
+        }
+        format!("{} {target}", self.request.method)
+    }
+
+    /// The request as a curl command; the reader puts the address in.
+    pub fn curl(&self) -> String {
+        let quote = |text: &str| format!("'{}'", text.replace('\'', "'\\''"));
+        let mut words = vec!["curl -i".to_owned()];
+        if self.request.method != "GET" {
+            words.push(format!("-X {}", self.request.method));
+        }
+        let headers = self.request.headers.iter();
+        words.extend(headers.map(|(n, v)| format!("-H {}", quote(&format!("{n}: {v}")))));
+        let body = self.request.body.trim_end();
+        match body.char_indices().nth(Self::SHOWN) {
+            _ if body.is_empty() => {}
+            None => words.push(format!("--data-binary {}", quote(body))),
+            Some((end, _)) => {
+                words.push(format!("--data-binary {}", quote(&format!("{}…", &body[..end]))));
+            }
+        }
+        words.push(
+            quote(&format!("$SERVICE{}", self.request.target))
+                .replace("'$SERVICE", "\"$SERVICE\"'"),
+        );
+        words.join(" ")
+    }
+}

@@ -1,0 +1,12 @@
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// No password, token, card or personal datum reaches logs or error reports.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct PrivateLogs {
+    /// Headers whose value is secret, beside the usual ones.
+    pub headers: Vec<String>,
+    /// Personal data that the service may log, by the position: `email`.
+    pub allow: Vec<String>,
+}
