@@ -1,8 +1,10 @@
 //! Every error has one shape with code, message and status, and leaks nothing.
 
+use std::time::{Duration, Instant};
+
 use async_trait::async_trait;
 use lab::fault::{Fault, Kind};
-use lab::{Bench, LabError};
+use lab::{Bench, LabError, Site, Trial};
 use model::{Answer, Applicability, Card, Finding, Judgement, Lane, Observation, Reach};
 use settings::Manifest;
 use settings::Serves;
@@ -73,6 +75,7 @@ async fn prove(bench: &Bench) -> Result<(), LabError> {
     let critical = bench.manifest().dependencies.iter().find(|(_, d)| d.critical);
     if let (Some(instance), Some((name, _))) = (site.instance(), critical) {
         instance.fault(&trial, name, Fault::new(Kind::Refuse), "refused").await;
+        until_noticed(bench, &site, &trial).await;
         for step in tour.steps.iter().filter(|step| step.is_success()).take(4) {
             visitor.ask(UNAVAILABLE, &step.request).await;
         }
@@ -80,6 +83,19 @@ async fn prove(bench: &Bench) -> Result<(), LabError> {
     }
     site.end().await;
     Ok(())
+}
+
+/// A service may notice a loss in the background and answer otherwise from then on: waits until its
+/// readiness tells so, or the declared lag is over.
+async fn until_noticed(bench: &Bench, site: &Site, trial: &Trial) {
+    let lag = bench.manifest().service.ready.as_ref().map_or(Duration::ZERO, |ready| ready.0.lag.0);
+    let deadline = Instant::now() + lag;
+    let Some(running) = site.running() else { return };
+    while running.ask_ready(trial, Duration::from_secs(2)).await.is_accepted()
+        && Instant::now() < deadline
+    {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 fn judge(manifest: &Manifest, seen: &[Observation]) -> Judgement {
