@@ -87,7 +87,7 @@ fn judge(manifest: &Manifest, seen: &[Observation]) -> Judgement {
         return Judgement::inconclusive("no switch is declared");
     }
     Judgement::from_findings(
-        format!("{} switches turn off their feature only", switches.len()),
+        format!("switches that turn off their feature only: {}", switches.len()),
         findings,
     )
 }

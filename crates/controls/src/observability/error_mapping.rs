@@ -197,7 +197,7 @@ fn judge(manifest: &Manifest, seen: &[Observation]) -> Judgement {
             "no step of a journey collides or refers to another; a sign-up with a unique address does",
         );
     }
-    let held = format!("{refused} duplicates and {references} bad references were refused");
+    let held = format!("refused: duplicates {refused}, bad references {references}");
     Judgement::from_findings(held, once_per_cause(findings, surface.answers.len()))
 }
 

@@ -128,7 +128,7 @@ fn judge(manifest: &Manifest, seen: &[Observation]) -> Judgement {
             tells.then(|| showing(Finding::warn("discloses", text), answer))
         }));
     }
-    let held = format!("on {} successes and {} errors", good.len(), bad.len());
+    let held = format!("on every answer (successes {}, errors {})", good.len(), bad.len());
     Judgement::from_findings(held, once_per_cause(findings, answers.len()))
 }
 

@@ -31,7 +31,7 @@ impl Bench {
         bench.manifest(&format!(
             "[service]\nname = \"odd\"\nstart = \"python3 odd.py {mode} {{port}}\"\n\
              ready = \"/ready\"\npatience = \"2400ms\"\n\
-             [controls.startup]\nwithin = \"1200ms\"\nsettle = \"100ms\"\n"
+             [controls.startup]\nwithin = \"2300ms\"\nsettle = \"100ms\"\n"
         ));
         bench
     }
