@@ -91,7 +91,10 @@ fn judge(manifest: &Manifest, seen: &[Observation]) -> Judgement {
     if flags.is_empty() {
         return Judgement::inconclusive("no flag is declared");
     }
-    Judgement::from_findings(format!("flags that are off unless turned on: {}", flags.len()), findings)
+    Judgement::from_findings(
+        format!("flags that are off unless turned on: {}", flags.len()),
+        findings,
+    )
 }
 
 fn about(name: &str, flag: &Flag, seen: &[Observation]) -> Result<Vec<Finding>, Judgement> {

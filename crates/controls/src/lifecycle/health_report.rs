@@ -84,7 +84,7 @@ async fn prove(bench: &Bench) -> Result<(), LabError> {
 async fn until(v: &Visitor<'_>, label: &str, request: &Request, status: u16, patience: Duration) {
     let deadline = Instant::now() + patience;
     loop {
-        let exchange = v.ask_within(label, request, patience + MORE).await;
+        let exchange = v.ask_within(label, request, MORE).await;
         if exchange.status() == Some(status) || Instant::now() > deadline {
             return;
         }
