@@ -1,0 +1,267 @@
+//! Feature flags and kill switches: what is on, for whom, and who said so. They change while the
+//! service runs, and keep their last good state when their source is lost.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+
+/// On or off, and for how many.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Written")]
+pub struct Setting {
+    pub on: bool,
+    /// Of a hundred callers, so many have it while it is on.
+    pub share: f64,
+}
+
+/// `true`, or `{ "on": true, "share": 25 }`.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Written {
+    Bare(bool),
+    Whole {
+        on: bool,
+        #[serde(default = "everybody")]
+        share: f64,
+    },
+}
+
+fn everybody() -> f64 {
+    100.0
+}
+
+impl From<Written> for Setting {
+    fn from(written: Written) -> Self {
+        match written {
+            Written::Bare(on) => Self::plain(on),
+            Written::Whole { on, share } => Self { on, share: share.clamp(0.0, 100.0) },
+        }
+    }
+}
+
+impl Setting {
+    /// For everybody or nobody.
+    pub fn plain(on: bool) -> Self {
+        Self { on, share: everybody() }
+    }
+}
+
+/// One flag: what each that may set it said last.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Flag {
+    /// As it was when the service started.
+    pub start: Setting,
+    /// What the source says.
+    pub source: Option<Setting>,
+    /// What an operator said; wins until it is taken back.
+    pub operator: Option<Setting>,
+}
+
+impl Flag {
+    pub fn now(&self) -> Setting {
+        self.operator.or(self.source).unwrap_or(self.start)
+    }
+}
+
+/// What a flag is for one caller, and why (OpenFeature's words).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Evaluation {
+    pub on: bool,
+    pub reason: &'static str,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    flags: BTreeMap<String, Flag>,
+    /// What is wrong with the source, while something is.
+    problem: Option<String>,
+    /// Grows with every change.
+    version: u64,
+}
+
+/// All flags. Clones are one.
+#[derive(Debug, Clone, Default)]
+pub struct Flags(Arc<RwLock<State>>);
+
+/// How often the source is looked at.
+const LOOK: Duration = Duration::from_millis(250);
+
+impl Flags {
+    /// Flags by their names, as they are at the start.
+    pub fn new(flags: impl IntoIterator<Item = (String, Setting)>) -> Self {
+        let flags = flags
+            .into_iter()
+            .map(|(name, start)| (name, Flag { start, source: None, operator: None }));
+        Self(Arc::new(RwLock::new(State { flags: flags.collect(), ..State::default() })))
+    }
+
+    /// What a flag is for the caller with this key; `None` for an unknown flag.
+    pub fn evaluate(&self, name: &str, key: &str) -> Option<Evaluation> {
+        let state = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let setting = state.flags.get(name)?.now();
+        Some(match setting {
+            Setting { on: false, .. } => Evaluation { on: false, reason: "DISABLED" },
+            Setting { share, .. } if share >= everybody() => {
+                Evaluation { on: true, reason: "STATIC" }
+            }
+            Setting { share, .. } => Evaluation { on: bucket(name, key) < share, reason: "SPLIT" },
+        })
+    }
+
+    /// An operator's word, or (`None`) its end.
+    ///
+    /// # Errors
+    /// The names that there are, when this is not one.
+    pub fn set(&self, name: &str, setting: Option<Setting>) -> Result<(), Vec<String>> {
+        let mut state = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(flag) = state.flags.get_mut(name) else {
+            return Err(state.flags.keys().cloned().collect());
+        };
+        flag.operator = setting;
+        state.version += 1;
+        Ok(())
+    }
+
+    /// Every flag.
+    pub fn all(&self) -> BTreeMap<String, Flag> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).flags.clone()
+    }
+
+    /// Grows with every change.
+    pub fn version(&self) -> u64 {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).version
+    }
+
+    /// What is wrong with the source, while something is.
+    pub fn problem(&self) -> Option<String> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).problem.clone()
+    }
+
+    /// Takes over what a source says: `{"NAME": true, "OTHER": {"on": true, "share": 25}}`.
+    ///
+    /// # Errors
+    /// What is wrong with it; nothing has changed then.
+    pub fn load(&self, text: &str) -> Result<(), String> {
+        let read: Result<BTreeMap<String, Setting>, _> = serde_json::from_str(text);
+        let read = read.map_err(|error| format!("expected {{\"NAME\": true}}: {error}"))?;
+        let mut state = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(unknown) = read.keys().find(|name| !state.flags.contains_key(*name)) {
+            let known: Vec<_> = state.flags.keys().cloned().collect();
+            return Err(format!("there is no flag {unknown:?}; there are {}", known.join(", ")));
+        }
+        for (name, flag) in &mut state.flags {
+            flag.source = read.get(name).copied();
+        }
+        state.version += 1;
+        Ok(())
+    }
+
+    /// Follows a file for as long as the runtime lives. `told` hears when it is lost or broken, and
+    /// when it is good again; in between the last good state holds.
+    pub async fn follow(&self, file: &Path, told: impl Fn(&str)) {
+        let mut last: Option<SystemTime> = None;
+        loop {
+            let changed = std::fs::metadata(file).and_then(|meta| meta.modified());
+            let problem = match changed {
+                Ok(at) if Some(at) == last => None,
+                Ok(at) => {
+                    last = Some(at);
+                    let text = std::fs::read_to_string(file);
+                    let text = text.map_err(|error| error.to_string());
+                    Some(text.and_then(|text| self.load(&text)).err())
+                }
+                Err(error) => {
+                    last = None;
+                    Some(Some(error.to_string()))
+                }
+            };
+            if let Some(problem) = problem {
+                self.remember(problem, file, &told);
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    fn remember(&self, problem: Option<String>, file: &Path, told: &impl Fn(&str)) {
+        let mut state = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if state.problem == problem {
+            return;
+        }
+        let file = file.display();
+        told(&match &problem {
+            Some(problem) => format!("flags: {file}: {problem}; the last good state holds"),
+            None => format!("flags: {file} is good again"),
+        });
+        state.problem = problem;
+    }
+}
+
+/// Where between 0 and 100 a caller stands for a flag: always the same, and for another flag
+/// elsewhere (FNV-1a with a final mix).
+fn bucket(name: &str, key: &str) -> f64 {
+    let bytes = name.bytes().chain([0]).chain(key.bytes());
+    let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    let mixed = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    ((mixed >> 33) % 10_000) as f64 / 100.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flags() -> Flags {
+        Flags::new([
+            ("a".to_owned(), Setting::plain(false)),
+            ("b".to_owned(), Setting::plain(true)),
+        ])
+    }
+
+    fn on(flags: &Flags, name: &str) -> bool {
+        flags.evaluate(name, "k").expect("it is known").on
+    }
+
+    #[test]
+    fn the_operator_wins_and_then_the_source() {
+        let flags = flags();
+        assert!(!on(&flags, "a") && on(&flags, "b") && flags.evaluate("c", "").is_none());
+        flags.load(r#"{"a": true, "b": {"on": false}}"#).expect("it is good");
+        assert!(on(&flags, "a") && !on(&flags, "b"));
+        flags.set("a", Some(Setting::plain(false))).expect("it is known");
+        assert!(!on(&flags, "a"));
+        flags.set("a", None).expect("it is known");
+        assert!(on(&flags, "a"));
+        assert_eq!(flags.set("c", None).expect_err("unknown"), ["a", "b"]);
+    }
+
+    #[test]
+    fn a_broken_source_changes_nothing() {
+        let flags = flags();
+        flags.load(r#"{"a": true}"#).expect("it is good");
+        for broken in ["", "{", r#"{"a": 1}"#, r#"{"typo": true}"#, r#"{"a": {"share": 5}}"#] {
+            assert!(flags.load(broken).is_err(), "{broken}");
+            assert!(on(&flags, "a"));
+        }
+    }
+
+    #[test]
+    fn a_share_is_about_as_large_as_it_says_and_steady() {
+        let flags = flags();
+        flags.load(r#"{"a": {"on": true, "share": 25}}"#).expect("it is good");
+        let having = |flags: &Flags| -> Vec<bool> {
+            let keys = (0..4000).map(|n| format!("user-{n}"));
+            keys.map(|key| flags.evaluate("a", &key).expect("it is known").on).collect()
+        };
+        let first = having(&flags);
+        let count = first.iter().filter(|on| **on).count();
+        assert!((900..1100).contains(&count), "{count} of 4000");
+        assert_eq!(first, having(&flags));
+        // Who had it keeps it when the share grows.
+        flags.load(r#"{"a": {"on": true, "share": 50}}"#).expect("it is good");
+        assert!(first.iter().zip(having(&flags)).all(|(before, now)| !before || now));
+    }
+}

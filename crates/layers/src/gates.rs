@@ -1,0 +1,107 @@
+//! A route behind a flag: while the flag is off for a caller, the route refuses and nothing else
+//! does. A kill switch is a flag that is on by default.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::AUTHORIZATION;
+use http::{Method, Request, Response, StatusCode};
+
+use crate::flags::Flags;
+use crate::policy::Policy;
+use crate::refusal::Refusal;
+
+/// One route behind a flag.
+#[derive(Debug, Clone)]
+pub struct Gate {
+    pub flag: String,
+    /// Any method without one.
+    pub method: Option<Method>,
+    /// The path and everything below it; a segment in braces matches any.
+    pub path: String,
+    pub status: StatusCode,
+    /// The code of the refusal.
+    pub code: String,
+}
+
+impl Gate {
+    fn matches(&self, method: &Method, path: &str) -> bool {
+        let mut parts = path.split('/').filter(|part| !part.is_empty());
+        self.method
+            .as_ref()
+            .is_none_or(|own| own == method || (own == Method::GET && method == Method::HEAD))
+            && self
+                .path
+                .split('/')
+                .filter(|part| !part.is_empty())
+                .all(|own| parts.next().is_some_and(|part| own.starts_with('{') || own == part))
+    }
+}
+
+/// All gates, and the flags that open them.
+#[derive(Debug, Clone)]
+pub struct Gates {
+    pub flags: Flags,
+    pub gates: Arc<Vec<Gate>>,
+}
+
+impl Policy for Gates {
+    type State = ();
+
+    fn request<B>(&self, request: &mut Request<B>) -> Result<(), Box<Response<Bytes>>> {
+        let (method, path) = (request.method(), request.uri().path());
+        let closed = self.gates.iter().find(|gate| {
+            gate.matches(method, path)
+                && self.flags.evaluate(&gate.flag, key(request)).is_some_and(|flag| !flag.on)
+        });
+        let Some(gate) = closed else { return Ok(()) };
+        let message = match gate.status {
+            StatusCode::SERVICE_UNAVAILABLE => format!("{} is turned off for now", gate.flag),
+            _ => "there is nothing here".to_owned(),
+        };
+        let refusal = Refusal::new(gate.status, gate.code.clone(), message);
+        match gate.status {
+            StatusCode::SERVICE_UNAVAILABLE => refusal.retry_after(60).refuse(),
+            _ => refusal.refuse(),
+        }
+    }
+
+    fn response<B>(&self, (): (), _: &mut Response<B>) {}
+}
+
+/// What tells callers apart for a roll-out by share: what they prove their identity with.
+fn key<B>(request: &Request<B>) -> &str {
+    let proof = request.headers().get(AUTHORIZATION).or_else(|| request.headers().get("cookie"));
+    proof.and_then(|proof| proof.to_str().ok()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flags::Setting;
+
+    #[test]
+    fn only_its_own_route_is_closed() {
+        let flags = Flags::new([("quotes".to_owned(), Setting::plain(false))]);
+        let gate = Gate {
+            flag: "quotes".to_owned(),
+            method: Some(Method::GET),
+            path: "/quotes/{id}".to_owned(),
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            code: "quotes_unavailable".to_owned(),
+        };
+        let gates = Gates { flags: flags.clone(), gates: Arc::new(vec![gate]) };
+        let ask = |method: &str, path: &str| {
+            let request = Request::builder().method(method).uri(path);
+            gates.request(&mut request.body(()).expect("it is sound"))
+        };
+        let refused = ask("GET", "/quotes/7/lines").expect_err("closed");
+        assert_eq!(refused.status(), 503);
+        assert!(String::from_utf8_lossy(refused.body()).contains("quotes_unavailable"));
+        for (method, path) in [("GET", "/quotes"), ("POST", "/quotes/7"), ("GET", "/quotesx/7")] {
+            assert!(ask(method, path).is_ok(), "{method} {path}");
+        }
+        flags.set("quotes", Some(Setting::plain(true))).expect("it is known");
+        assert!(ask("GET", "/quotes/7").is_ok());
+    }
+}

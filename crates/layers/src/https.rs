@@ -1,0 +1,114 @@
+//! Plain HTTP is redirected and HSTS set (RFC 6797), by the word of the proxy that ends TLS.
+
+use bytes::Bytes;
+use http::header::{HOST, LOCATION, STRICT_TRANSPORT_SECURITY};
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
+
+use crate::policy::Policy;
+use crate::refusal::Refusal;
+
+/// How the client came, as far as somebody trustworthy said so. An outer layer puts it into the
+/// request's extensions; where it is missing, the header is believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Forwarded {
+    /// `None` when nobody said: then nothing is redirected, as with a probe from within.
+    pub secure: Option<bool>,
+}
+
+/// What is done with plain HTTP.
+#[derive(Debug, Clone)]
+pub struct Https {
+    header: HeaderName,
+    hsts: HeaderValue,
+}
+
+impl Default for Https {
+    /// `X-Forwarded-Proto`, and HSTS for a year (ASVS 5.0, 3.4.1).
+    fn default() -> Self {
+        Self::new(HeaderName::from_static("x-forwarded-proto"), 31_536_000)
+    }
+}
+
+impl Https {
+    /// The proxy's header, and the `max-age` of HSTS in seconds.
+    pub fn new(header: HeaderName, hsts: u64) -> Self {
+        let text = format!("max-age={hsts}");
+        let hsts = HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("max-age=0"));
+        Self { header, hsts }
+    }
+
+    fn secure<B>(&self, request: &Request<B>) -> Option<bool> {
+        if let Some(forwarded) = request.extensions().get::<Forwarded>() {
+            return forwarded.secure;
+        }
+        scheme(request.headers().get(&self.header)?)
+    }
+}
+
+/// Whether the last proxy's word means HTTPS.
+fn scheme(value: &HeaderValue) -> Option<bool> {
+    let last = value.to_str().ok()?.rsplit(',').next()?.trim();
+    Some(last.eq_ignore_ascii_case("https"))
+}
+
+impl Policy for Https {
+    type State = bool;
+
+    fn request<B>(&self, request: &mut Request<B>) -> Result<bool, Box<Response<Bytes>>> {
+        if self.secure(request) != Some(false) {
+            return Ok(self.secure(request) == Some(true));
+        }
+        // Whoever asks for the service's own address need not be told about another scheme.
+        let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+        let Some(host) = host.filter(|host| is_host(host)) else {
+            return Refusal::new(StatusCode::BAD_REQUEST, "bad_host", "expected a Host header")
+                .refuse();
+        };
+        let host = host.strip_suffix(":80").unwrap_or(host);
+        let rest = request.uri().path_and_query().map_or("/", |path| path.as_str());
+        let Ok(location) = HeaderValue::from_str(&format!("https://{host}{rest}")) else {
+            return Refusal::new(StatusCode::BAD_REQUEST, "bad_target", "expected a path").refuse();
+        };
+        let mut answer = Response::new(Bytes::new());
+        *answer.status_mut() = StatusCode::PERMANENT_REDIRECT;
+        answer.headers_mut().insert(LOCATION, location);
+        Err(Box::new(answer))
+    }
+
+    fn response<B>(&self, secure: bool, response: &mut Response<B>) {
+        let headers = response.headers_mut();
+        headers.remove(STRICT_TRANSPORT_SECURITY);
+        // Over plain HTTP it must not be sent (RFC 6797, 7.2).
+        if secure {
+            headers.insert(STRICT_TRANSPORT_SECURITY, self.hsts.clone());
+        }
+    }
+}
+
+fn is_host(host: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']');
+    !host.is_empty() && host.chars().all(allowed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ask(host: &str, proto: Option<&str>) -> Result<bool, Box<Response<Bytes>>> {
+        let mut request = Request::builder().uri("/a?b=1").header("host", host);
+        if let Some(proto) = proto {
+            request = request.header("x-forwarded-proto", proto);
+        }
+        Https::default().request(&mut request.body(()).expect("it is sound"))
+    }
+
+    #[test]
+    fn only_a_word_of_plain_http_redirects() {
+        assert!(!ask("a.example", None).expect("passes"));
+        assert!(ask("a.example", Some("https")).expect("passes"));
+        let redirect = ask("a.example:80", Some("http")).expect_err("redirected");
+        assert_eq!(redirect.status(), 308);
+        assert_eq!(redirect.headers()["location"], "https://a.example/a?b=1");
+        assert_eq!(ask("evil/path", Some("http")).expect_err("refused").status(), 400);
+    }
+}

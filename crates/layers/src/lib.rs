@@ -1,0 +1,59 @@
+//! What a service lacks, as tower layers: one per file, each usable by itself in an axum or hyper
+//! service, and all together in the edge of `seaworthy run`.
+//!
+//! ```
+//! use axum::{Router, routing::get};
+//! use layers::{Correlation, Policy, SecurityHeaders};
+//!
+//! let app: Router = Router::new()
+//!     .route("/", get(|| async { "hello" }))
+//!     .layer(SecurityHeaders::default().layer())
+//!     .layer(Correlation::default().layer());
+//! ```
+//! The last layer is the outermost: here every answer has an id, whoever gave it.
+//!
+//! Most layers only look at the heads of a request and its answer: those are a [`Policy`], which is
+//! two functions without any future. What must wait or count is a service of its own.
+
+mod access_log;
+mod body;
+mod body_limits;
+mod compression;
+mod concurrency;
+mod correlation;
+mod cors;
+mod deadline;
+mod envelope;
+mod flags;
+mod gates;
+mod health;
+mod https;
+mod metrics;
+mod observe;
+mod ofrep;
+mod policy;
+mod refusal;
+mod routes;
+mod security_headers;
+pub mod sqlstate;
+
+pub use access_log::AccessLog;
+pub use body::{Held, Watch};
+pub use body_limits::{BodyLimits, BodyLimitsLayer, Bounded, Overrun};
+pub use compression::{Compressed, CompressionLayer};
+pub use concurrency::{Concurrency, ConcurrencyLayer};
+pub use correlation::{Correlation, RequestId};
+pub use cors::Cors;
+pub use deadline::{Deadline, DeadlineLayer};
+pub use envelope::{Envelope, EnvelopeLayer, Shape};
+pub use flags::{Evaluation, Flag, Flags, Setting};
+pub use gates::{Gate, Gates};
+pub use health::{Board, Health, Report};
+pub use https::{Forwarded, Https};
+pub use metrics::Metrics;
+pub use observe::{Observe, ObserveLayer, Served, Sink};
+pub use ofrep::Ofrep;
+pub use policy::{Policy, PolicyLayer, PolicyService};
+pub use refusal::Refusal;
+pub use routes::Routes;
+pub use security_headers::SecurityHeaders;

@@ -1,0 +1,184 @@
+//! Measures each request once, for whoever wants to know: metrics, access log.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use http::{Method, Request, Response, StatusCode, Uri};
+use pin_project_lite::pin_project;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::body::{Held, Watch};
+use crate::correlation::RequestId;
+
+/// A request that was served.
+#[derive(Debug, Clone)]
+pub struct Served {
+    pub method: Method,
+    pub uri: Uri,
+    /// `None` when nobody waited for the answer.
+    pub status: Option<StatusCode>,
+    pub id: Option<RequestId>,
+    /// The bytes of the answer's body.
+    pub bytes: u64,
+    /// To the last byte of the answer.
+    pub took: Duration,
+    /// Whether the answer went out whole.
+    pub whole: bool,
+}
+
+/// Wants to know of every request.
+pub trait Sink: Send + Sync {
+    fn served(&self, served: &Served);
+}
+
+/// Who wants to know, and how many requests are being served. Clones are one.
+#[derive(Clone, Default)]
+pub struct Observe {
+    sinks: Arc<Vec<Arc<dyn Sink>>>,
+    in_flight: Arc<AtomicUsize>,
+}
+
+impl std::fmt::Debug for Observe {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Observe").field("sinks", &self.sinks.len()).finish_non_exhaustive()
+    }
+}
+
+impl Observe {
+    pub fn new(sinks: Vec<Arc<dyn Sink>>) -> Self {
+        Self { sinks: Arc::new(sinks), in_flight: Arc::default() }
+    }
+
+    /// How many requests are being served, until the last byte of their answers.
+    pub fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::Acquire)
+    }
+
+    fn begin<B>(&self, request: &Request<B>) -> Watching {
+        self.in_flight.fetch_add(1, Ordering::AcqRel);
+        let served = (!self.sinks.is_empty()).then(|| Served {
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            status: None,
+            id: None,
+            bytes: 0,
+            took: Duration::ZERO,
+            whole: false,
+        });
+        let began = served.as_ref().map(|_| Instant::now());
+        Watching { observe: self.clone(), began, served }
+    }
+}
+
+/// A request that is being served.
+#[derive(Debug)]
+pub struct Watching {
+    observe: Observe,
+    began: Option<Instant>,
+    served: Option<Served>,
+}
+
+impl Watch for Watching {
+    fn bytes(&mut self, count: usize) {
+        if let Some(served) = &mut self.served {
+            served.bytes += count as u64;
+        }
+    }
+
+    fn end(&mut self) {
+        if let Some(served) = &mut self.served {
+            served.whole = true;
+        }
+    }
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        self.observe.in_flight.fetch_sub(1, Ordering::AcqRel);
+        if let (Some(served), Some(began)) = (&mut self.served, self.began) {
+            served.took = began.elapsed();
+            for sink in self.observe.sinks.iter() {
+                sink.served(served);
+            }
+        }
+    }
+}
+
+/// Observes every request.
+#[derive(Debug, Clone)]
+pub struct ObserveLayer(pub Observe);
+
+impl<S> Layer<S> for ObserveLayer {
+    type Service = ObserveService<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        ObserveService { observe: self.0.clone(), inner }
+    }
+}
+
+/// A service that is observed.
+#[derive(Debug, Clone)]
+pub struct ObserveService<S> {
+    observe: Observe,
+    inner: S,
+}
+
+impl<S, Q, R> Service<Request<Q>> for ObserveService<S>
+where
+    S: Service<Request<Q>, Response = Response<R>>,
+    R: http_body::Body,
+{
+    type Response = Response<Held<R, Watching>>;
+    type Error = S::Error;
+    type Future = ObserveFuture<S::Future>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<Q>) -> Self::Future {
+        let watching = Some(self.observe.begin(&request));
+        ObserveFuture { inner: self.inner.call(request), watching }
+    }
+}
+
+pin_project! {
+    /// The answer, with somebody who watches it.
+    pub struct ObserveFuture<F> {
+        #[pin]
+        inner: F,
+        watching: Option<Watching>,
+    }
+}
+
+impl<F, R, E> Future for ObserveFuture<F>
+where
+    F: Future<Output = Result<Response<R>, E>>,
+    R: http_body::Body,
+{
+    type Output = Result<Response<Held<R, Watching>>, E>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let answer = ready!(this.inner.poll(context));
+        let mut watching = this.watching.take();
+        Poll::Ready(answer.map(|answer| {
+            if let Some(watching) = &mut watching {
+                if let Some(served) = &mut watching.served {
+                    served.status = Some(answer.status());
+                    served.id = answer.extensions().get::<RequestId>().cloned();
+                }
+                // An empty body is never asked for its end.
+                if answer.body().is_end_stream() || answer.status().is_informational() {
+                    watching.end();
+                }
+            }
+            answer.map(|body| Held::new(body, watching))
+        }))
+    }
+}
