@@ -12,7 +12,8 @@ use tower_http::decompression::{Decompression, DecompressionBody};
 use tower_layer::Layer;
 use tower_service::Service;
 
-type Worth = And<
+/// What is worth compressing.
+pub type Worth = And<
     And<And<And<SizeAbove, NotForContentType>, NotForContentType>, NotForContentType>,
     NotForContentType,
 >;
@@ -33,8 +34,11 @@ pub type Compressed<B> = CompressionBody<DecompressionBody<B>>;
 #[derive(Debug, Clone, Copy, Default)]
 pub struct CompressionLayer;
 
+/// A service whose answers are compressed.
+pub type CompressionService<S> = Compression<Plain<Decompression<S>>, Worth>;
+
 impl<S> Layer<S> for CompressionLayer {
-    type Service = Compression<Plain<Decompression<S>>, Worth>;
+    type Service = CompressionService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
         Compression::new(Plain { inner: Decompression::new(inner) }).compress_when(worth())

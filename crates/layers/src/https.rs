@@ -7,14 +7,6 @@ use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use crate::policy::Policy;
 use crate::refusal::Refusal;
 
-/// How the client came, as far as somebody trustworthy said so. An outer layer puts it into the
-/// request's extensions; where it is missing, the header is believed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Forwarded {
-    /// `None` when nobody said: then nothing is redirected, as with a probe from within.
-    pub secure: Option<bool>,
-}
-
 /// What is done with plain HTTP.
 #[derive(Debug, Clone)]
 pub struct Https {
@@ -37,10 +29,10 @@ impl Https {
         Self { header, hsts }
     }
 
+    /// How the client came, as the proxy before says; `None` when nobody said: then nothing is
+    /// redirected, as with a probe from within. Where clients can reach the service without the
+    /// proxy, an outer layer must take their own such header away.
     fn secure<B>(&self, request: &Request<B>) -> Option<bool> {
-        if let Some(forwarded) = request.extensions().get::<Forwarded>() {
-            return forwarded.secure;
-        }
         scheme(request.headers().get(&self.header)?)
     }
 }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
+use http::header::CONTENT_LENGTH;
 use http::{Method, Request, Response, StatusCode, Uri};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
@@ -71,7 +72,7 @@ impl Observe {
             whole: false,
         });
         let began = served.as_ref().map(|_| Instant::now());
-        Watching { observe: self.clone(), began, served }
+        Watching { observe: self.clone(), began, served, expected: None }
     }
 }
 
@@ -81,6 +82,8 @@ pub struct Watching {
     observe: Observe,
     began: Option<Instant>,
     served: Option<Served>,
+    /// How many bytes make the answer whole, where that is known beforehand.
+    expected: Option<u64>,
 }
 
 impl Watch for Watching {
@@ -102,6 +105,8 @@ impl Drop for Watching {
         self.observe.in_flight.fetch_sub(1, Ordering::AcqRel);
         if let (Some(served), Some(began)) = (&mut self.served, self.began) {
             served.took = began.elapsed();
+            // Whoever writes a body of known length need not ask for its end.
+            served.whole |= self.expected == Some(served.bytes);
             for sink in self.observe.sinks.iter() {
                 sink.served(served);
             }
@@ -173,6 +178,8 @@ where
                     served.status = Some(answer.status());
                     served.id = answer.extensions().get::<RequestId>().cloned();
                 }
+                let length = answer.headers().get(CONTENT_LENGTH).and_then(|l| l.to_str().ok());
+                watching.expected = length.and_then(|length| length.parse().ok());
                 // An empty body is never asked for its end.
                 if answer.body().is_end_stream() || answer.status().is_informational() {
                     watching.end();

@@ -5,6 +5,7 @@
 pub mod keeper;
 pub mod output;
 pub mod records;
+pub mod service;
 pub mod signal;
 pub mod sockets;
 pub mod spawn;
@@ -13,4 +14,5 @@ pub mod tree;
 pub use keeper::Keeper;
 pub use output::{Line, Stream};
 pub use records::Record;
+pub use service::Service;
 pub use spawn::{Exit, Launch, Process, User};

@@ -138,7 +138,7 @@ pub(crate) fn own(pid: u32, waited_for: bool) {
 
 /// Reaps processes that were adopted because their parents died. The main processes are reaped by
 /// those who wait for them.
-fn reap_adopted() {
+pub fn reap_adopted() {
     let me = std::process::id();
     let own = OWN.lock().unwrap_or_else(PoisonError::into_inner);
     let dead = all().into_iter().filter(|entry| entry.parent == me && entry.zombie);

@@ -1,6 +1,8 @@
 //! Finds secrets in everything that is written down, in the forms in which they travel, and puts
 //! their names in their place.
 
+mod personal;
+
 use std::sync::{Arc, RwLock};
 
 use aho_corasick::{AhoCorasick, MatchKind};
@@ -8,6 +10,8 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
+
+pub use personal::{Scrubber, Style};
 
 /// Values shorter than this are not masked: they would be found everywhere.
 pub const SHORTEST: usize = 4;

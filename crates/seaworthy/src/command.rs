@@ -1,10 +1,12 @@
 //! One file for each verb.
 
+mod admin;
 mod check;
 mod explain;
 mod judge;
 mod list;
 mod prove;
+mod run;
 
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand, ValueEnum};
@@ -38,6 +40,10 @@ enum Verb {
     Explain(explain::Arguments),
     /// Judge a stored run again, without the service.
     Judge(judge::Arguments),
+    /// Start the service, supervise it, and supply what it lacks.
+    Run(run::Arguments),
+    /// Look into a running `seaworthy run` of this machine, and change it.
+    Admin(admin::Arguments),
 }
 
 /// How a result is printed.
@@ -94,6 +100,8 @@ pub(crate) fn run() -> Exit {
         Verb::List(arguments) => Ok(list::run(arguments)),
         Verb::Explain(arguments) => explain::run(arguments),
         Verb::Judge(arguments) => judge::run(arguments),
+        Verb::Run(arguments) => run::run(arguments),
+        Verb::Admin(arguments) => admin::run(arguments),
     };
     result.unwrap_or_else(|failure| show(&failure))
 }

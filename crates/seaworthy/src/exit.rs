@@ -27,6 +27,11 @@ impl From<Exit> for ExitCode {
     }
 }
 
+/// The code with which a supervised service ended.
+pub(crate) fn of_service(code: u8) -> Exit {
+    Exit(code)
+}
+
 /// The code for a scorecard. Precedence: interrupted, failed, internal, coverage, ok.
 pub(crate) fn of(card: &Scorecard, min_coverage: Option<u8>) -> Exit {
     if card.partial {

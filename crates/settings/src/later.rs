@@ -84,12 +84,3 @@ pub struct Migrations {
     #[serde(default)]
     pub irreversible: bool,
 }
-
-/// What the edge supplies.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Supply {
-    /// The ids of the supplied controls; the rest the service must hold by itself.
-    #[serde(default)]
-    pub controls: Vec<String>,
-}

@@ -15,6 +15,7 @@ pub mod probe;
 pub mod reference;
 pub mod service;
 pub mod size;
+pub mod supply;
 pub mod surface;
 pub mod template;
 
@@ -26,4 +27,5 @@ pub use parse::{Mistake, Origin, Parsed, parse};
 pub use probe::Probe;
 pub use service::{Command, Port, Service};
 pub use size::Size;
+pub use supply::{Restart, Supply};
 pub use surface::{Serves, Surface};

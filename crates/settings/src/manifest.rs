@@ -10,8 +10,9 @@ use crate::dependency::Dependency;
 use crate::environment::Variable;
 use crate::exceptions::Waiver;
 use crate::journey::Journey;
-use crate::later::{Authentication, Limits, Migrations, Supply};
+use crate::later::{Authentication, Limits, Migrations};
 use crate::service::Service;
+use crate::supply::Supply;
 use crate::surface::Surface;
 
 /// What a service promises, declared once.

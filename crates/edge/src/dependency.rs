@@ -1,0 +1,202 @@
+//! Looking whether a dependency is there, by asking it something in its own protocol.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use settings::{DependencyKind, Manifest};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::Mutex;
+
+/// A dependency and where the service finds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dependency {
+    pub name: String,
+    pub kind: DependencyKind,
+    pub critical: bool,
+    /// Its address, where a variable tells it.
+    pub url: Option<String>,
+}
+
+/// The declared dependencies, each with the address that the service is given.
+pub(crate) fn declared(manifest: &Manifest, values: &BTreeMap<String, String>) -> Vec<Dependency> {
+    let all = manifest.dependencies.iter().map(|(name, dependency)| Dependency {
+        name: name.clone(),
+        kind: dependency.kind,
+        critical: dependency.critical,
+        url: address(manifest, name, values).or_else(|| dependency.url.clone()),
+    });
+    all.collect()
+}
+
+/// The value of the variable that is declared as `{NAME.url}`, or `host:port` from those that hold
+/// the parts.
+fn address(manifest: &Manifest, name: &str, values: &BTreeMap<String, String>) -> Option<String> {
+    let of = |part: &str| {
+        let template = format!("{{{name}.{part}}}");
+        manifest.environment.iter().find_map(|(variable, declared)| {
+            let (before, after) = declared.value.as_deref()?.split_once(&template)?;
+            let value = values.get(variable)?;
+            Some(value.strip_prefix(before)?.strip_suffix(after)?.to_owned())
+        })
+    };
+    of("url").or_else(|| Some(format!("tcp://{}:{}", of("host")?, of("port")?)))
+}
+
+/// Asks a dependency again and again over one connection, as long as that holds.
+#[derive(Debug)]
+pub(crate) struct Look {
+    dependency: Dependency,
+    postgres: Mutex<Option<tokio_postgres::Client>>,
+}
+
+impl Look {
+    pub(crate) fn new(dependency: Dependency) -> Self {
+        Self { dependency, postgres: Mutex::new(None) }
+    }
+
+    /// Whether it answers.
+    pub(crate) async fn ask(&self) -> bool {
+        let Some(url) = &self.dependency.url else { return false };
+        match self.dependency.kind {
+            DependencyKind::Postgres if url.starts_with("postgres") => self.postgres(url).await,
+            DependencyKind::Redis if url.starts_with("redis") => redis(url).await.is_some(),
+            _ => connect(url, self.dependency.kind.default_port()).await.is_some(),
+        }
+    }
+
+    async fn postgres(&self, url: &str) -> bool {
+        // Taken out while it is asked: a look that is given up takes its connection along.
+        let kept = self.postgres.lock().await.take();
+        let client = match kept.filter(|client| !client.is_closed()) {
+            Some(client) => client,
+            None => {
+                let connected = tokio_postgres::connect(url, tokio_postgres::NoTls).await;
+                let Ok((client, connection)) = connected else { return false };
+                tokio::spawn(connection);
+                client
+            }
+        };
+        let there = client.simple_query("").await.is_ok();
+        if there {
+            *self.postgres.lock().await = Some(client);
+        }
+        there
+    }
+}
+
+/// `user`, `password`, `host` and `port` of an address.
+fn parts(url: &str, default: Option<u16>) -> Option<(Option<String>, Option<String>, String, u16)> {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?']).next()?;
+    let (login, host) = authority.rsplit_once('@').map_or((None, authority), |(l, h)| (Some(l), h));
+    let (user, password) = match login.map(|login| login.split_once(':').unwrap_or((login, ""))) {
+        Some((user, password)) => (Some(user.to_owned()), Some(password.to_owned())),
+        None => (None, None),
+    };
+    let (host, port) = match host.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, port.parse().ok()?),
+        _ => (host, default?),
+    };
+    let filled = |text: Option<String>| text.filter(|text| !text.is_empty());
+    Some((filled(user), filled(password), host.trim_matches(['[', ']']).to_owned(), port))
+}
+
+async fn connect(url: &str, default: Option<u16>) -> Option<TcpStream> {
+    let (_, _, host, port) = parts(url, default)?;
+    TcpStream::connect((host.as_str(), port)).await.ok()
+}
+
+async fn redis(url: &str) -> Option<()> {
+    let (user, password, ..) = parts(url, Some(6379))?;
+    let mut stream = connect(url, Some(6379)).await?;
+    if let Some(password) = password {
+        let words = match &user {
+            Some(user) => vec!["AUTH", user, &password],
+            None => vec!["AUTH", &password],
+        };
+        stream.write_all(&command(&words)).await.ok()?;
+        starts_with(&mut stream, b"+OK").await?;
+    }
+    stream.write_all(&command(&["PING"])).await.ok()?;
+    starts_with(&mut stream, b"+PONG").await
+}
+
+/// A command in RESP.
+fn command(words: &[&str]) -> Vec<u8> {
+    let mut text = format!("*{}\r\n", words.len());
+    for word in words {
+        text.push_str(&format!("${}\r\n{word}\r\n", word.len()));
+    }
+    text.into_bytes()
+}
+
+async fn starts_with(stream: &mut TcpStream, expected: &[u8]) -> Option<()> {
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"\r\n") {
+        let mut byte = [0; 64];
+        match stream.read(&mut byte).await.ok()? {
+            0 => return None,
+            count => answer.extend_from_slice(&byte[..count]),
+        }
+        if answer.len() > 1024 {
+            return None;
+        }
+    }
+    answer.starts_with(expected).then_some(())
+}
+
+/// How often to look and how long a look may take, so that a loss is noticed within the lag.
+pub(crate) fn rhythm(lag: Duration) -> (Duration, Duration) {
+    let every = (lag / 3).clamp(Duration::from_millis(50), Duration::from_secs(2));
+    let within = (lag / 2).clamp(Duration::from_millis(100), Duration::from_secs(5));
+    (every, within)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_is_what_the_service_is_given() {
+        let text = r#"
+[service]
+name = "a"
+start = "a {port}"
+[environment.DATABASE_URL]
+value = "{db.url}?sslmode=disable"
+[environment.CACHE_HOST]
+value = "{cache.host}"
+[environment.CACHE_PORT]
+value = "{cache.port}"
+[dependencies.db]
+kind = "postgres"
+[dependencies.cache]
+kind = "redis"
+critical = false
+[dependencies.other]
+kind = "postgres"
+"#;
+        let manifest = settings::parse(text).expect("it is good").manifest;
+        let pairs = [
+            ("DATABASE_URL", "postgres://u:p@h:1/d?sslmode=disable"),
+            ("CACHE_HOST", "c"),
+            ("CACHE_PORT", "7"),
+        ];
+        let values = pairs.map(|(n, v)| (n.to_owned(), v.to_owned())).into();
+        let urls: Vec<_> = declared(&manifest, &values).into_iter().map(|d| d.url).collect();
+        let expected = [Some("tcp://c:7"), Some("postgres://u:p@h:1/d"), None];
+        assert_eq!(urls, expected.map(|url| url.map(str::to_owned)));
+    }
+
+    #[test]
+    fn parts_of_addresses() {
+        let read = |url: &str| {
+            parts(url, Some(6379)).map(|(u, p, h, port)| format!("{u:?} {p:?} {h} {port}"))
+        };
+        assert_eq!(read("redis://:pw@h:1/0").as_deref(), Some("None Some(\"pw\") h 1"));
+        assert_eq!(read("redis://h").as_deref(), Some("None None h 6379"));
+        assert_eq!(read("tcp://[::1]:5").as_deref(), Some("None None ::1 5"));
+        assert_eq!(read("redis://h:x"), None);
+    }
+}

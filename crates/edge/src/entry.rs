@@ -1,0 +1,201 @@
+//! What every request must be before anything else looks at it, and what it may say about where it
+//! comes from.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
+use layers::{Policy, Refusal};
+
+/// A range of addresses: `10.0.0.0/8`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Range {
+    ip: IpAddr,
+    bits: u32,
+}
+
+impl Range {
+    /// Reads an address or a range.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (ip, bits) = text.split_once('/').map_or((text, None), |(ip, bits)| (ip, Some(bits)));
+        let ip: IpAddr = ip.trim().parse().ok()?;
+        let longest = if ip.is_ipv4() { 32 } else { 128 };
+        let bits = bits.map_or(Some(longest), |bits| bits.trim().parse().ok())?;
+        (bits <= longest).then_some(Self { ip, bits })
+    }
+
+    fn contains(&self, ip: IpAddr) -> bool {
+        let number = |ip: IpAddr| match ip {
+            IpAddr::V4(ip) => u128::from(u32::from(ip)) << 96,
+            IpAddr::V6(ip) => u128::from(ip),
+        };
+        let mask = u128::MAX.checked_shl(128 - self.bits).unwrap_or(0);
+        let mask = if self.bits == 0 { 0 } else { mask };
+        self.ip.is_ipv4() == ip.is_ipv4() && (number(self.ip) ^ number(ip)) & mask == 0
+    }
+}
+
+/// The first look at a request of one connection.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    peer: HeaderValue,
+    trusted: bool,
+    /// The header in which a proxy says how the client came.
+    proto: HeaderName,
+}
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED: [HeaderName; 4] = [
+    HeaderName::from_static("forwarded"),
+    HeaderName::from_static("x-forwarded-host"),
+    HeaderName::from_static("x-forwarded-port"),
+    HeaderName::from_static("x-real-ip"),
+];
+
+impl Entry {
+    pub(crate) fn new(peer: IpAddr, trusted: &Arc<Vec<Range>>, proto: HeaderName) -> Self {
+        let peer = peer.to_canonical();
+        Self {
+            peer: HeaderValue::from_str(&peer.to_string()).unwrap_or(HeaderValue::from_static("")),
+            trusted: trusted.iter().any(|range| range.contains(peer)),
+            proto,
+        }
+    }
+
+    fn mark(&self, headers: &mut http::HeaderMap) {
+        if !self.trusted {
+            for name in &FORWARDED {
+                headers.remove(name);
+            }
+            headers.remove(&self.proto);
+            headers.insert(FORWARDED_FOR, self.peer.clone());
+            return;
+        }
+        let before = headers.get(FORWARDED_FOR).and_then(|value| value.to_str().ok());
+        let chain = match before {
+            None => self.peer.clone(),
+            Some(before) => {
+                let chain = format!("{before}, {}", self.peer.to_str().unwrap_or_default());
+                HeaderValue::from_str(&chain).unwrap_or_else(|_| self.peer.clone())
+            }
+        };
+        headers.insert(FORWARDED_FOR, chain);
+    }
+}
+
+fn bad(message: &'static str) -> Refusal {
+    Refusal::new(StatusCode::BAD_REQUEST, "bad_request", message)
+}
+
+/// What is wrong with a request that another party might read differently (request smuggling;
+/// RFC 9112, 3.2 and 6).
+fn mistake<B>(request: &Request<B>) -> Option<Refusal> {
+    let headers = request.headers();
+    if matches!(*request.method(), Method::CONNECT | Method::TRACE) {
+        let message = "this method is not served";
+        return Some(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message));
+    }
+    let mut hosts = headers.get_all(HOST).iter();
+    let host = hosts.next();
+    if hosts.next().is_some() {
+        return Some(bad("expected one Host, found several"));
+    }
+    if host.is_none() && request.version() == Version::HTTP_11 {
+        return Some(bad("expected a Host, found none"));
+    }
+    if headers.contains_key(TRANSFER_ENCODING) {
+        if headers.contains_key(CONTENT_LENGTH) {
+            return Some(bad("expected Content-Length or Transfer-Encoding, found both"));
+        }
+        let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+        let only = codings.next().filter(|_| codings.next().is_none());
+        if !only.is_some_and(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked")) {
+            return Some(bad("expected the transfer coding chunked, found another"));
+        }
+    }
+    if request.uri().path().is_empty()
+        || (request.uri().path() == "*" && *request.method() != Method::OPTIONS)
+    {
+        return Some(bad("expected a path"));
+    }
+    None
+}
+
+impl Policy for Entry {
+    type State = ();
+
+    fn request<B>(&self, request: &mut Request<B>) -> Result<(), Box<Response<Bytes>>> {
+        if let Some(refusal) = mistake(request) {
+            return refusal.refuse();
+        }
+        self.mark(request.headers_mut());
+        Ok(())
+    }
+
+    fn response<B>(&self, (): (), _: &mut Response<B>) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_contain_what_they_say() {
+        let contains = |range: &str, ip: &str| {
+            let range = Range::parse(range).expect("a range");
+            range.contains(ip.parse().expect("an address"))
+        };
+        assert!(contains("10.0.0.0/8", "10.9.8.7") && !contains("10.0.0.0/8", "11.0.0.1"));
+        assert!(contains("127.0.0.1", "127.0.0.1") && !contains("127.0.0.1", "127.0.0.2"));
+        assert!(contains("0.0.0.0/0", "1.2.3.4") && !contains("0.0.0.0/0", "::1"));
+        assert!(contains("fd00::/8", "fd12::1") && !contains("fd00::/8", "fe80::1"));
+        for wrong in ["", "a", "10.0.0.0/33", "10.0.0/8", "::/129"] {
+            assert_eq!(Range::parse(wrong), None, "{wrong}");
+        }
+    }
+
+    fn entry(trusted: &[&str]) -> Entry {
+        let ranges = trusted.iter().filter_map(|text| Range::parse(text)).collect();
+        let proto = HeaderName::from_static("x-forwarded-proto");
+        Entry::new("192.0.2.7".parse().expect("an address"), &Arc::new(ranges), proto)
+    }
+
+    fn through(entry: &Entry) -> http::HeaderMap {
+        let request = Request::get("/").header("host", "a").header("x-forwarded-for", "1.1.1.1");
+        let mut request = request.header("x-forwarded-proto", "https").body(()).expect("sound");
+        entry.request(&mut request).expect("it passes");
+        request.headers().clone()
+    }
+
+    #[test]
+    fn only_a_trusted_proxy_may_say_where_a_request_comes_from() {
+        let headers = through(&entry(&[]));
+        assert_eq!(headers["x-forwarded-for"], "192.0.2.7");
+        assert!(!headers.contains_key("x-forwarded-proto"));
+        let headers = through(&entry(&["192.0.2.0/24"]));
+        assert_eq!(headers["x-forwarded-for"], "1.1.1.1, 192.0.2.7");
+        assert_eq!(headers["x-forwarded-proto"], "https");
+    }
+
+    #[test]
+    fn what_can_be_read_in_two_ways_is_refused() {
+        let ask = |headers: &[(&str, &str)]| {
+            let mut request = Request::post("/");
+            for (name, value) in headers {
+                request = request.header(*name, *value);
+            }
+            mistake(&request.body(()).expect("sound")).map(|refusal| refusal.status.as_u16())
+        };
+        assert_eq!(ask(&[("host", "a"), ("content-length", "3")]), None);
+        assert_eq!(ask(&[("host", "a"), ("transfer-encoding", "chunked")]), None);
+        assert_eq!(ask(&[]), Some(400));
+        assert_eq!(ask(&[("host", "a"), ("host", "b")]), Some(400));
+        let both = [("host", "a"), ("content-length", "3"), ("transfer-encoding", "chunked")];
+        assert_eq!(ask(&both), Some(400));
+        for coding in ["gzip, chunked", "identity", "xchunked", "chunked, chunked"] {
+            assert_eq!(ask(&[("host", "a"), ("transfer-encoding", coding)]), Some(400), "{coding}");
+        }
+    }
+}

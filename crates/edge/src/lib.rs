@@ -1,0 +1,27 @@
+//! The edge of `seaworthy run`: it starts and supervises a service, and stands before it.
+//!
+//! A request goes listen → stack → service → stack → answer; [`stack`] shows the whole order and the
+//! reason of each place. A life goes check → start → ready → listen → drain → stop → exit; [`run`]
+//! shows it.
+
+pub mod admin;
+mod answer;
+mod config;
+mod dependency;
+mod entry;
+mod lines;
+mod listen;
+mod outage;
+mod own;
+mod pool;
+mod proxy;
+mod run;
+pub mod secrets;
+mod signals;
+mod stack;
+mod supervisor;
+mod worker;
+
+pub use config::{Address, Config, Drain, Life, Problem, Supplied};
+pub use listen::free_port;
+pub use run::{Ended, run};

@@ -1,0 +1,202 @@
+//! One worker: a thread with a runtime of its own that takes connections and serves them. Workers
+//! share the listening socket and nothing else.
+
+use std::cell::RefCell;
+use std::convert::Infallible;
+use std::error::Error;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::CONNECTION;
+use http::{HeaderValue, Request, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use layers::{Board, CompressionLayer, ObserveLayer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::pool::Pool;
+use crate::stack::{Parts, stack};
+
+/// What a worker is told to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Serve,
+    /// Take what has come, take no more, end each connection after its request.
+    Drain,
+    /// End at once.
+    Stop,
+}
+
+/// One listener as a worker serves it.
+#[derive(Debug)]
+pub(crate) struct Site {
+    pub(crate) listener: std::net::TcpListener,
+    pub(crate) upstream: SocketAddr,
+    pub(crate) parts: Arc<Parts>,
+    pub(crate) compress: bool,
+    pub(crate) board: Board,
+    /// The longest time from the opening of a connection, or the last answer, to the end of the
+    /// next head.
+    pub(crate) head_within: Duration,
+}
+
+/// Serves until told to stop, and until every connection has ended.
+pub(crate) async fn work(sites: Vec<Site>, phase: watch::Receiver<Phase>) -> io::Result<()> {
+    let mut all = JoinSet::new();
+    for site in sites {
+        site.listener.set_nonblocking(true)?;
+        let listener = TcpListener::from_std(site.listener.try_clone()?)?;
+        all.spawn(accept(Arc::new(site), listener, phase.clone()));
+    }
+    while all.join_next().await.is_some() {}
+    Ok(())
+}
+
+async fn accept(site: Arc<Site>, listener: TcpListener, mut phase: watch::Receiver<Phase>) {
+    let pool = Pool::new(site.upstream);
+    let mut connections = JoinSet::new();
+    while *phase.borrow() == Phase::Serve {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, peer)) => {
+                    connections.spawn(serve(Arc::clone(&site), pool.clone(), stream, peer, phase.clone()));
+                }
+                // No descriptors left, or a client that has gone: the others go on.
+                Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+            },
+            _ = phase.changed() => {}
+            Some(_) = connections.join_next() => {}
+        }
+    }
+    // Whoever had connected before the socket closed was promised an answer.
+    while let Some(Ok((stream, peer))) = now(listener.accept()).await {
+        connections.spawn(serve(Arc::clone(&site), pool.clone(), stream, peer, phase.clone()));
+    }
+    drop(listener);
+    while *phase.borrow() != Phase::Stop {
+        tokio::select! {
+            ended = connections.join_next() => if ended.is_none() { return },
+            _ = phase.changed() => {}
+        }
+    }
+}
+
+/// What a future gives without waiting.
+async fn now<T>(future: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        biased;
+        value = future => Some(value),
+        () = std::future::ready(()) => None,
+    }
+}
+
+async fn serve(
+    site: Arc<Site>,
+    pool: Pool,
+    stream: TcpStream,
+    peer: SocketAddr,
+    phase: watch::Receiver<Phase>,
+) {
+    // Without it an answer in two pieces waits for an acknowledgement.
+    let _ = stream.set_nodelay(true);
+    let inner = stack(&site.parts, peer.ip(), pool);
+    let observe = ObserveLayer(site.parts.observe.clone());
+    // The client may break off at any time; there is nobody left to tell then.
+    let _ = match site.compress {
+        true => converse(&site, stream, observe.layer(CompressionLayer.layer(inner)), phase).await,
+        false => converse(&site, stream, observe.layer(inner), phase).await,
+    };
+}
+
+/// Speaks HTTP on one connection.
+async fn converse<S, B>(
+    site: &Site,
+    stream: TcpStream,
+    service: S,
+    mut phase: watch::Receiver<Phase>,
+) -> hyper::Result<()>
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Send + 'static,
+    S::Future: Send + 'static,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let service = Adapter { service: RefCell::new(service), board: site.board.clone() };
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(site.head_within)
+        .half_close(true)
+        .max_buf_size(LARGEST_HEAD)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    tokio::pin!(connection);
+    loop {
+        tokio::select! {
+            biased;
+            ended = connection.as_mut() => return ended,
+            _ = phase.changed() => connection.as_mut().graceful_shutdown(),
+        }
+    }
+}
+
+/// The largest head of a request, and the largest piece of a body, in bytes.
+const LARGEST_HEAD: usize = 64 * 1024;
+
+/// A tower service, whose calls need it whole, as a hyper service, whose calls do not: the calls of
+/// one connection come one after the other.
+struct Adapter<S> {
+    service: RefCell<S>,
+    board: Board,
+}
+
+impl<S, B> hyper::service::Service<Request<Incoming>> for Adapter<S>
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
+{
+    type Response = Response<B>;
+    type Error = Infallible;
+    type Future = Farewell<S::Future>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        Farewell { answering: self.service.borrow_mut().call(request), board: self.board.clone() }
+    }
+}
+
+pin_project_lite::pin_project! {
+    /// Says with each answer, once draining has begun, that it is the connection's last.
+    struct Farewell<F> {
+        #[pin]
+        answering: F,
+        board: Board,
+    }
+}
+
+impl<F, B> Future for Farewell<F>
+where
+    F: Future<Output = Result<Response<B>, Infallible>>,
+{
+    type Output = F::Output;
+
+    fn poll(
+        self: std::pin::Pin<&mut Self>,
+        context: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<F::Output> {
+        let this = self.project();
+        let mut answer = std::task::ready!(this.answering.poll(context));
+        if let Ok(answer) = &mut answer
+            && this.board.is_draining()
+            && answer.status() != http::StatusCode::SWITCHING_PROTOCOLS
+        {
+            answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        std::task::Poll::Ready(answer)
+    }
+}
