@@ -13,6 +13,8 @@ pub struct Context {
     pub asked: String,
     /// YYYY-MM-DD.
     pub today: String,
+    /// What an edge supplied, where one stood before the service.
+    pub supplied: Option<Vec<String>>,
 }
 
 /// A row for a judgement, with its waiver and the command that repeats it.
@@ -28,6 +30,10 @@ pub fn row(
         "" => String::new(),
         words => format!("{words} "),
     };
+    let supplied = context.supplied.iter().flatten().any(|one| one == id);
+    if row.verdict == Verdict::Fail && !supplied {
+        row.supply = settings::supply::how(id).map(str::to_owned);
+    }
     row.again = format!("seaworthy prove {asked}--only {id}");
     if matches!(row.verdict, Verdict::Fail | Verdict::Inconclusive) {
         row.waived = manifest.waivers.get(id).map(|waiver| Waiver {
@@ -80,8 +86,8 @@ pub fn evidence(
 /// # Errors
 /// When the run cannot be read.
 pub fn again(store: &Store) -> Result<Scorecard, StoreError> {
-    let RunFile { binding, manifest, seconds, is_part, asked } = store.read_run()?;
-    let context = Context { asked, today: crate::binding::today() };
+    let RunFile { binding, manifest, seconds, is_part, asked, supplied } = store.read_run()?;
+    let context = Context { asked, today: crate::binding::today(), supplied };
     let only: Vec<String> = seconds.iter().map(|(id, _)| id.clone()).collect();
     let plan = crate::plan(&manifest, &only);
     let mut rows = Vec::new();

@@ -7,6 +7,6 @@ pub mod plan;
 pub mod run;
 pub mod store;
 
-pub use lab::Peer;
+pub use lab::{Edge, Peer};
 pub use plan::{Plan, Step, plan};
 pub use run::{Proof, ProofError, Proven, prove};

@@ -36,6 +36,8 @@ pub struct Proof {
     pub jobs: usize,
     /// A deployed service that is tried instead of instances of the lab.
     pub target: Option<lab::Peer>,
+    /// What stands before each instance, if anything.
+    pub edge: Option<lab::Edge>,
     /// This program, which also is the keeper.
     pub program: PathBuf,
 }
@@ -88,7 +90,11 @@ pub async fn prove(
     let record = Arc::new(Record::begin(&run)?);
     let keeper = Keeper::start(&proof.program, &record.path())?;
     let proving = Proving {
-        context: Context { asked: proof.asked.clone(), today: binding::today() },
+        context: Context {
+            asked: proof.asked.clone(),
+            today: binding::today(),
+            supplied: supplied(&proof),
+        },
         zero: Instant::now(),
         redactor: Redactor::default(),
         rows: Mutex::new(Vec::new()),
@@ -112,6 +118,10 @@ pub async fn prove(
     }
     tokio::task::spawn_blocking(move || keeper.finish()).await.map_err(std::io::Error::other)??;
     result
+}
+
+fn supplied(proof: &Proof) -> Option<Vec<String>> {
+    proof.edge.as_ref().map(|edge| edge.controls.clone())
 }
 
 struct Proving {
@@ -147,6 +157,7 @@ impl Proving {
             seed: self.proof.seed,
             root: self.proof.root.clone(),
             target: self.proof.target.clone(),
+            edge: self.proof.edge.clone(),
         };
         let manifest = self.proof.manifest.clone();
         let record = Arc::clone(&self.record);
@@ -258,6 +269,7 @@ impl Proving {
             seconds: rows.iter().map(|row| (row.id.clone(), row.seconds)).collect(),
             is_part: self.plan.is_part || partial,
             asked: self.proof.asked.clone(),
+            supplied: supplied(&self.proof),
         };
         store.write_run(&run, &self.redactor)?;
         let part = self.plan.is_part;

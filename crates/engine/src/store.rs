@@ -30,6 +30,9 @@ pub struct RunFile {
     pub is_part: bool,
     /// How the manifest was named on the command line.
     pub asked: String,
+    /// What an edge supplied, where one stood before the service.
+    #[serde(default)]
+    pub supplied: Option<Vec<String>>,
 }
 
 /// Why a stored run cannot be used.

@@ -37,6 +37,18 @@ pub struct Options {
     pub root: PathBuf,
     /// A deployed service that is tried instead of instances of the lab.
     pub target: Option<Peer>,
+    /// What stands before each instance, if anything.
+    pub edge: Option<Edge>,
+}
+
+/// How `seaworthy run` is put before an instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edge {
+    /// This program.
+    pub program: PathBuf,
+    pub manifest: PathBuf,
+    /// The ids of what it supplies.
+    pub controls: Vec<String>,
 }
 
 /// Everything that the experiments of a run share.
@@ -61,6 +73,7 @@ pub struct Lab {
     template: Scratch,
     left: watch::Sender<Option<String>>,
     target: Option<Peer>,
+    pub(crate) edge: Option<Edge>,
 }
 
 impl Lab {
@@ -98,6 +111,7 @@ impl Lab {
             template: scratch,
             left: watch::channel(None).0,
             target: options.target,
+            edge: options.edge,
             manifest,
             place,
             redactor,

@@ -44,10 +44,19 @@ pub struct Instance {
     held: Vec<Held>,
     lease: Lease,
     leases: BTreeMap<String, Lease>,
+    /// Behind an edge: where the service itself listens, as the edge's words and as numbers.
+    inner: Option<Behind>,
     fresh: bool,
     /// The steps after the first ready answer have been handed to a running service.
     prepared: bool,
     slot: Slot,
+}
+
+/// The ports of a service behind an edge.
+#[derive(Debug)]
+struct Behind {
+    lease: Lease,
+    leases: BTreeMap<String, Lease>,
 }
 
 impl Instance {
@@ -58,14 +67,21 @@ impl Instance {
         held: Vec<Held>,
         slot: Slot,
     ) -> Result<Self, LabError> {
-        let lease = match lab.manifest.service.port {
+        let own = match lab.manifest.service.port {
             Some(Port::Fixed(port)) => place.fixed_port(port)?,
             _ => place.port()?,
         };
-        let names = lab.manifest.service.ports.iter();
-        let leases = names.map(|name| Ok((name.clone(), place.port()?)));
-        let leases = leases.collect::<Result<_, LabError>>()?;
-        Ok(Self { lab, place, scratch, held, lease, leases, fresh: true, prepared: false, slot })
+        let named = || {
+            let names = lab.manifest.service.ports.iter();
+            names.map(|name| Ok((name.clone(), place.port()?))).collect::<Result<_, LabError>>()
+        };
+        let leases = named()?;
+        let (lease, inner) = match &lab.edge {
+            None => (own, None),
+            Some(_) => (place.port()?, Some(Behind { lease: own, leases: named()? })),
+        };
+        let (fresh, prepared) = (true, false);
+        Ok(Self { lab, place, scratch, held, lease, leases, inner, fresh, prepared, slot })
     }
 
     /// Starts the service, with one variable changed where a mutation is given.
@@ -125,7 +141,9 @@ impl Instance {
         if let Some(Mutation { variable, value: None }) = mutation {
             env.remove(variable);
         }
-        let wrapped = wrapper.iter().map(|word| (*word).to_owned()).chain(argv.iter().cloned());
+        let edge = self.edge_words();
+        let wrapped = wrapper.iter().map(|word| (*word).to_owned());
+        let wrapped = wrapped.chain(edge).chain(argv.iter().cloned());
         let launch = Launch {
             argv: wrapped.collect(),
             folder: self.scratch.path.clone(),
@@ -277,11 +295,35 @@ impl Instance {
     }
 
     fn provided(&self) -> Provided {
+        let (lease, leases) = match &self.inner {
+            Some(inner) => (&inner.lease, &inner.leases),
+            None => (&self.lease, &self.leases),
+        };
         Provided {
-            port: self.lease.port,
-            ports: self.leases.iter().map(|(name, lease)| (name.clone(), lease.port)).collect(),
+            port: lease.port,
+            ports: leases.iter().map(|(name, lease)| (name.clone(), lease.port)).collect(),
             ..self.lab.provided(&self.scratch, &self.held)
         }
+    }
+
+    /// The command of the edge that stands before the service, if one does.
+    fn edge_words(&self) -> Vec<String> {
+        let (Some(edge), Some(inner)) = (&self.lab.edge, &self.inner) else { return Vec::new() };
+        let path = |path: &std::path::Path| path.to_string_lossy().into_owned();
+        let mut words = vec![path(&edge.program), "run".to_owned()];
+        let mut add = |option: &str, value: String| words.extend([option.to_owned(), value]);
+        add("--manifest", path(&edge.manifest));
+        add("--supply", edge.controls.join(","));
+        add("--admin", "none".to_owned());
+        add("--workers", "1".to_owned());
+        add("--listen", self.address().to_string());
+        add("--port", inner.lease.port.to_string());
+        for (name, lease) in &self.leases {
+            add("--listen", format!("{name}={}", SocketAddr::new(self.ip(), lease.port)));
+            add("--port", format!("{name}={}", inner.leases[name].port));
+        }
+        words.push("--".to_owned());
+        words
     }
 
     fn is_secret(&self, variable: &str) -> bool {

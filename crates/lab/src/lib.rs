@@ -19,7 +19,7 @@ pub mod shadow;
 pub mod site;
 pub mod step;
 
-pub use bench::{Bench, Lab, Options};
+pub use bench::{Bench, Edge, Lab, Options};
 pub use client::Peer;
 pub use error::LabError;
 pub use instance::Instance;

@@ -168,7 +168,10 @@ impl Running {
         let Some(Mutation { variable, value }) = &self.mutation else { return };
         let declared = self.lab.manifest.environment.get(variable);
         if declared.is_none_or(|declared| declared.via == settings::Via::Environment) {
-            for member in self.process.members() {
+            // Behind an edge, the service gets what the edge makes of its environment.
+            let edge = self.lab.edge.is_some();
+            let given = |pid: u32| !edge || pid == self.process.pid();
+            for member in self.process.members().into_iter().filter(|m| given(m.pid)) {
                 let found = tree::variable(member.pid, variable);
                 if found.is_some() && found.as_ref() != value.as_ref() {
                     let by = format!("{} ({})", member.name, member.pid);

@@ -40,6 +40,12 @@ pub struct Row {
     pub waived: Option<Waiver>,
     /// The command that runs only this experiment again.
     pub again: String,
+    /// Through the edge: what the service alone came to.
+    #[serde(default)]
+    pub bare: Option<Verdict>,
+    /// What `seaworthy run` would do about a failure.
+    #[serde(default)]
+    pub supply: Option<String>,
 }
 
 impl Row {
@@ -56,6 +62,8 @@ impl Row {
             findings: judgement.findings,
             waived: None,
             again: String::new(),
+            bare: None,
+            supply: None,
         }
     }
 

@@ -7,6 +7,7 @@ mod judge;
 mod list;
 mod prove;
 mod run;
+mod supply;
 
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand, ValueEnum};
@@ -42,6 +43,8 @@ enum Verb {
     Judge(judge::Arguments),
     /// Start the service, supervise it, and supply what it lacks.
     Run(run::Arguments),
+    /// Show what seaworthy run can supply, and which lines of the manifest would mend failures.
+    Supply(supply::Arguments),
     /// Look into a running `seaworthy run` of this machine, and change it.
     Admin(admin::Arguments),
 }
@@ -101,6 +104,7 @@ pub(crate) fn run() -> Exit {
         Verb::Explain(arguments) => explain::run(arguments),
         Verb::Judge(arguments) => judge::run(arguments),
         Verb::Run(arguments) => run::run(arguments),
+        Verb::Supply(arguments) => supply::run(arguments),
         Verb::Admin(arguments) => admin::run(arguments),
     };
     result.unwrap_or_else(|failure| show(&failure))

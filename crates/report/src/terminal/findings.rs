@@ -28,6 +28,9 @@ pub(super) fn details(row: &Row, styles: &Styles, width: usize) -> String {
         // Nothing was seen: what to declare is all that helps.
         return out;
     }
+    if let Some(supply) = &row.supply {
+        part(&mut out, 2, "supply", &format!("seaworthy run {supply}"), width);
+    }
     part(&mut out, 2, "again", &row.again, usize::MAX);
     part(&mut out, 2, "explain", &format!("seaworthy explain {}", row.id), usize::MAX);
     out

@@ -42,8 +42,9 @@ fn deserves_details(row: &Row) -> bool {
 
 /// A family of a long scorecard: what is wrong first, by risk; what passed in one paragraph.
 fn folded(rows: &[Row], styles: &Styles, width: usize) -> String {
-    let (mut open, passed): (Vec<&Row>, Vec<&Row>) =
-        rows.iter().partition(|row| row.verdict != Verdict::Pass || row.waived.is_some());
+    let (mut open, passed): (Vec<&Row>, Vec<&Row>) = rows
+        .iter()
+        .partition(|row| row.verdict != Verdict::Pass || row.waived.is_some() || moved(row));
     let place = |row: &&Row| {
         (row.verdict != Verdict::Fail, row.verdict == Verdict::NotApplicable, row.risk)
     };
@@ -65,6 +66,11 @@ fn folded(rows: &[Row], styles: &Styles, width: usize) -> String {
     out
 }
 
+/// Whether the edge changed the verdict.
+fn moved(row: &Row) -> bool {
+    row.bare.is_some_and(|bare| bare != row.verdict)
+}
+
 fn line(row: &Row, styles: &Styles, width: usize) -> String {
     let verdict = paint(styles.verdict(row.verdict), &format!("{:>12}", label(row.verdict)));
     let risk = paint(styles.faint, &format!("{:<8}", row.risk.word()));
@@ -79,7 +85,9 @@ fn line(row: &Row, styles: &Styles, width: usize) -> String {
             format!(" (waived until {} by {}: {})", waiver.expires, waiver.owner, waiver.reason)
         }
     });
-    let text = format!("{text}{}", waived.unwrap_or_default());
+    let alone = row.bare.filter(|bare| *bare != row.verdict);
+    let alone = alone.map(|bare| format!("alone: {}; ", label(bare))).unwrap_or_default();
+    let text = format!("{alone}{text}{}", waived.unwrap_or_default());
     let mut lines = wrap(&text, width.saturating_sub(lead)).into_iter();
     let first = lines.next().unwrap_or_default();
     let mut out = format!("{verdict}  {:<20} {risk} {}\n", row.id, paint(styles.faint, &first));
@@ -102,11 +110,7 @@ fn totals(card: &Scorecard, styles: &Styles) -> String {
             parts.push(paint(styles.verdict(verdict), &format!("{} {word}", with(verdict))));
         }
     }
-    let score = match card.score {
-        Some(score) => paint(styles.strong, &format!("score {score:.1} of 100")),
-        None if card.partial => "no score: the run was interrupted".to_owned(),
-        None => "no score: only a part was tried".to_owned(),
-    };
+    let score = score(card, styles);
     let coverage = format!(
         "coverage: {} of {} decided",
         card.coverage.decided,
@@ -114,7 +118,38 @@ fn totals(card: &Scorecard, styles: &Styles) -> String {
     );
     let (built, all) = card.catalogue;
     let catalogue = format!("this version tries {built} of the {all} controls of the catalogue");
-    format!("{}\n{score} · {coverage}\n{}", parts.join(", "), paint(styles.faint, &catalogue))
+    let edge = through_the_edge(card).map(|text| format!("\n{text}")).unwrap_or_default();
+    format!("{}{edge}\n{score} · {coverage}\n{}", parts.join(", "), paint(styles.faint, &catalogue))
+}
+
+/// What the edge changed, where one stood before the service, or could change.
+fn through_the_edge(card: &Scorecard) -> Option<String> {
+    let alone: Vec<Verdict> = card.controls.iter().filter_map(|row| row.bare).collect();
+    if !alone.is_empty() {
+        let with = |verdict| alone.iter().filter(|one| **one == verdict).count();
+        let (passed, failed) = (with(Verdict::Pass), with(Verdict::Fail));
+        return Some(format!(
+            "through the edge; the service alone: {passed} passed, {failed} failed"
+        ));
+    }
+    let could: Vec<_> = card.controls.iter().filter(|row| row.supply.is_some()).collect();
+    if could.is_empty() {
+        return None;
+    }
+    let ids: Vec<_> = could.iter().map(|row| row.id.as_str()).collect();
+    Some(format!(
+        "seaworthy run can supply {}: {}; seaworthy supply --suggest prints the lines",
+        ids.len(),
+        ids.join(", ")
+    ))
+}
+
+fn score(card: &Scorecard, styles: &Styles) -> String {
+    match card.score {
+        Some(score) => paint(styles.strong, &format!("score {score:.1} of 100")),
+        None if card.partial => "no score: the run was interrupted".to_owned(),
+        None => "no score: only a part was tried".to_owned(),
+    }
 }
 
 #[cfg(test)]

@@ -31,6 +31,11 @@ pub(super) struct Arguments {
     /// Try a deployed service that you own, for example https://api.example.com: only what reads.
     #[arg(long, value_name = "URL")]
     target: Option<String>,
+    /// Try the service alone and then through the edge of seaworthy run, with what [supply] names or
+    /// with these controls; the edge's verdicts count.
+    #[arg(long, value_name = "ID[,ID]", value_delimiter = ',', num_args = 0.., require_equals = true,
+          conflicts_with = "target")]
+    supplied: Option<Vec<String>>,
     /// Print what would be tried, and try nothing.
     #[arg(long)]
     plan: bool,
@@ -76,6 +81,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
                 ));
         }
     }
+    let edge = arguments.supplied.as_ref().map(|ids| edge_of(ids, &file)).transpose()?;
     let plan = engine::plan(&manifest, &only);
     if arguments.plan {
         screen::data(&plan_text(&plan));
@@ -98,11 +104,62 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         seed: arguments.seed.unwrap_or_else(|| fastrand::u64(..)),
         jobs: arguments.jobs.map_or(processors, usize::from),
         target,
+        edge: None,
         program,
     };
-    let proven = prove(proof, plan)?;
+    let proven = match edge {
+        None => prove(proof, plan)?,
+        Some(edge) => both(proof, plan, edge, &only)?,
+    };
     show(&proven, arguments.format)?;
     Ok(exit::of(&proven.scorecard, arguments.min_coverage))
+}
+
+/// The edge with these controls, or those of the manifest.
+fn edge_of(ids: &[String], file: &ManifestFile) -> Result<engine::Edge, Failure> {
+    let declared = &file.parsed.manifest.supply.controls;
+    let controls = if ids.is_empty() { declared.clone() } else { ids.to_vec() };
+    if controls.is_empty() {
+        return Err(Failure::usage("nothing is supplied: [supply] names no controls")
+            .hint("seaworthy supply --suggest prints what would mend the last run's failures"));
+    }
+    let empty = std::collections::BTreeMap::new();
+    // What it needs from the environment is checked when it runs.
+    edge::Config::new(&file.parsed.manifest, &controls, Vec::new(), &empty)
+        .map_err(|problems| Failure::usage(problems.join("\n")))?;
+    let program = std::env::current_exe()
+        .map_err(|error| Failure::internal(format!("cannot find this program: {error}")))?;
+    let manifest = file.path.canonicalize().unwrap_or_else(|_| file.path.clone());
+    Ok(engine::Edge { program, manifest, controls })
+}
+
+/// The service alone, then through the edge, whose verdicts count.
+fn both(
+    mut proof: Proof,
+    plan: Plan,
+    edge: engine::Edge,
+    only: &[String],
+) -> Result<Proven, Failure> {
+    screen::message("the service alone\n");
+    let bare = prove(proof.clone(), plan)?;
+    if bare.scorecard.partial {
+        return Ok(bare);
+    }
+    screen::message(&format!("through the edge, with {}\n", edge.controls.join(", ")));
+    if edge.controls.iter().any(|id| id == "https-only") {
+        // Now it is the edge that is tried, whoever was to do it.
+        proof.manifest.controls.https_only.enforced_by = Some(EnforcedBy::Service);
+    }
+    let plan = engine::plan(&proof.manifest, only);
+    proof.edge = Some(edge);
+    // The same secrets as before: the two runs differ in one thing.
+    let mut proven = prove(proof, plan)?;
+    for row in &mut proven.scorecard.controls {
+        let alone = bare.scorecard.controls.iter().find(|one| one.id == row.id);
+        row.bare = alone.map(|alone| alone.verdict);
+    }
+    proven.store.write_scorecard(&proven.scorecard, &proven.redactor)?;
+    Ok(proven)
 }
 
 /// The controls that may be tried on a deployed service; says which are left out.
@@ -136,7 +193,11 @@ fn asked(arguments: &Arguments, manifest: &settings::Manifest) -> String {
     let open = arguments.env.iter().filter(|(name, _)| !is_secret(name));
     let env = open.flat_map(|(name, value)| ["--env".to_owned(), format!("{name}={value}")]);
     let target = arguments.target.iter().flat_map(|url| ["--target".to_owned(), url.clone()]);
-    shell_words::join(path.into_iter().chain(target).chain(env))
+    let supplied = arguments.supplied.iter().map(|ids| match ids.is_empty() {
+        true => "--supplied".to_owned(),
+        false => format!("--supplied={}", ids.join(",")),
+    });
+    shell_words::join(path.into_iter().chain(target).chain(supplied).chain(env))
 }
 
 fn prove(proof: Proof, plan: Plan) -> Result<Proven, Failure> {

@@ -54,11 +54,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         .build()
         .map_err(|error| Failure::internal(format!("cannot start: {error}")))?;
     let ended = runtime.block_on(edge::run(config, argv, folder, env));
-    let ended = ended.map_err(|problem| refused(vec![problem]))?;
+    let ended = ended.map_err(|problem| refused(&[problem]))?;
     Ok(exit::of_service(ended.code))
 }
 
-fn refused(problems: Vec<String>) -> Failure {
+fn refused(problems: &[String]) -> Failure {
     let lines: Vec<&str> = problems.iter().flat_map(|problem| problem.lines()).collect();
     let many = if lines.len() > 1 { "\n  " } else { " " };
     Failure::usage(format!("refused to start:{many}{}", lines.join("\n  ")))
@@ -96,8 +96,11 @@ fn prepare(arguments: &Arguments) -> Result<Prepared, Failure> {
             config.flags_file = config.flags_file.map(|file| root.join(file));
             Ok(Prepared { config, argv, folder, env: values })
         }
-        Ok(_) => Err(refused(problems)),
-        Err(more) => Err(refused(problems.into_iter().chain(more).collect())),
+        Ok(_) => Err(refused(&problems)),
+        Err(more) => {
+            problems.extend(more);
+            Err(refused(&problems))
+        }
     }
 }
 
