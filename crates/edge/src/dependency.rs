@@ -1,12 +1,14 @@
 //! Looking whether a dependency is there, by asking it something in its own protocol.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
+use layers::Board;
 use settings::{DependencyKind, Manifest};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify, watch};
 
 /// A dependency and where the service finds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -146,8 +148,50 @@ async fn starts_with(stream: &mut TcpStream, expected: &[u8]) -> Option<()> {
     answer.starts_with(expected).then_some(())
 }
 
+/// Wakes those who look after dependencies, for somebody who has seen a failure and wants to know
+/// why. Clones are one.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Doubt(Arc<Doubted>);
+
+#[derive(Debug, Default)]
+struct Doubted {
+    wake: Notify,
+    rounds: watch::Sender<u64>,
+}
+
+impl Doubt {
+    /// Waits until every dependency has been looked at anew, or for so long.
+    pub(crate) async fn settle(&self, longest: Duration) {
+        let mut rounds = self.0.rounds.subscribe();
+        let before = *rounds.borrow_and_update();
+        self.0.wake.notify_one();
+        // One round may have begun before the doubt arose; the next one knows.
+        let _ = tokio::time::timeout(longest, rounds.wait_for(|now| *now >= before + 2)).await;
+    }
+}
+
+/// Looks at all dependencies again and again and writes down what it sees.
+pub(crate) async fn look_after(looks: Vec<Look>, board: Board, lag: Duration, doubt: Doubt) {
+    let (every, within) = rhythm(lag);
+    loop {
+        let asked = looks.iter().map(|look| async {
+            let there = tokio::time::timeout(within, look.ask()).await.unwrap_or(false);
+            board.set(&look.dependency.name, look.dependency.critical, there);
+        });
+        futures_util::future::join_all(asked).await;
+        let subscribers = doubt.0.rounds.receiver_count() > 0;
+        doubt.0.rounds.send_modify(|rounds| *rounds += 1);
+        if !subscribers {
+            tokio::select! {
+                () = tokio::time::sleep(every) => {}
+                () = doubt.0.wake.notified() => {}
+            }
+        }
+    }
+}
+
 /// How often to look and how long a look may take, so that a loss is noticed within the lag.
-pub(crate) fn rhythm(lag: Duration) -> (Duration, Duration) {
+fn rhythm(lag: Duration) -> (Duration, Duration) {
     let every = (lag / 3).clamp(Duration::from_millis(50), Duration::from_secs(2));
     let within = (lag / 2).clamp(Duration::from_millis(100), Duration::from_secs(5));
     (every, within)

@@ -17,10 +17,12 @@ mod pool;
 mod proxy;
 mod run;
 pub mod secrets;
+mod shared;
 mod signals;
 mod stack;
 mod supervisor;
 mod worker;
+mod workers;
 
 pub use config::{Address, Config, Drain, Life, Problem, Supplied};
 pub use listen::free_port;

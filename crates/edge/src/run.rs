@@ -1,31 +1,20 @@
 //! A run from its first check to its exit code.
 
 use std::path::PathBuf;
-use std::process::ExitStatus;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use layers::{
-    AccessLog, Board, Concurrency, Deadline, Flags, Gates, Health, Metrics, Observe, Ofrep, Routes,
-    Sink,
-};
+use layers::Board;
 use process::Exit;
-use redact::{Redactor, Scrubber, Style};
 use settings::Restart;
-use tokio::net::TcpListener;
-use tokio::sync::{oneshot, watch};
 
-use crate::admin::{self, Admin, Status};
-use crate::config::{Address, Config, Place, Problem};
-use crate::dependency::{Look, rhythm};
-use crate::lines::{Output, Stream};
+use crate::admin::Status;
+use crate::config::{Address, Config, Problem};
 use crate::listen::Reserved;
-use crate::outage::Outage;
-use crate::own::Own;
+use crate::shared::{Operators, Shared};
 use crate::signals::{Heard, Signals};
-use crate::stack::Parts;
 use crate::supervisor::{self, Backoff, Became, Life, Start};
-use crate::worker::{self, Phase, Site};
+use crate::worker::Phase;
+use crate::workers::Workers;
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,27 +32,6 @@ impl Ended {
         };
         Self { code }
     }
-}
-
-impl From<ExitStatus> for Ended {
-    fn from(status: ExitStatus) -> Self {
-        use std::os::unix::process::ExitStatusExt;
-        Self::of(Exit { code: status.code(), signal: status.signal(), at: Instant::now() })
-    }
-}
-
-/// What a run shares between its parts.
-struct Shared {
-    config: Config,
-    start: Start,
-    board: Board,
-    flags: Flags,
-    metrics: Metrics,
-    observe: Observe,
-    concurrency: Concurrency,
-    out: Output,
-    err: Output,
-    scrubber: Option<Scrubber>,
 }
 
 /// Runs the service with everything that is configured until both have ended.
@@ -101,194 +69,6 @@ fn reserve(addresses: &[Address]) -> Result<Vec<Reserved>, Problem> {
         Reserved::take(public).map_err(|error| format!("cannot listen on {public}: {error}"))
     };
     addresses.iter().map(take).collect()
-}
-
-impl Shared {
-    fn new(config: Config, mut start: Start) -> Self {
-        let (out, err) = (Output::new(Stream::Stdout), Output::new(Stream::Stderr));
-        let metrics = Metrics::new(Routes::new(config.routes.iter().cloned()));
-        let mut sinks: Vec<Arc<dyn Sink>> = Vec::new();
-        if config.supplied.metrics.is_some() || config.admin.is_some() {
-            sinks.push(Arc::new(metrics.clone()));
-        }
-        if config.access_log {
-            let log = out.clone();
-            sinks.push(Arc::new(AccessLog::new(move |line| log.write_soon(line))));
-        }
-        let scrubber = config.supplied.scrub.then(|| {
-            let known = Redactor::default();
-            for (name, value) in &config.secrets {
-                known.learn(name, value);
-            }
-            Scrubber::new(known, Style::Mask)
-        });
-        start.env.extend(config.forced.clone());
-        Self {
-            board: Board::default(),
-            flags: Flags::new(config.flags.iter().cloned()),
-            observe: Observe::new(sinks),
-            concurrency: Concurrency::new(config.concurrency),
-            metrics,
-            out,
-            err,
-            scrubber,
-            config,
-            start,
-        }
-    }
-
-    fn say(&self, text: &str) {
-        self.err.write(format!("seaworthy: {text}\n").as_bytes());
-    }
-
-    /// Asks every dependency before the service starts, and goes on asking.
-    async fn check_dependencies(&self) -> Result<(), Problem> {
-        let (every, within) = rhythm(self.config.lag);
-        let mut problems = Vec::new();
-        for dependency in &self.config.dependencies {
-            let name = dependency.name.clone();
-            if dependency.url.is_none() {
-                self.say(&format!("no variable says where {name} is; it is not looked after"));
-                continue;
-            }
-            let look = Arc::new(Look::new(dependency.clone()));
-            if !answers_at_last(&look).await {
-                let text = format!("{name} ({}) does not answer", dependency.kind.word());
-                match dependency.critical {
-                    true => problems.push(text),
-                    false => self.say(&text),
-                }
-            }
-            let (board, critical) = (self.board.clone(), dependency.critical);
-            board.set(&name, critical, true);
-            tokio::spawn(async move {
-                let ask = || {
-                    let look = Arc::clone(&look);
-                    async move { look.ask().await }
-                };
-                board.watch(&name, critical, every, within, ask).await;
-            });
-        }
-        if problems.is_empty() { Ok(()) } else { Err(problems.join("\n")) }
-    }
-
-    /// The flags on loopback for the service, whose environment says where.
-    async fn serve_flags(&mut self) -> Result<(), Problem> {
-        if let Some(file) = self.config.flags_file.clone() {
-            let (flags, err) = (self.flags.clone(), self.err.clone());
-            let told = move |text: &str| err.write(format!("seaworthy: {text}\n").as_bytes());
-            tokio::spawn(async move { flags.follow(&file, told).await });
-        }
-        if self.config.flags.is_empty() {
-            return Ok(());
-        }
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await;
-        let address = listener.as_ref().map_err(ToString::to_string)?.local_addr();
-        let address = address.map_err(|error| error.to_string())?;
-        self.start.env.insert("OFREP_ENDPOINT".to_owned(), format!("http://{address}"));
-        if let Ok(listener) = listener {
-            tokio::spawn(admin::serve_flags(listener, Ofrep(self.flags.clone())));
-        }
-        Ok(())
-    }
-
-    fn open_admin(&self) -> Result<Operators, Problem> {
-        let (tell, life) = watch::channel(Status::default());
-        let (drain, asked) = watch::channel(false);
-        if let Some(path) = &self.config.admin {
-            let listener = admin::listen(path).map_err(|error| {
-                format!("cannot open the operators' socket {}: {error}", path.display())
-            })?;
-            let admin = Admin {
-                board: self.board.clone(),
-                flags: self.flags.clone(),
-                metrics: self.metrics.clone(),
-                observe: self.observe.clone(),
-                life,
-                drain,
-            };
-            tokio::spawn(admin::serve(listener, admin));
-            Ok(Operators { tell, asked, _drain: None })
-        } else {
-            Ok(Operators { tell, asked, _drain: Some(drain) })
-        }
-    }
-
-    /// What stands before the service on one address.
-    fn parts(&self, address: &Address) -> Parts {
-        let supplied = &self.config.supplied;
-        let here = |place: &Option<Place>| {
-            let place = place.as_ref().filter(|place| place.port == address.name)?;
-            Some(place.path.clone())
-        };
-        let report = supplied.report.as_ref().filter(|(port, _)| *port == address.name);
-        let health = Health {
-            board: self.board.clone(),
-            live: here(&supplied.live),
-            ready: here(&supplied.ready),
-            report: report.map(|(_, report)| report.clone()),
-        };
-        let mut deadline = Deadline::new(self.config.timeout);
-        if let Some(outage) = supplied.outage {
-            let board = self.board.clone();
-            deadline = deadline.during(outage, move || board.is_degraded());
-        }
-        Parts {
-            observe: self.observe.clone(),
-            correlation: supplied.correlation.clone(),
-            security_headers: supplied.security_headers.clone(),
-            cors: supplied.cors.clone(),
-            own: Own {
-                health,
-                metrics: here(&supplied.metrics).map(|path| (path, self.metrics.clone())),
-                observe: self.observe.clone(),
-            },
-            envelope: supplied.envelope.clone(),
-            trusted: Arc::clone(&self.config.trusted),
-            proto: self.config.proto.clone(),
-            https: supplied.https.clone(),
-            concurrency: self.concurrency.clone(),
-            gates: (!supplied.gates.is_empty()).then(|| Gates {
-                flags: self.flags.clone(),
-                gates: Arc::new(supplied.gates.clone()),
-            }),
-            outage: supplied.outage.map(|_| Outage { board: self.board.clone() }),
-            body_limits: supplied.body_limits,
-            deadline: Some(deadline),
-        }
-    }
-}
-
-async fn answers_at_last(look: &Look) -> bool {
-    for pause in [100, 400, 0] {
-        if tokio::time::timeout(Duration::from_secs(2), look.ask()).await.unwrap_or(false) {
-            return true;
-        }
-        tokio::time::sleep(Duration::from_millis(pause)).await;
-    }
-    false
-}
-
-/// What operators are told, and whether they asked for the end.
-struct Operators {
-    tell: watch::Sender<Status>,
-    asked: watch::Receiver<bool>,
-    /// Kept so that nobody seems to have asked.
-    _drain: Option<watch::Sender<bool>>,
-}
-
-impl Operators {
-    async fn asked(&mut self) {
-        if self.asked.wait_for(|asked| *asked).await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    }
-}
-
-/// The threads that serve.
-struct Workers {
-    phase: watch::Sender<Phase>,
-    done: Vec<oneshot::Receiver<()>>,
 }
 
 /// Why a run comes to its end.
@@ -329,7 +109,10 @@ impl Run<'_> {
             }
             Err(signal) => return Ok(self.stop_service(&life, signal, Instant::now()).await),
         }
-        let mut workers = self.open(reserved)?;
+        let mut workers = Workers::open(shared, reserved)?;
+        let all: Vec<_> = shared.config.addresses.iter().map(|a| a.public.to_string()).collect();
+        shared.say(&format!("ready, listening on {}", all.join(", ")));
+        notify(&[sd_notify::NotifyState::Ready]);
         let flushing = tokio::spawn(shared.out.clone().keep_flushing());
         let supplied = &shared.config.supplied;
         let asks = supplied.live.is_some() || supplied.ready.is_some() || supplied.report.is_some();
@@ -408,49 +191,6 @@ impl Run<'_> {
                 },
             }
         }
-    }
-
-    /// Opens the public addresses and starts the workers.
-    fn open(&self, reserved: Vec<Reserved>) -> Result<Workers, Problem> {
-        let shared = self.shared;
-        let mut listeners = Vec::new();
-        for (reserved, address) in reserved.into_iter().zip(&shared.config.addresses) {
-            let public = address.public;
-            let listener = reserved.open();
-            let listener =
-                listener.map_err(|error| format!("cannot listen on {public}: {error}"))?;
-            listeners.push((listener, address, Arc::new(shared.parts(address))));
-        }
-        let (phase, told) = watch::channel(Phase::Serve);
-        let mut done = Vec::new();
-        for _ in 0..shared.config.workers.max(1) {
-            let sites = listeners.iter().map(|(listener, address, parts)| {
-                Ok(Site {
-                    listener: listener.try_clone()?,
-                    upstream: address.service,
-                    parts: Arc::clone(parts),
-                    compress: shared.config.supplied.compress,
-                    board: shared.board.clone(),
-                    head_within: shared.config.header_timeout,
-                })
-            });
-            let sites = sites.collect::<std::io::Result<Vec<_>>>().map_err(|e| e.to_string())?;
-            let (tell, ended) = oneshot::channel();
-            let told = told.clone();
-            std::thread::spawn(move || {
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-                if let Ok(runtime) = runtime {
-                    // It ends when it is told to, and by nothing else.
-                    let _ = runtime.block_on(worker::work(sites, told));
-                }
-                let _ = tell.send(());
-            });
-            done.push(ended);
-        }
-        let addresses: Vec<_> = listeners.iter().map(|(_, a, _)| a.public.to_string()).collect();
-        shared.say(&format!("ready, listening on {}", addresses.join(", ")));
-        notify(&[sd_notify::NotifyState::Ready]);
-        Ok(Workers { phase, done })
     }
 
     /// Watches over the service until there is a reason to end.
@@ -602,25 +342,6 @@ impl Run<'_> {
         match exit {
             Some(exit) => Ended::of(exit),
             None => Ended::of(life.service.ended().await),
-        }
-    }
-}
-
-impl Workers {
-    async fn ended(&mut self) {
-        for done in &mut self.done {
-            // Gone is ended, too.
-            let _ = done.await;
-        }
-        self.done.clear();
-    }
-
-    /// Ends what is still served.
-    async fn close(&mut self, longest: Duration) {
-        self.phase.send_replace(Phase::Drain);
-        if tokio::time::timeout(longest, self.ended()).await.is_err() {
-            self.phase.send_replace(Phase::Stop);
-            let _ = tokio::time::timeout(longest, self.ended()).await;
         }
     }
 }

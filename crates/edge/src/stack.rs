@@ -16,7 +16,7 @@ use tower_service::Service;
 
 use crate::answer::Answer;
 use crate::entry::{Entry, Range};
-use crate::outage::Outage;
+use crate::outage::{Outage, OutageLayer};
 use crate::own::Own;
 use crate::pool::Pool;
 use crate::proxy::Proxy;
@@ -63,7 +63,7 @@ pub(crate) fn stack(
     // Around the deadline, so that a body that breaks its bounds is told so, whatever came of it.
     let service = BodyLimitsLayer(parts.body_limits).layer(service);
     // Sees the deadline's refusals and the service's failures alike.
-    let service = PolicyLayer::optional(parts.outage.clone()).layer(service);
+    let service = OutageLayer(parts.outage.clone()).layer(service);
     // A feature that is off costs the service nothing.
     let service = PolicyLayer::optional(parts.gates.clone()).layer(service);
     // Counts what goes to the service, and nothing that is refused further out.

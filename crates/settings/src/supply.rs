@@ -9,7 +9,6 @@ use crate::duration::Span;
 
 /// The controls that `seaworthy run` can supply, and what it does for each.
 pub const SUPPLIED: &[(&str, &str)] = &[
-    ("startup", "opens the public port only when the service is ready; always"),
     ("graceful-shutdown", "drains before the service is asked to stop; always"),
     ("liveness", "answers the probe itself, and no only while the service answers nothing"),
     ("readiness", "answers the probe from what it sees of the declared dependencies"),

@@ -78,8 +78,11 @@ fn prepare(arguments: &Arguments) -> Result<Prepared, Failure> {
             Vec::new()
         }
     };
+    let given = values.clone();
     tell_ports(&manifest, &addresses, &mut values);
-    problems.extend(environment(&manifest, &supplied, &values));
+    // What was given is checked, and not what stands in its place then.
+    let checked = values.clone().into_iter().chain(given).collect();
+    problems.extend(environment(&manifest, &supplied, &checked));
     let argv = argv(arguments, &manifest, &addresses, &values, &mut problems);
     let folder = match arguments.command.is_empty() {
         true => root.join(&manifest.service.folder),

@@ -1,0 +1,218 @@
+//! What the parts of a run share: what is known, what is measured, where lines go.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use layers::{
+    AccessLog, Board, Concurrency, Deadline, Flags, Gates, Health, Metrics, Observe, Ofrep, Routes,
+    Sink,
+};
+use redact::{Redactor, Scrubber, Style};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::admin::{self, Admin, Status};
+use crate::config::{Address, Config, Place, Problem};
+use crate::dependency::{Doubt, Look, look_after};
+use crate::lines::{Output, Stream};
+use crate::outage::Outage;
+use crate::own::Own;
+use crate::stack::Parts;
+use crate::supervisor::Start;
+
+/// What a run shares between its parts.
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    pub(crate) start: Start,
+    pub(crate) board: Board,
+    pub(crate) doubt: Doubt,
+    pub(crate) flags: Flags,
+    pub(crate) metrics: Metrics,
+    pub(crate) observe: Observe,
+    pub(crate) concurrency: Concurrency,
+    pub(crate) out: Output,
+    pub(crate) err: Output,
+    pub(crate) scrubber: Option<Scrubber>,
+}
+
+impl Shared {
+    pub(crate) fn new(config: Config, mut start: Start) -> Self {
+        let (out, err) = (Output::new(Stream::Stdout), Output::new(Stream::Stderr));
+        let metrics = Metrics::new(Routes::new(config.routes.iter().cloned()));
+        let mut sinks: Vec<Arc<dyn Sink>> = Vec::new();
+        if config.supplied.metrics.is_some() || config.admin.is_some() {
+            sinks.push(Arc::new(metrics.clone()));
+        }
+        if config.access_log {
+            let log = out.clone();
+            sinks.push(Arc::new(AccessLog::new(move |line| log.write_soon(line))));
+        }
+        let scrubber = config.supplied.scrub.then(|| {
+            let known = Redactor::default();
+            for (name, value) in &config.secrets {
+                known.learn(name, value);
+            }
+            Scrubber::new(known, Style::Mask)
+        });
+        start.env.extend(config.forced.clone());
+        Self {
+            board: Board::default(),
+            doubt: Doubt::default(),
+            flags: Flags::new(config.flags.iter().cloned()),
+            observe: Observe::new(sinks),
+            concurrency: Concurrency::new(config.concurrency),
+            metrics,
+            out,
+            err,
+            scrubber,
+            config,
+            start,
+        }
+    }
+
+    pub(crate) fn say(&self, text: &str) {
+        self.err.write(format!("seaworthy: {text}\n").as_bytes());
+    }
+
+    /// Asks every dependency before the service starts, and goes on asking.
+    pub(crate) async fn check_dependencies(&self) -> Result<(), Problem> {
+        let mut problems = Vec::new();
+        let mut looks = Vec::new();
+        for dependency in &self.config.dependencies {
+            let name = dependency.name.clone();
+            if dependency.url.is_none() {
+                self.say(&format!("no variable says where {name} is; it is not looked after"));
+                continue;
+            }
+            let look = Look::new(dependency.clone());
+            if !answers_at_last(&look).await {
+                let text = format!("{name} ({}) does not answer", dependency.kind.word());
+                match dependency.critical {
+                    true => problems.push(text),
+                    false => self.say(&text),
+                }
+            }
+            self.board.set(&name, dependency.critical, true);
+            looks.push(look);
+        }
+        if !looks.is_empty() {
+            let (board, doubt) = (self.board.clone(), self.doubt.clone());
+            tokio::spawn(look_after(looks, board, self.config.lag, doubt));
+        }
+        if problems.is_empty() { Ok(()) } else { Err(problems.join("\n")) }
+    }
+
+    /// The flags on loopback for the service, whose environment says where.
+    pub(crate) async fn serve_flags(&mut self) -> Result<(), Problem> {
+        if let Some(file) = self.config.flags_file.clone() {
+            let (flags, err) = (self.flags.clone(), self.err.clone());
+            let told = move |text: &str| err.write(format!("seaworthy: {text}\n").as_bytes());
+            tokio::spawn(async move { flags.follow(&file, told).await });
+        }
+        if self.config.flags.is_empty() {
+            return Ok(());
+        }
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await;
+        let address = listener.as_ref().map_err(ToString::to_string)?.local_addr();
+        let address = address.map_err(|error| error.to_string())?;
+        self.start.env.insert("OFREP_ENDPOINT".to_owned(), format!("http://{address}"));
+        if let Ok(listener) = listener {
+            tokio::spawn(admin::serve_flags(listener, Ofrep(self.flags.clone())));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn open_admin(&self) -> Result<Operators, Problem> {
+        let (tell, life) = watch::channel(Status::default());
+        let (drain, asked) = watch::channel(false);
+        if let Some(path) = &self.config.admin {
+            let listener = admin::listen(path).map_err(|error| {
+                format!("cannot open the operators' socket {}: {error}", path.display())
+            })?;
+            let admin = Admin {
+                board: self.board.clone(),
+                flags: self.flags.clone(),
+                metrics: self.metrics.clone(),
+                observe: self.observe.clone(),
+                life,
+                drain,
+            };
+            tokio::spawn(admin::serve(listener, admin));
+            Ok(Operators { tell, asked, _drain: None })
+        } else {
+            Ok(Operators { tell, asked, _drain: Some(drain) })
+        }
+    }
+
+    /// What stands before the service on one address.
+    pub(crate) fn parts(&self, address: &Address) -> Parts {
+        let supplied = &self.config.supplied;
+        let here = |place: &Option<Place>| {
+            let place = place.as_ref().filter(|place| place.port == address.name)?;
+            Some(place.path.clone())
+        };
+        let report = supplied.report.as_ref().filter(|(port, _)| *port == address.name);
+        let health = Health {
+            board: self.board.clone(),
+            live: here(&supplied.live),
+            ready: here(&supplied.ready),
+            report: report.map(|(_, report)| report.clone()),
+        };
+        let mut deadline = Deadline::new(self.config.timeout);
+        if let Some(outage) = supplied.outage {
+            let board = self.board.clone();
+            deadline = deadline.during(outage, move || board.is_degraded());
+        }
+        Parts {
+            observe: self.observe.clone(),
+            correlation: supplied.correlation.clone(),
+            security_headers: supplied.security_headers.clone(),
+            cors: supplied.cors.clone(),
+            own: Own {
+                health,
+                metrics: here(&supplied.metrics).map(|path| (path, self.metrics.clone())),
+                observe: self.observe.clone(),
+            },
+            envelope: supplied.envelope.clone(),
+            trusted: Arc::clone(&self.config.trusted),
+            proto: self.config.proto.clone(),
+            https: supplied.https.clone(),
+            concurrency: self.concurrency.clone(),
+            gates: (!supplied.gates.is_empty()).then(|| Gates {
+                flags: self.flags.clone(),
+                gates: Arc::new(supplied.gates.clone()),
+            }),
+            outage: supplied
+                .outage
+                .map(|_| Outage { board: self.board.clone(), doubt: self.doubt.clone() }),
+            body_limits: supplied.body_limits,
+            deadline: Some(deadline),
+        }
+    }
+}
+
+async fn answers_at_last(look: &Look) -> bool {
+    for pause in [100, 400, 0] {
+        if tokio::time::timeout(Duration::from_secs(2), look.ask()).await.unwrap_or(false) {
+            return true;
+        }
+        tokio::time::sleep(Duration::from_millis(pause)).await;
+    }
+    false
+}
+
+/// What operators are told, and whether they asked for the end.
+pub(crate) struct Operators {
+    pub(crate) tell: watch::Sender<Status>,
+    pub(crate) asked: watch::Receiver<bool>,
+    /// Kept so that nobody seems to have asked.
+    pub(crate) _drain: Option<watch::Sender<bool>>,
+}
+
+impl Operators {
+    pub(crate) async fn asked(&mut self) {
+        if self.asked.wait_for(|asked| *asked).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}

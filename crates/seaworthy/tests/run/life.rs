@@ -1,0 +1,161 @@
+//! The life of a service under `seaworthy run`.
+
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use crate::edge::{Edge, Options, read_all, split, until};
+
+fn with(env: &[(&'static str, &str)]) -> Options {
+    let env = env.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+    Options { env, ..Options::default() }
+}
+
+#[test]
+fn the_port_opens_when_the_service_is_ready_and_its_code_is_passed_on() {
+    let mut edge = Edge::begin(&with(&[("START_TAKES", "0.5"), ("STOP_CODE", "7")]));
+    let began = Instant::now();
+    until("the port opens", || std::net::TcpStream::connect(edge.address).is_ok());
+    assert!(began.elapsed() > Duration::from_millis(400));
+    assert_eq!(edge.ask("GET /").2, "hello", "it never answers before");
+    edge.signal("SIGTERM");
+    assert_eq!(edge.ended(), Some(7));
+    assert!(edge.output().contains("stopped in order"), "{}", edge.output());
+}
+
+#[test]
+fn a_service_that_cannot_start_gives_its_code() {
+    let mut edge = Edge::begin(&with(&[("FAILS", "9")]));
+    assert_eq!(edge.ended(), Some(9));
+    assert!(edge.output().contains("cannot start"), "{}", edge.output());
+    assert!(edge.output().contains("before it was ready, with code 9"), "{}", edge.output());
+}
+
+#[test]
+fn a_request_in_flight_and_a_late_one_are_answered_before_the_end() {
+    let manifest = "[controls.graceful-shutdown]\nwithin = \"5s\"\ndrain = \"500ms\"\n";
+    let mut edge = Edge::start(&Options { manifest: manifest.into(), ..Options::default() });
+    let mut slow = edge.connect();
+    slow.write_all(b"GET /slow?1 HTTP/1.1\r\nHost: a\r\n\r\n").expect("sent");
+    until("it is in flight", || edge.seen().contains("/slow"));
+    edge.signal("SIGTERM");
+    until("it drains", || edge.output().contains("draining"));
+    let (status, head, _) = split(&edge.raw(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
+    assert_eq!(status, 200);
+    assert!(head.contains("connection: close"), "{head}");
+    let answer = read_all(&mut slow);
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("hello"), "{answer}");
+    assert_eq!(edge.ended(), Some(0));
+}
+
+#[test]
+fn a_service_that_ignores_the_signal_is_killed_in_time() {
+    let manifest = "[controls.graceful-shutdown]\nwithin = \"2s\"\ndrain = \"10ms\"\n".to_owned();
+    let env = vec![("IGNORES_STOP", "1".to_owned())];
+    let mut edge = Edge::start(&Options { manifest, env, ..Options::default() });
+    let began = Instant::now();
+    edge.signal("SIGTERM");
+    assert_eq!(edge.ended(), Some(137));
+    assert!(began.elapsed() < Duration::from_secs(5));
+    assert!(edge.output().contains("it is killed"), "{}", edge.output());
+}
+
+#[test]
+fn a_service_that_dies_is_started_again_and_every_request_answered() {
+    let edge = Edge::start(&Options::default());
+    assert_eq!(edge.ask("GET /crash").0, 502);
+    let mut answers = Vec::new();
+    until("it is back", || {
+        answers.push(edge.ask("GET /").0);
+        answers.last() == Some(&200)
+    });
+    assert!(answers.iter().all(|status| matches!(status, 200 | 502 | 503)), "{answers:?}");
+    until("it is told", || edge.output().contains("ready again"));
+}
+
+#[test]
+fn an_end_in_order_is_an_end() {
+    let mut edge = Edge::start(&Options::default());
+    edge.ask("GET /exit?0");
+    assert_eq!(edge.ended(), Some(0));
+    let manifest = "[supply]\nrestart = \"never\"\n".to_owned();
+    let mut edge = Edge::start(&Options { manifest, ..Options::default() });
+    edge.ask("GET /crash");
+    assert_eq!(edge.ended(), Some(3));
+}
+
+#[test]
+fn a_wrapper_that_passes_no_signal_on_does_not_matter() {
+    // The shell stays between, and would die of the signal with the service left behind.
+    let wrapper = vec!["sh", "-c", "\"$@\"; exit $?", "sh"];
+    let mut edge = Edge::start(&Options {
+        wrapper,
+        env: vec![("STOP_CODE", "5".to_owned())],
+        ..Options::default()
+    });
+    edge.signal("SIGTERM");
+    assert_eq!(edge.ended(), Some(5));
+    assert!(edge.output().contains("stopped in order"), "{}", edge.output());
+}
+
+#[test]
+fn nobody_is_left_behind() {
+    let script = "sleep 300 & setsid sleep 301 & exec \"$@\"";
+    let wrapper = vec!["sh", "-c", script, "sh"];
+    let mut edge = Edge::start(&Options { wrapper, ..Options::default() });
+    let edges = edge.pid();
+    let below = || {
+        let family = process::tree::Family { leaders: vec![edges], mark: String::new() };
+        family
+            .members()
+            .into_iter()
+            .filter(|entry| entry.name == "sleep")
+            .map(|e| e.pid)
+            .collect::<Vec<_>>()
+    };
+    until("both sleep", || below().len() == 2);
+    let sleepers = below();
+    edge.signal("SIGTERM");
+    edge.ended();
+    for pid in sleepers {
+        assert!(process::tree::find(pid).is_none_or(|entry| entry.zombie), "{pid} is left");
+    }
+}
+
+#[test]
+fn a_hanging_service_is_not_live() {
+    let manifest = "live = \"/live\"\n[supply]\ntimeout = \"1s\"\n".to_owned();
+    let edge = Edge::start(&Options { manifest, supply: "liveness", ..Options::default() });
+    assert_eq!(edge.ask("GET /live").0, 200);
+    edge.raw(b"GET /hang HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    until("it is seen to hang", || edge.ask("GET /live").0 == 503);
+    assert_eq!(edge.ask("GET /").0, 504);
+}
+
+#[test]
+fn lines_are_scrubbed_and_the_others_stay() {
+    let edge = Edge::start(&Options { supply: "private-logs", ..Options::default() });
+    edge.ask("GET /log");
+    until("the line is there", || edge.output().contains("card "));
+    assert!(edge.output().contains("card ‹card› mail ‹email›"), "{}", edge.output());
+}
+
+#[test]
+fn systemd_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("notify");
+    let socket = std::os::unix::net::UnixDatagram::bind(&path).expect("bound");
+    socket.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
+    let env = vec![("NOTIFY_SOCKET", path.to_string_lossy().into_owned())];
+    let mut edge = Edge::start(&Options { env, ..Options::default() });
+    let heard = || {
+        let mut text = [0; 256];
+        let count = socket.recv(&mut text).expect("it is told");
+        String::from_utf8_lossy(&text[..count]).into_owned()
+    };
+    assert!(heard().contains("READY=1"));
+    edge.signal("SIGTERM");
+    assert!(heard().contains("STOPPING=1"));
+    edge.ended();
+    let inside = edge.output();
+    assert!(!inside.contains("error"), "{inside}");
+}

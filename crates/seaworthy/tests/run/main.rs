@@ -1,0 +1,7 @@
+//! `seaworthy run` from the outside: its life, its refusals, and what it supplies.
+
+mod admin;
+mod edge;
+mod hostile;
+mod life;
+mod refusal;

@@ -1,0 +1,112 @@
+"""A service that does what its path says, and remembers which requests reached it."""
+
+import http.server
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+
+SEEN = []
+HANGING = threading.Event()
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def answer(self, status, body, **headers):
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        if status != 204:
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def body(self):
+        if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
+            whole = b""
+            while size := int(self.rfile.readline().split(b";")[0], 16):
+                whole += self.rfile.read(size)
+                self.rfile.readline()
+            self.rfile.readline()
+            return whole
+        return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+
+    def handle_any(self):
+        path = self.path.split("?")[0]
+        if path == "/seen":
+            return self.answer(200, "\n".join(SEEN).encode())
+        SEEN.append(f"{self.command} {self.path}")
+        while HANGING.is_set():
+            time.sleep(0.05)
+        if path == "/slow":
+            time.sleep(float(self.path.split("?")[1]))
+        if path == "/crash":
+            os._exit(3)
+        if path == "/exit":
+            os._exit(int(self.path.split("?")[1]))
+        if path == "/hang":
+            HANGING.set()
+        if path == "/headers":
+            return self.answer(200, str(self.headers).encode(), Connection="X-Inner", X_Inner="1", Keep_Alive="timeout=9")
+        if path == "/variable":
+            return self.answer(200, os.environ.get(self.path.split("?")[1], "unset").encode())
+        if path == "/trace":
+            return self.answer(500, b'{"message":"x\\n    at f (app.js:1)"}', Content_Type="application/json")
+        if path == "/half":
+            self.send_response(200)
+            self.send_header("Content-Length", "1000")
+            self.end_headers()
+            self.wfile.write(b"half")
+            self.wfile.flush()
+            self.connection.shutdown(socket.SHUT_RDWR)
+            return None
+        if path == "/garbage":
+            self.wfile.write(b"\x00\x01 no http\r\n\r\n")
+            self.close_connection = True
+            return None
+        if path == "/stream":
+            self.send_response(200)
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            for piece in range(3):
+                self.wfile.write(b"2\r\n%d\n\r\n" % piece)
+                self.wfile.flush()
+                time.sleep(0.2)
+            self.wfile.write(b"0\r\n\r\n")
+            return None
+        if path == "/socket" and self.headers.get("Upgrade") == "echo":
+            self.wfile.write(b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n")
+            while data := self.connection.recv(1024):
+                self.connection.sendall(data)
+            self.close_connection = True
+            return None
+        if path == "/log":
+            print("card 4111111111111111 mail ann@example.com", flush=True)
+        return self.answer(200, self.body() or b"hello")
+
+    do_GET = do_POST = do_PUT = do_DELETE = do_OPTIONS = handle_any
+
+    def log_message(self, *_):
+        pass
+
+
+def stop(*_):
+    time.sleep(float(os.environ.get("STOP_TAKES", "0")))
+    print("stopped in order", flush=True)
+    os._exit(int(os.environ.get("STOP_CODE", "0")))
+
+
+if __name__ == "__main__":
+    time.sleep(float(os.environ.get("START_TAKES", "0")))
+    if "FAILS" in os.environ:
+        print("cannot start", file=sys.stderr)
+        sys.exit(int(os.environ["FAILS"]))
+    if os.environ.get("IGNORES_STOP"):
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    else:
+        signal.signal(signal.SIGTERM, stop)
+    http.server.ThreadingHTTPServer.request_queue_size = 128
+    http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
