@@ -5,46 +5,15 @@ mod canaries;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use client::Request;
+use lab::Bench;
 use lab::fault::{Fault, Kind};
-use lab::{Bench, LabError};
-use model::{Applicability, Card, Finding, Judgement, Lane, Observation, Reach};
+use model::{Applicability, Card, Finding, Judgement, Lane, Reach};
 use settings::Manifest;
 
-use crate::control::{Applies, Control};
-use crate::surface::{self, MAIN, Tour, Visitor};
+use crate::surface::{Surface, SurfaceControl, Tour, Visitor};
 
 pub(crate) struct PrivateLogs;
-
-static CARD: Card = Card {
-    id: "private-logs",
-    applicability: Applicability::Universal,
-    reach: Reach::Lab,
-    lane: Lane::Shared,
-    disturbs: "its own instance and its dependencies",
-    budget: 3,
-    page: include_str!("private_logs.md"),
-};
-
-#[async_trait]
-impl Control for PrivateLogs {
-    fn card(&self) -> &'static Card {
-        &CARD
-    }
-
-    fn applies(&self, _: &Manifest) -> Applies {
-        Applies::Yes
-    }
-
-    async fn prove(&self, bench: &Bench) -> Result<(), LabError> {
-        prove(bench).await
-    }
-
-    fn judge(&self, manifest: &Manifest, seen: &[Observation]) -> Judgement {
-        judge(manifest, seen)
-    }
-}
 
 const MARKER: &str = "marker";
 const FORGED: &str = "seaworthy-forged-line";
@@ -53,39 +22,95 @@ const FOUND: &str = "‹canary ";
 /// How long a line may take to be written.
 const LOGGED_WITHIN: Duration = Duration::from_secs(2);
 
-async fn prove(bench: &Bench) -> Result<(), LabError> {
-    let Some((site, trial)) = surface::open(bench, MAIN, MAIN, None).await? else { return Ok(()) };
-    let visitor = Visitor::new(&site, &trial);
-    let tour = Tour::walk(bench, &visitor).await;
-    let settings = &bench.manifest().controls.private_logs;
-    let redactor = trial.redactor();
-    canaries::learn_credentials(redactor, &tour);
-    for step in &tour.steps {
-        visitor.ask("with real credentials", &step.request).await;
+impl SurfaceControl for PrivateLogs {
+    const CARD: &'static Card = &Card {
+        id: "private-logs",
+        applicability: Applicability::Universal,
+        reach: Reach::Lab,
+        lane: Lane::Shared,
+        disturbs: "its own instance and its dependencies",
+        budget: 3,
+        page: include_str!("private_logs.md"),
+    };
+
+    async fn visit(bench: &Bench, visitor: &Visitor<'_>) {
+        let (site, trial) = (visitor.site(), visitor.trial());
+        let tour = Tour::walk(bench, visitor).await;
+        let settings = &bench.manifest().controls.private_logs;
+        let redactor = trial.redactor();
+        canaries::learn_credentials(redactor, &tour);
+        for step in &tour.steps {
+            visitor.ask("with real credentials", &step.request).await;
+        }
+        let read = tour.read(bench.manifest());
+        let unknown = Request::get("/seaworthy-no-such-path");
+        for request in [&read, &unknown] {
+            let headers = canaries::in_headers(redactor, request, &settings.headers);
+            visitor.ask("canaries in headers", &headers).await;
+            visitor.ask("canaries in the query", &canaries::in_query(redactor, request)).await;
+        }
+        bodies(visitor, &tour).await;
+        let critical = bench.manifest().dependencies.iter().find(|(_, d)| d.critical);
+        if let (Some(instance), Some((name, _))) = (site.instance(), critical) {
+            instance.fault(trial, name, Fault::new(Kind::Refuse), "refused").await;
+            bodies(visitor, &tour).await;
+            instance.heal(trial, name).await;
+        }
+        let forged = Request::get(&format!("/seaworthy%0d%0a{FORGED}%0d%0a"));
+        visitor.ask("a forged line", &forged).await;
+        // Whatever comes before it has been written when this is.
+        let marker: String = std::iter::repeat_with(fastrand::lowercase).take(16).collect();
+        let marked = Request::get(&format!("/seaworthy-{marker}")).header("X-Request-Id", &marker);
+        visitor.ask(&format!("{MARKER} {marker}"), &marked).await;
+        trial.wait_for_output(&marker, LOGGED_WITHIN).await;
     }
-    let read = tour.read(bench.manifest());
-    let unknown = Request::get("/seaworthy-no-such-path");
-    for request in [&read, &unknown] {
-        let headers = canaries::in_headers(redactor, request, &settings.headers);
-        visitor.ask("canaries in headers", &headers).await;
-        visitor.ask("canaries in the query", &canaries::in_query(redactor, request)).await;
+
+    fn judge(manifest: &Manifest, surface: &Surface<'_>) -> Judgement {
+        let settings = &manifest.controls.private_logs;
+        let mend = "log what happened, not what was sent: the route, the status, the request's \
+                    id; scrub headers, queries and bodies by a list of what may be logged";
+        let mut found: BTreeMap<&str, (Vec<&str>, &str)> = BTreeMap::new();
+        for line in surface.lines() {
+            for what in line.split(FOUND).skip(1).filter_map(|rest| Some(rest.split_once('›')?.0))
+            {
+                let (field, position) = what.split_once(' ').unwrap_or((what, ""));
+                if !settings.allow.iter().any(|allowed| allowed == field) {
+                    let (fields, _) = found.entry(position).or_insert((Vec::new(), line));
+                    if !fields.contains(&field) {
+                        fields.push(field);
+                    }
+                }
+            }
+        }
+        let about = |(position, (fields, line)): (&str, (Vec<&str>, &str))| {
+            let shown: String = line.chars().take(160).collect();
+            let text = format!("{} {position}: {shown}", fields.join(", "));
+            Finding::fail("found-in-logs", text).about(position).mend(mend)
+        };
+        let mut findings: Vec<Finding> = found.into_iter().map(about).collect();
+        if let Some(line) = surface.lines().find(|line| line.trim_start().starts_with(FORGED)) {
+            let text = format!("a path with a line break forges a line of its own: {line}");
+            let mend = "escape control characters in whatever is logged (ASVS 5.0 16.4.1)";
+            findings.push(Finding::fail("forged-line", text).mend(mend));
+        }
+        let marker = surface.labelled(MARKER).last().and_then(|a| a.label.strip_prefix(MARKER));
+        let marked =
+            marker.is_some_and(|marker| surface.lines().any(|line| line.contains(marker.trim())));
+        if findings.is_empty() && !marked {
+            let count = surface.lines().count();
+            let why = format!(
+                "no line of its output ({count} lines) shows a request, so nothing says that its \
+                 log was seen: let it log requests to its output, or declare what it is"
+            );
+            return Judgement::inconclusive(why);
+        }
+        let sent =
+            surface.answers.iter().filter(|answer| answer.label.starts_with("canaries")).count();
+        Judgement::from_findings(
+            format!("none of the canaries of {sent} requests was found"),
+            findings,
+        )
     }
-    bodies(&visitor, &tour).await;
-    let critical = bench.manifest().dependencies.iter().find(|(_, d)| d.critical);
-    if let (Some(instance), Some((name, _))) = (site.instance(), critical) {
-        instance.fault(&trial, name, Fault::new(Kind::Refuse), "refused").await;
-        bodies(&visitor, &tour).await;
-        instance.heal(&trial, name).await;
-    }
-    let forged = Request::get(&format!("/seaworthy%0d%0a{FORGED}%0d%0a"));
-    visitor.ask("a forged line", &forged).await;
-    // Whatever comes before it has been written when this is.
-    let marker: String = std::iter::repeat_with(fastrand::lowercase).take(16).collect();
-    let marked = Request::get(&format!("/seaworthy-{marker}")).header("X-Request-Id", &marker);
-    visitor.ask(&format!("{MARKER} {marker}"), &marked).await;
-    trial.wait_for_output(&marker, LOGGED_WITHIN).await;
-    site.end().await;
-    Ok(())
 }
 
 /// Bodies full of canaries: as they should be, broken, of another type, and too long.
@@ -103,58 +128,12 @@ async fn bodies(visitor: &Visitor<'_>, tour: &Tour) {
     }
 }
 
-fn judge(manifest: &Manifest, seen: &[Observation]) -> Judgement {
-    let surface = match surface::surface(seen, MAIN, MAIN) {
-        Ok(surface) => surface,
-        Err(judgement) => return judgement,
-    };
-    let settings = &manifest.controls.private_logs;
-    let mend = "log what happened, not what was sent: the route, the status, the request's id; scrub \
-                headers, queries and bodies by a list of what may be logged";
-    let mut found: BTreeMap<&str, (Vec<&str>, &str)> = BTreeMap::new();
-    for line in surface.lines() {
-        for what in line.split(FOUND).skip(1).filter_map(|rest| Some(rest.split_once('›')?.0)) {
-            let (field, position) = what.split_once(' ').unwrap_or((what, ""));
-            if !settings.allow.iter().any(|allowed| allowed == field) {
-                let (fields, _) = found.entry(position).or_insert((Vec::new(), line));
-                if !fields.contains(&field) {
-                    fields.push(field);
-                }
-            }
-        }
-    }
-    let about = |(position, (fields, line)): (&str, (Vec<&str>, &str))| {
-        let shown: String = line.chars().take(160).collect();
-        let text = format!("{} {position}: {shown}", fields.join(", "));
-        Finding::fail("found-in-logs", text).about(position).mend(mend)
-    };
-    let mut findings: Vec<Finding> = found.into_iter().map(about).collect();
-    if let Some(line) = surface.lines().find(|line| line.trim_start().starts_with(FORGED)) {
-        let text = format!("a path with a line break forges a line of its own: {line}");
-        let mend = "escape control characters in whatever is logged (ASVS 5.0 16.4.1)";
-        findings.push(Finding::fail("forged-line", text).mend(mend));
-    }
-    let marker = surface.labelled(MARKER).last().and_then(|a| a.label.strip_prefix(MARKER));
-    let marked =
-        marker.is_some_and(|marker| surface.lines().any(|line| line.contains(marker.trim())));
-    if findings.is_empty() && !marked {
-        let count = surface.lines().count();
-        let why = format!(
-            "no line of its output ({count} lines) shows a request, so nothing says that its log was \
-             seen: let it log requests to its output, or declare what it is"
-        );
-        return Judgement::inconclusive(why);
-    }
-    let sent = surface.answers.iter().filter(|answer| answer.label.starts_with("canaries")).count();
-    Judgement::from_findings(format!("none of the canaries of {sent} requests was found"), findings)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::surface::judging::build::*;
     use crate::trials::build::line;
-    use model::Verdict;
+    use model::{Observation, Verdict};
 
     fn run(more: &str, lines: &[&str]) -> Judgement {
         let mut seen = main(vec![answer("marker xyz", "GET /seaworthy-xyz", 404)]);
@@ -164,7 +143,7 @@ mod tests {
             trial: trial.clone(),
             seen: line(text),
         }));
-        judge(&manifest(more), &seen)
+        PrivateLogs.judge(&manifest(more), &seen)
     }
 
     #[test]

@@ -106,6 +106,8 @@ pub(crate) mod build {
 
     use model::{Answer, Asked, Outcome, Seen};
 
+    pub(crate) use crate::control::Control;
+
     use crate::trials::build::{ready, started, trial};
 
     pub(crate) fn answer(label: &str, asked: &str, status: u16) -> Answer {

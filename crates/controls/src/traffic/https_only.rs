@@ -2,73 +2,102 @@
 
 mod certificate;
 
-use async_trait::async_trait;
 use client::Request;
-use lab::{Bench, LabError};
-use model::{Answer, Applicability, Card, Finding, Judgement, Lane, Observation, Reach, Seen};
+use lab::Bench;
+use model::{Answer, Applicability, Card, Finding, Judgement, Lane, Reach, Seen};
 use settings::Manifest;
 use settings::controls::EnforcedBy;
 
-use crate::control::{Applies, Control};
+use crate::control::Applies;
 use crate::surface::judging::{once_per_cause, showing};
 use crate::surface::tour::path_of;
 use crate::surface::visitor::PATIENCE;
-use crate::surface::{self, MAIN, Tour, Visitor};
+use crate::surface::{Surface, SurfaceControl, Tour, Visitor};
 
 pub(crate) struct HttpsOnly;
-
-static CARD: Card = Card {
-    id: "https-only",
-    applicability: Applicability::Universal,
-    reach: Reach::Target,
-    lane: Lane::Shared,
-    disturbs: "nothing but its own instance",
-    budget: 1,
-    page: include_str!("https_only.md"),
-};
-
-#[async_trait]
-impl Control for HttpsOnly {
-    fn card(&self) -> &'static Card {
-        &CARD
-    }
-
-    fn applies(&self, manifest: &Manifest) -> Applies {
-        applies(manifest)
-    }
-
-    async fn prove(&self, bench: &Bench) -> Result<(), LabError> {
-        prove(bench).await
-    }
-
-    fn judge(&self, manifest: &Manifest, seen: &[Observation]) -> Judgement {
-        judge(manifest, seen)
-    }
-}
 
 const PLAIN: &str = "plain";
 const SECURE: &str = "secure";
 const CERTIFICATE: &str = "certificate";
 
-async fn prove(bench: &Bench) -> Result<(), LabError> {
-    let Some((site, trial)) = surface::open(bench, MAIN, MAIN, None).await? else { return Ok(()) };
-    let visitor = Visitor::new(&site, &trial);
-    if site.is_target() {
-        target(&visitor).await;
-        site.end().await;
-        return Ok(());
+impl SurfaceControl for HttpsOnly {
+    const CARD: &'static Card = &Card {
+        id: "https-only",
+        applicability: Applicability::Universal,
+        reach: Reach::Target,
+        lane: Lane::Shared,
+        disturbs: "nothing but its own instance",
+        budget: 1,
+        page: include_str!("https_only.md"),
+    };
+
+    fn applies(manifest: &Manifest) -> Applies {
+        match manifest.controls.https_only.enforced_by {
+            Some(EnforcedBy::Service) => Applies::Yes,
+            Some(EnforcedBy::Edge) => Applies::No(
+                "the edge before it does it; seaworthy prove --target https://… tries the edge"
+                    .into(),
+            ),
+            None => Applies::Undeclared(
+                "say who redirects plain HTTP: [controls.https-only] enforced_by = \"service\" \
+                 (behind a proxy that sends X-Forwarded-Proto) or \"edge\""
+                    .into(),
+            ),
+        }
     }
-    let tour = Tour::walk(bench, &visitor).await;
-    let header = &bench.manifest().controls.https_only.header;
-    let read = tour.read(bench.manifest());
-    visitor.ask(SECURE, &read.clone().header(header, "https")).await;
-    visitor.ask(PLAIN, &read.clone().header(header, "http")).await;
-    let with_query = Request { target: format!("{}?a=1", path_of(&read)), ..read.clone() };
-    visitor.ask(PLAIN, &with_query.header(header, "http")).await;
-    let unknown = Request::get("/seaworthy-no-such-path").header(header, "https");
-    visitor.ask(SECURE, &unknown).await;
-    site.end().await;
-    Ok(())
+
+    async fn visit(bench: &Bench, visitor: &Visitor<'_>) {
+        let site = visitor.site();
+        if site.is_target() {
+            target(visitor).await;
+            return;
+        }
+        let tour = Tour::walk(bench, visitor).await;
+        let header = &bench.manifest().controls.https_only.header;
+        let read = tour.read(bench.manifest());
+        visitor.ask(SECURE, &read.clone().header(header, "https")).await;
+        visitor.ask(PLAIN, &read.clone().header(header, "http")).await;
+        let with_query = Request { target: format!("{}?a=1", path_of(&read)), ..read.clone() };
+        visitor.ask(PLAIN, &with_query.header(header, "http")).await;
+        let unknown = Request::get("/seaworthy-no-such-path").header(header, "https");
+        visitor.ask(SECURE, &unknown).await;
+    }
+
+    fn judge(manifest: &Manifest, surface: &Surface<'_>) -> Judgement {
+        let settings = &manifest.controls.https_only;
+        let secure: Vec<_> = surface.labelled(SECURE).filter(|a| a.status().is_some()).collect();
+        let plain: Vec<_> = surface.labelled(PLAIN).collect();
+        if plain.iter().all(|a| a.status().is_none()) && secure.is_empty() {
+            return Judgement::inconclusive("neither plain nor secure requests were answered");
+        }
+        let mut findings = Vec::new();
+        for answer in &secure {
+            if is_redirect_to_https(answer) {
+                let text =
+                    "a request that came over HTTPS is redirected to HTTPS: a loop".to_owned();
+                findings.push(showing(Finding::fail("redirect-loop", text), answer));
+            }
+            findings.extend(about_hsts(answer, settings.hsts.0.as_secs()));
+        }
+        for answer in &plain {
+            findings.extend(about_plain(answer));
+        }
+        for left in surface.remarks().filter_map(|text| text.strip_prefix(CERTIFICATE)) {
+            let left: i64 = left.trim().parse().unwrap_or_default();
+            let needed = i64::try_from(settings.certificate.0.as_secs()).unwrap_or(i64::MAX);
+            if left < needed {
+                let text = format!("the certificate is valid for {} more days", left / 86_400);
+                findings.push(
+                    Finding::fail("certificate-expires", text).mend("renew it, and watch it"),
+                );
+            }
+        }
+        if secure.is_empty() {
+            return Judgement::inconclusive("no secure request was answered").with(findings);
+        }
+        let held = "plain HTTP is redirected or refused, HSTS is set";
+        Judgement::from_findings(held, once_per_cause(findings, surface.answers.len()))
+    }
 }
 
 /// The deployed service: HTTPS as it is reached, and plain HTTP at port 80 of the same host.
@@ -92,58 +121,6 @@ async fn target(visitor: &Visitor<'_>) {
         plain.address.set_port(80);
         visitor.at(plain).ask(PLAIN, &Request::get("/")).await;
     }
-}
-
-fn applies(manifest: &Manifest) -> Applies {
-    match manifest.controls.https_only.enforced_by {
-        Some(EnforcedBy::Service) => Applies::Yes,
-        Some(EnforcedBy::Edge) => Applies::No(
-            "the edge before it does it; seaworthy prove --target https://… tries the edge".into(),
-        ),
-        None => Applies::Undeclared(
-            "say who redirects plain HTTP: [controls.https-only] enforced_by = \"service\" (behind a \
-             proxy that sends X-Forwarded-Proto) or \"edge\""
-                .into(),
-        ),
-    }
-}
-
-fn judge(manifest: &Manifest, seen: &[Observation]) -> Judgement {
-    let surface = match surface::surface(seen, MAIN, MAIN) {
-        Ok(surface) => surface,
-        Err(judgement) => return judgement,
-    };
-    let settings = &manifest.controls.https_only;
-    let secure: Vec<_> = surface.labelled(SECURE).filter(|a| a.status().is_some()).collect();
-    let plain: Vec<_> = surface.labelled(PLAIN).collect();
-    if plain.iter().all(|a| a.status().is_none()) && secure.is_empty() {
-        return Judgement::inconclusive("neither plain nor secure requests were answered");
-    }
-    let mut findings = Vec::new();
-    for answer in &secure {
-        if is_redirect_to_https(answer) {
-            let text = "a request that came over HTTPS is redirected to HTTPS: a loop".to_owned();
-            findings.push(showing(Finding::fail("redirect-loop", text), answer));
-        }
-        findings.extend(about_hsts(answer, settings.hsts.0.as_secs()));
-    }
-    for answer in &plain {
-        findings.extend(about_plain(answer));
-    }
-    for left in surface.remarks().filter_map(|text| text.strip_prefix(CERTIFICATE)) {
-        let left: i64 = left.trim().parse().unwrap_or_default();
-        let needed = i64::try_from(settings.certificate.0.as_secs()).unwrap_or(i64::MAX);
-        if left < needed {
-            let text = format!("the certificate is valid for {} more days", left / 86_400);
-            findings
-                .push(Finding::fail("certificate-expires", text).mend("renew it, and watch it"));
-        }
-    }
-    if secure.is_empty() {
-        return Judgement::inconclusive("no secure request was answered").with(findings);
-    }
-    let held = "plain HTTP is redirected or refused, HSTS is set";
-    Judgement::from_findings(held, once_per_cause(findings, surface.answers.len()))
 }
 
 fn is_redirect_to_https(answer: &Answer) -> bool {
@@ -195,7 +172,7 @@ mod tests {
     }
 
     fn judged(plain: Answer, secure: Answer) -> Judgement {
-        judge(&manifest(""), &main(vec![plain, secure]))
+        HttpsOnly.judge(&manifest(""), &main(vec![plain, secure]))
     }
 
     #[test]
