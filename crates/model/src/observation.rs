@@ -89,6 +89,8 @@ pub enum Seen {
 pub enum Stream {
     Stdout,
     Stderr,
+    /// The file that the manifest declares beside them.
+    LogFile,
 }
 
 /// What became of a request. `received` counts the bytes of the answer that had come.

@@ -68,6 +68,8 @@ impl SurfaceControl for Uploads {
                     while reading; store under a name of your own (OWASP ASVS 5.0 5.2.2, 5.3.2)";
         let mut findings = Vec::new();
         let mut tried = 0;
+        let exit = surface.trial.exit();
+        let mut last = None;
         for (label, cause) in files::EXPECTED {
             let Some(answer) = surface.find(label) else { continue };
             tried += 1;
@@ -75,6 +77,11 @@ impl SurfaceControl for Uploads {
             let closed = matches!(answer.outcome, Outcome::Closed { .. } | Outcome::Reset { .. });
             let cause = match answer.status() {
                 None if closed && label == files::TOO_LARGE => continue,
+                // Its end explains everything that was not answered.
+                None if exit.is_some() => {
+                    last.get_or_insert(answer);
+                    continue;
+                }
                 None => "fails",
                 Some(500..) => "fails",
                 Some(400..500) => continue,
@@ -88,9 +95,10 @@ impl SurfaceControl for Uploads {
             let text = "a file whose name leads upwards was written outside its folder";
             findings.push(Finding::fail("keeps-traversal", text).mend(mend));
         }
-        if let Some((code, signal)) = surface.trial.exit() {
+        if let Some((code, signal)) = exit {
             let text = format!("it ended (code {code:?}, signal {signal:?}) during these uploads");
-            findings.push(Finding::fail("crashes", text).log(surface.trial.few_lines()));
+            let finding = Finding::fail("crashes", text).log(surface.trial.few_lines());
+            findings.push(last.map_or(finding.clone(), |answer| showing(finding, answer)));
         } else if !surface.find(AFTER).is_some_and(Answer::is_success) {
             findings.push(Finding::fail("does-not-recover", "afterwards a good file is refused"));
         }
@@ -99,6 +107,14 @@ impl SurfaceControl for Uploads {
         }
         Judgement::from_findings(format!("{tried} bad files were refused or disarmed"), findings)
     }
+}
+
+/// The declared upload of a good file under another name, where one is declared.
+pub(crate) async fn named(bench: &Bench, visitor: &Visitor<'_>, name: &str) -> Option<Request> {
+    let settings = &bench.manifest().controls.uploads;
+    let request = crate::business::declared(settings.request.as_deref()?);
+    let request = Request { headers: identity(bench, visitor).await, ..request };
+    Some(files::good(settings).named(name).post(&request, &settings.field))
 }
 
 /// What the last step of the declared journey carried as proof of identity.
@@ -126,6 +142,7 @@ async fn identity(bench: &Bench, visitor: &Visitor<'_>) -> Vec<(String, String)>
 mod tests {
     use super::*;
     use crate::surface::judging::build::*;
+    use crate::trials::build::exited;
     use model::Verdict;
 
     fn run(label: &str, status: u16, body: &str) -> Judgement {
@@ -148,5 +165,17 @@ mod tests {
         ] {
             assert_eq!(run(label, status, body).findings[0].cause, cause);
         }
+    }
+
+    #[test]
+    fn a_crash_explains_what_was_not_answered() {
+        let mut case = answer(files::WRONG_CONTENT, "POST /a", 415);
+        case.outcome = Outcome::Closed { received: 0 };
+        let mut seen = main(vec![answer(GOOD, "POST /a", 201), case]);
+        let trial = seen[0].trial.clone();
+        seen.push(model::Observation { at: 9_000_000, trial, seen: exited(139) });
+        let judgement = Uploads.judge(&manifest(""), &seen);
+        let causes: Vec<_> = judgement.findings.iter().map(|f| f.cause.as_str()).collect();
+        assert_eq!(causes, ["crashes"]);
     }
 }
