@@ -35,6 +35,11 @@ pub(crate) trait SurfaceControl: Send + Sync {
 
     /// Concludes from the answers of a site that was ready.
     fn judge(manifest: &Manifest, surface: &Surface<'_>) -> Judgement;
+
+    /// Concludes from a site of which no request was answered.
+    fn unanswered(surface: &Surface<'_>) -> Judgement {
+        surface.without_answer()
+    }
 }
 
 #[async_trait]
@@ -55,8 +60,9 @@ impl<T: SurfaceControl> Control for T {
     }
 
     fn judge(&self, manifest: &Manifest, seen: &[Observation]) -> Judgement {
-        match surface(seen, MAIN, MAIN) {
-            Ok(surface) => T::judge(manifest, &surface),
+        match judging::tried(seen, MAIN, MAIN) {
+            Ok(surface) if surface.is_answered() => T::judge(manifest, &surface),
+            Ok(surface) => T::unanswered(&surface),
             Err(judgement) => judgement,
         }
     }

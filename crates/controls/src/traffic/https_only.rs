@@ -3,6 +3,7 @@
 mod certificate;
 
 use client::Request;
+use client::old_tls::{self, Hello, OldTls};
 use lab::Bench;
 use model::{Answer, Applicability, Card, Finding, Judgement, Lane, Reach, Seen};
 use settings::Manifest;
@@ -19,6 +20,9 @@ pub(crate) struct HttpsOnly;
 const PLAIN: &str = "plain";
 const SECURE: &str = "secure";
 const CERTIFICATE: &str = "certificate";
+const OLD: &str = "speaks";
+/// How the reason of a connection that failed begins when it was the certificate.
+const INVALID: &str = "invalid peer certificate: ";
 
 impl SurfaceControl for HttpsOnly {
     const CARD: &'static Card = &Card {
@@ -82,6 +86,13 @@ impl SurfaceControl for HttpsOnly {
         for answer in &plain {
             findings.extend(about_plain(answer));
         }
+        let old = surface.remarks().filter_map(|text| text.strip_prefix(OLD)).map(str::trim);
+        let old: Vec<_> = old.collect();
+        if !old.is_empty() {
+            let text = format!("it still speaks {}", old.join(" and "));
+            let mend = "speak TLS 1.2 and 1.3 only (RFC 8996; ASVS 5.0 12.1.1)";
+            findings.push(Finding::fail("old-tls", text).mend(mend));
+        }
         for left in surface.remarks().filter_map(|text| text.strip_prefix(CERTIFICATE)) {
             let left: i64 = left.trim().parse().unwrap_or_default();
             let needed = i64::try_from(settings.certificate.0.as_secs()).unwrap_or(i64::MAX);
@@ -97,6 +108,12 @@ impl SurfaceControl for HttpsOnly {
         }
         let held = "plain HTTP is redirected or refused, HSTS is set";
         Judgement::from_findings(held, once_per_cause(findings, surface.answers.len()))
+    }
+
+    fn unanswered(surface: &Surface<'_>) -> Judgement {
+        let invalid = surface.not_connected().and_then(|why| why.strip_prefix(INVALID));
+        let Some(why) = invalid else { return surface.without_answer() };
+        Judgement::from_findings("", vec![about_certificate(why)])
     }
 }
 
@@ -115,12 +132,29 @@ async fn target(visitor: &Visitor<'_>) {
         let left = until - now.map_or(0, |now| i64::try_from(now.as_secs()).unwrap_or(i64::MAX));
         visitor.trial().saw(Seen::Remark { text: format!("{CERTIFICATE} {left}") });
     }
+    for version in OldTls::ALL {
+        if old_tls::speaks(peer, version, PATIENCE).await == Hello::Spoken {
+            visitor.trial().saw(Seen::Remark { text: format!("{OLD} {}", version.name()) });
+        }
+    }
     // Only at the usual port is it known where plain HTTP would be.
     if !peer.host.contains(':') {
         let mut plain = client::Peer { tls: false, ..peer.clone() };
         plain.address.set_port(80);
         visitor.at(plain).ask(PLAIN, &Request::get("/")).await;
     }
+}
+
+/// Why nobody who checks it would connect.
+fn about_certificate(why: &str) -> Finding {
+    let text = format!("no connection is made, since its certificate is not valid: {why}");
+    if why.contains("xpired") {
+        return Finding::fail("certificate-expired", text).mend("renew it, and watch it");
+    }
+    let mend = "get it from an authority that its callers trust, for each name by which it is \
+                called, and send the whole chain; for an authority of your own, name its \
+                certificate in SSL_CERT_FILE and try again";
+    Finding::fail("certificate-not-valid", text).mend(mend)
 }
 
 fn is_redirect_to_https(answer: &Answer) -> bool {
@@ -191,6 +225,41 @@ mod tests {
         assert_eq!(none.findings[0].cause, "no-hsts");
         let short = answer(SECURE, "GET /a", 200).with("Strict-Transport-Security", "max-age=60");
         assert_eq!(judged(refused(), short).findings[0].cause, "short-hsts");
+    }
+
+    fn remarked(answers: Vec<Answer>, remark: &str) -> Judgement {
+        let mut seen = main(answers);
+        let trial = seen[0].trial.clone();
+        let seen_remark = Seen::Remark { text: remark.to_owned() };
+        seen.push(model::Observation { at: 9_000_000, trial, seen: seen_remark });
+        HttpsOnly.judge(&manifest(""), &seen)
+    }
+
+    #[test]
+    fn what_is_old_or_about_to_expire_fails() {
+        for (remark, cause) in [
+            ("speaks TLS 1.0", Some("old-tls")),
+            ("certificate 432000", Some("certificate-expires")),
+            ("certificate 4320000", None),
+        ] {
+            let judgement = remarked(vec![secure()], remark);
+            assert_eq!(judgement.findings.first().map(|f| f.cause.as_str()), cause, "{remark}");
+        }
+    }
+
+    #[test]
+    fn a_certificate_that_is_not_valid_fails_and_another_reason_decides_nothing() {
+        let mut silent = answer(SECURE, "GET /", 200);
+        silent.outcome = model::Outcome::NotConnected;
+        for (why, cause) in [
+            ("not connected: invalid peer certificate: UnknownIssuer", "certificate-not-valid"),
+            ("not connected: invalid peer certificate: certificate expired", "certificate-expired"),
+        ] {
+            assert_eq!(remarked(vec![silent.clone()], why).findings[0].cause, cause);
+        }
+        let judgement = remarked(vec![silent], "not connected: no route to host");
+        assert_eq!(judgement.verdict, Verdict::Inconclusive);
+        assert!(judgement.summary.contains("no route"), "{}", judgement.summary);
     }
 
     #[test]
