@@ -23,6 +23,8 @@ const BOMB: &str = "packed";
 const BROKEN: &str = "broken";
 const DEEP: &str = "deeply nested";
 const SLOW: &str = "slow";
+const MEND: &str = "limit the body before it is read: by its length, by a count while it is read, \
+                    and in time";
 /// How long an answer to a large body may take.
 const WITHIN: Duration = Duration::from_secs(6);
 /// How deep brackets are nested.
@@ -72,10 +74,8 @@ impl SurfaceControl for BodyLimits {
             return Judgement::inconclusive(why);
         }
         let mut findings = Vec::new();
-        let mend = "limit the body before it is read: by its length, by a count while it is read, \
-                    and in time";
         let fail = |cause: &str, text: String, answer: &Answer| {
-            showing(Finding::fail(cause, text).mend(mend), answer)
+            showing(Finding::fail(cause, text).mend(MEND), answer)
         };
         let twice = settings::Size(settings.max.0.saturating_mul(2));
         let cases = [
@@ -86,32 +86,31 @@ impl SurfaceControl for BodyLimits {
             (DEEP, "accepts-broken", format!("{DEPTH} nested brackets")),
         ];
         let mut tried = 0;
+        // Who takes anything for a body takes a packed one as it is.
+        let takes_anything = surface.find(BROKEN).is_some_and(Answer::is_success);
         for (label, cause, what) in cases {
             let Some(answer) = surface.find(label) else { continue };
             tried += 1;
             let refused = is_refused(Some(answer));
             let text = format!("{what}: it {}", answer.outcome.words());
-            match &answer.outcome {
-                _ if refused => {}
-                Outcome::Closed { .. } | Outcome::Reset { .. }
-                    if label != BROKEN && label != DEEP => {}
-                Outcome::Answered { status } if *status >= 500 => {
-                    findings.push(fail("fails", text, answer));
+            let limited = is_refused(surface.find(OVERSIZED));
+            let said = match &answer.outcome {
+                _ if refused => continue,
+                _ if label == BOMB && takes_anything => {
+                    let text =
+                        format!("{text}; it takes any body, so nothing says it was unpacked");
+                    findings.push(showing(Finding::note("packed-body", text), answer));
+                    continue;
                 }
                 // A framework may read on to be polite, without keeping what it reads.
-                Outcome::TimedOut { .. }
-                    if label == ENDLESS && is_refused(surface.find(OVERSIZED)) =>
-                {
+                Outcome::TimedOut { .. } if label == ENDLESS && limited => {
                     let text = format!("{text}; the same with a length is refused");
-                    findings.push(showing(Finding::warn("reads-on", text).mend(mend), answer));
+                    findings.push(showing(Finding::warn("reads-on", text).mend(MEND), answer));
+                    continue;
                 }
-                Outcome::TimedOut { .. } if label == ENDLESS => {
-                    findings.push(fail(cause, text, answer));
-                }
-                Outcome::TimedOut { .. } => findings.push(fail("hangs", text, answer)),
-                Outcome::Answered { .. } => findings.push(fail(cause, text, answer)),
-                _ => findings.push(fail("crashes", text, answer)),
-            }
+                outcome => broken(label, cause, outcome),
+            };
+            findings.extend(said.map(|cause| fail(cause, text, answer)));
         }
         if let (Some(slow), Some(answer)) = (settings.slow, surface.find(SLOW))
             && matches!(answer.outcome, Outcome::TimedOut { .. })
@@ -121,7 +120,7 @@ impl SurfaceControl for BodyLimits {
         }
         if let Some((code, signal)) = surface.trial.exit() {
             let text = format!("it ended (code {code:?}, signal {signal:?}) during these bodies");
-            findings.push(Finding::fail("crashes", text).mend(mend).log(surface.trial.few_lines()));
+            findings.push(Finding::fail("crashes", text).mend(MEND).log(surface.trial.few_lines()));
         } else if let Some(last) =
             controls.last().filter(|last| !last.is_success() && control.is_success())
         {
@@ -133,6 +132,20 @@ impl SurfaceControl for BodyLimits {
         }
         let held = format!("{twice} are refused in every form");
         Judgement::from_findings(held, once_per_cause(findings, tried))
+    }
+}
+
+/// What a body that was not refused shows, if anything.
+fn broken(label: &str, cause: &'static str, outcome: &Outcome) -> Option<&'static str> {
+    match outcome {
+        Outcome::Closed { .. } | Outcome::Reset { .. } if label != BROKEN && label != DEEP => None,
+        Outcome::Answered { status: 500.. } => Some("fails"),
+        Outcome::TimedOut { .. } if label == ENDLESS => Some(cause),
+        // An answer that had begun is no refusal.
+        Outcome::TimedOut { received: 1.. } => Some(cause),
+        Outcome::TimedOut { .. } => Some("hangs"),
+        Outcome::Answered { .. } => Some(cause),
+        _ => Some("crashes"),
     }
 }
 
@@ -258,6 +271,16 @@ mod tests {
     }
 
     #[test]
+    fn who_takes_anything_unpacks_nothing_for_sure() {
+        let control = || answer(CONTROL, "POST /a", 200);
+        let (bomb, broken) = (answer(BOMB, "POST /a", 200), answer(BROKEN, "POST /a", 200));
+        let judgement =
+            BodyLimits.judge(&manifest(""), &main(vec![control(), bomb, broken, control()]));
+        let causes: Vec<_> = judgement.findings.iter().map(|f| f.cause.as_str()).collect();
+        assert_eq!(causes, ["accepts-broken", "packed-body"]);
+    }
+
+    #[test]
     fn each_break_has_its_cause() {
         let answered = |status| Outcome::Answered { status };
         for (label, outcome, cause) in [
@@ -267,6 +290,7 @@ mod tests {
             (BROKEN, answered(500), "fails"),
             (BROKEN, answered(200), "accepts-broken"),
             (OVERSIZED, Outcome::TimedOut { received: 0 }, "hangs"),
+            (OVERSIZED, Outcome::TimedOut { received: 9 }, "no-limit"),
             (DEEP, Outcome::Reset { received: 0 }, "crashes"),
         ] {
             assert_eq!(run(label, outcome).findings[0].cause, cause, "{label}");

@@ -49,22 +49,22 @@ impl SurfaceControl for SecurityHeaders {
         }
         let mut findings = Vec::new();
         for answer in &answers {
-            for (name, part) in required(manifest, answer) {
-                if carries(answer, name, part) {
-                    continue;
-                }
-                let on_success = good.iter().any(|good| {
-                    required(manifest, good).contains(&(name, part)) && !carries(good, name, part)
-                });
-                let cause = if on_success { "missing" } else { "missing-on-errors" };
-                let found = answer
-                    .header(name)
-                    .map_or("it is not there".to_owned(), |value| format!("found {value:?}"));
+            let missing = required(manifest, answer);
+            let missing: Vec<_> =
+                missing.into_iter().filter(|(name, part)| !carries(answer, name, part)).collect();
+            if !missing.is_empty() {
+                let on_success = |one: &(&str, &str)| {
+                    good.iter().any(|good| {
+                        required(manifest, good).contains(one) && !carries(good, one.0, one.1)
+                    })
+                };
+                let cause = match missing.iter().any(on_success) {
+                    true => "missing",
+                    false => "missing-on-errors",
+                };
                 let status = answer.status().unwrap_or_default();
-                let expected =
-                    if part.is_empty() { name.to_owned() } else { format!("{name}: {part}") };
-                let text =
-                    format!("{} answered {status}; expected {expected}, {found}", answer.label);
+                let words: Vec<_> = missing.iter().map(|one| expected(answer, *one)).collect();
+                let text = format!("{} answered {status}; {}", answer.label, words.join("; "));
                 let mend =
                     "set it in one place that every answer passes, also those of the framework";
                 findings.push(showing(Finding::fail(cause, text).mend(mend), answer));
@@ -107,6 +107,14 @@ fn required<'a>(manifest: &'a Manifest, answer: &Answer) -> Vec<(&'a str, &'a st
     all
 }
 
+/// What was expected of a header, and what was found.
+fn expected(answer: &Answer, (name, part): (&str, &str)) -> String {
+    let found = answer.header(name);
+    let found = found.map_or("it is not there".to_owned(), |value| format!("found {value:?}"));
+    let wanted = if part.is_empty() { name.to_owned() } else { format!("{name}: {part}") };
+    format!("expected {wanted}, {found}")
+}
+
 fn carries(answer: &Answer, name: &str, part: &str) -> bool {
     let value = answer.header(name).unwrap_or_default().to_ascii_lowercase();
     answer.header(name).is_some() && value.contains(&part.to_ascii_lowercase())
@@ -128,6 +136,9 @@ mod tests {
             answer("tour", "GET /a", 200).json("{}").with("X-Content-Type-Options", "nosniff");
         let bad = answer("unknown path", "GET /x", 404).json("{}");
         assert_eq!(judged(vec![good.clone(), bad.clone()]).findings[0].cause, "missing-on-errors");
+        let page = answer("tour", "GET /b", 200).saying("<p>").with("Content-Type", "text/html");
+        let both = judged(vec![good.clone(), page, bad.clone()]);
+        assert_eq!(both.findings[0].seen, Some((2, 3)), "an answer counts once");
         let held = bad.with("X-Content-Type-Options", "NoSniff");
         assert_eq!(judged(vec![good, held]).verdict, Verdict::Pass);
     }
