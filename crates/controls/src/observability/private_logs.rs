@@ -117,9 +117,13 @@ impl SurfaceControl for PrivateLogs {
         let failed = findings.iter().any(|finding| finding.severity == Severity::Fail);
         if !failed && !marked {
             let count = surface.lines().count();
+            let (file, more) = match &manifest.service.log_file {
+                Some(file) => (format!(" or of {file}"), ""),
+                None => (String::new(), ", or declare service.log_file"),
+            };
             let why = format!(
-                "no line of its output ({count} lines) shows a request, so nothing says that its \
-                 log was seen: let it log requests to its output, or declare service.log_file"
+                "no line of its output{file} ({count} lines) shows a request, so nothing says \
+                 that its log was seen: let it log requests{more}"
             );
             return Judgement::inconclusive(why);
         }
