@@ -98,6 +98,10 @@ impl SurfaceControl for Metrics {
         let fail = |cause: &str, text: String, mend: &str| {
             showing(Finding::fail(cause, text).mend(mend), last)
         };
+        if last.status().is_none() && surface.trial.exit().is_some() {
+            let ended = surface.trial.exit_words();
+            return Judgement::inconclusive(format!("it {ended} before its metrics were read"));
+        }
         if !last.is_success() {
             let text = format!("{} {}", last.path(), last.outcome.words());
             return Judgement::from_findings(
