@@ -26,11 +26,29 @@ pub(crate) struct Defect {
     /// Other controls whose verdict may change, with the reason.
     #[serde(default)]
     pub(crate) moves: BTreeMap<String, String>,
+    /// Why the service never becomes ready: then every other control may remain undecided. One that
+    /// fails still needs its own reason.
+    pub(crate) never_ready: Option<String>,
+    /// Why the service ends by itself a moment later: whatever is tried then may fail as well.
+    pub(crate) dies: Option<String>,
 }
 
 impl Defect {
     pub(crate) fn control(&self) -> &str {
         self.name.split(':').next().unwrap_or(&self.name)
+    }
+
+    /// Why another control may have this verdict although it has another in good health.
+    pub(crate) fn reason_for(&self, control: &str, verdict: &str) -> Option<&str> {
+        let undecided = verdict == "inconclusive";
+        let never_ready = self.never_ready.as_deref().filter(|_| undecided);
+        let dies = self.dies.as_deref().filter(|_| undecided || verdict == "fail");
+        self.moves.get(control).map(String::as_str).or(never_ready).or(dies)
+    }
+
+    /// What holds for all other controls.
+    pub(crate) fn for_all(&self) -> Option<&str> {
+        self.never_ready.as_deref().or(self.dies.as_deref())
     }
 }
 
@@ -41,7 +59,8 @@ pub(crate) fn read(fixture: &Path) -> Result<Vec<Defect>, String> {
     let text = fs::read_to_string(&path).map_err(|error| wrong(error.to_string()))?;
     let file: File = toml_edit::de::from_str(&text).map_err(|error| wrong(error.to_string()))?;
     for defect in &file.defect {
-        if defect.moves.values().any(|reason| reason.trim().is_empty()) {
+        let mut reasons = defect.moves.values().chain(&defect.never_ready).chain(&defect.dies);
+        if reasons.any(|reason| reason.trim().is_empty()) {
             return Err(wrong(format!("{} moves a control without a reason", defect.name)));
         }
         if controls::find(defect.control()).is_none() {
@@ -54,6 +73,26 @@ pub(crate) fn read(fixture: &Path) -> Result<Vec<Defect>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_never_becomes_ready_leaves_the_others_undecided_and_explains_no_failure() {
+        let text = r#"
+            name = "startup:never-ready"
+            cause = "never-ready"
+            never_ready = "its probe says no"
+            moves = { readiness = "it says no while it should say yes" }
+        "#;
+        let mut defect: Defect = toml_edit::de::from_str(text).expect("it is one");
+        assert_eq!(defect.reason_for("cors", "inconclusive"), Some("its probe says no"));
+        assert_eq!(defect.reason_for("cors", "fail"), None);
+        let own = Some("it says no while it should say yes");
+        assert_eq!(defect.reason_for("readiness", "fail"), own);
+        defect.never_ready = None;
+        assert_eq!(defect.reason_for("cors", "inconclusive"), None);
+        defect.dies = Some("it ends".to_owned());
+        assert_eq!(defect.reason_for("cors", "fail"), Some("it ends"));
+        assert_eq!(defect.reason_for("cors", "pass"), None);
+    }
 
     /// No defect, no control.
     #[test]

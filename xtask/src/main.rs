@@ -11,11 +11,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use matrix::Scope;
+use new_control::Kind;
 
 const USAGE: &str = "\
 cargo xtask gen                       write what is generated from the code (docs/reference)
 cargo xtask gen --check               only say whether it is current
 cargo xtask new-control FAMILY ID     begin a control: its file, its page, its settings
+cargo xtask new-control FAMILY ID --surface   the same for what a client can see
 cargo xtask defects [FIXTURE]         the healthy run, then each defect with --only
 cargo xtask matrix [FIXTURE]          each defect against every control; writes docs/reference/matrix.md
 cargo xtask matrix --shared           the same among the controls that do not judge time
@@ -27,7 +29,8 @@ fn main() -> ExitCode {
     let result = match words.as_slice() {
         ["gen"] => generate::write(),
         ["gen", "--check"] => generate::check(),
-        ["new-control", family, id] => new_control::begin(family, id),
+        ["new-control", family, id] => new_control::begin(family, id, Kind::Bench),
+        ["new-control", family, id, "--surface"] => new_control::begin(family, id, Kind::Surface),
         ["defects"] => matrix::each_with_only(None),
         ["defects", fixture] => matrix::each_with_only(Some(fixture)),
         ["matrix"] => matrix::everything(None, Scope::Everything),

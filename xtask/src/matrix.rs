@@ -168,15 +168,21 @@ fn table(fixture: &Path, scope: Scope) -> Result<(String, Vec<String>), String> 
         page.push_str(&format!("| `{}` | {} |\n", defect.name, cells(&found, defect.control())));
         wrong.extend(missed(defect, &card).map(|why| format!("{}: {why}", defect.name)));
         for (id, verdict) in found.iter().filter(|(id, _)| *id != defect.control()) {
-            match (defect.moves.get(id), healthy.get(id) == Some(verdict)) {
-                (Some(reason), false) => {
+            if healthy.get(id) == Some(verdict) {
+                continue;
+            }
+            match defect.reason_for(id, verdict) {
+                Some(reason) if defect.moves.contains_key(id) => {
                     reasons.push(format!("- `{}` moves {id}: {reason}.", defect.name));
                 }
-                (None, false) => {
+                Some(_) => {}
+                None => {
                     wrong.push(format!("{} moves {id} to {verdict} without a reason", defect.name));
                 }
-                _ => {}
             }
+        }
+        if let Some(reason) = defect.for_all() {
+            reasons.push(format!("- `{}` moves most others: {reason}.", defect.name));
         }
     }
     page.push_str(&format!("\n{}\n", reasons.join("\n")));

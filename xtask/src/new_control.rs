@@ -5,7 +5,16 @@ use std::path::Path;
 
 use crate::root;
 
-pub(crate) fn begin(family: &str, id: &str) -> Result<String, String> {
+/// What the experiment drives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// The whole bench.
+    Bench,
+    /// What a client can see on one ready site.
+    Surface,
+}
+
+pub(crate) fn begin(family: &str, id: &str, kind: Kind) -> Result<String, String> {
     let entry = model::catalogue::find(id)
         .filter(|entry| entry.family.word() == family)
         .ok_or_else(|| format!("{family}/{id} is not in crates/model/src/catalogue.rs"))?;
@@ -16,7 +25,11 @@ pub(crate) fn begin(family: &str, id: &str) -> Result<String, String> {
     let page = root().join(format!("crates/controls/src/{family}/{module}.md"));
     let settings = root().join(format!("crates/settings/src/controls/{module}.rs"));
     let promise = capital(entry.promise);
-    write(&code, &code_text(id, &type_name, &module, &promise))?;
+    let text = match kind {
+        Kind::Bench => code_text(id, &type_name, &module, &promise),
+        Kind::Surface => surface_text(id, &type_name, &module, &promise),
+    };
+    write(&code, &text)?;
     write(&page, &page_text(id, &promise))?;
     write(&settings, &settings_text(&type_name, &promise))?;
     Ok(format!(
@@ -91,6 +104,47 @@ fn judge(_manifest: &Manifest, trials: &[Trial<'_>]) -> Judgement {{
         return Judgement::inconclusive("nothing was tried");
     }}
     Judgement::inconclusive("this judge is not written yet")
+}}
+"#
+    )
+}
+
+fn surface_text(id: &str, type_name: &str, module: &str, promise: &str) -> String {
+    format!(
+        r#"//! {promise}.
+
+use lab::Bench;
+use model::{{Applicability, Card, Judgement, Lane, Reach}};
+use settings::Manifest;
+
+use crate::surface::{{Surface, SurfaceControl, Tour, Visitor}};
+
+pub(crate) struct {type_name};
+
+const AGAIN: &str = "again";
+
+impl SurfaceControl for {type_name} {{
+    const CARD: &'static Card = &Card {{
+        id: "{id}",
+        applicability: Applicability::Universal,
+        reach: Reach::Lab,
+        lane: Lane::Shared,
+        disturbs: "nothing but its own instance",
+        budget: 1,
+        page: include_str!("{module}.md"),
+    }};
+
+    async fn visit(bench: &Bench, visitor: &Visitor<'_>) {{
+        let tour = Tour::walk(bench, visitor).await;
+        visitor.ask(AGAIN, &tour.read(bench.manifest())).await;
+    }}
+
+    fn judge(_: &Manifest, surface: &Surface<'_>) -> Judgement {{
+        if surface.find(AGAIN).is_none() {{
+            return Judgement::inconclusive("nothing was asked for");
+        }}
+        Judgement::inconclusive("this judge is not written yet")
+    }}
 }}
 "#
     )

@@ -73,7 +73,7 @@ impl Connection {
             stream.set_nodelay(true).map_err(other)?;
             match peer.tls {
                 false => Ok(Wire::Plain(stream)),
-                true => Wire::secure(stream, &peer.host).await.map_err(other),
+                true => Wire::secure(stream, peer.name()).await.map_err(other),
             }
         };
         let wire = timeout(within, connecting).await;

@@ -6,6 +6,7 @@
 pub mod connection;
 pub mod exchange;
 pub mod message;
+pub mod old_tls;
 mod parse;
 pub mod peer;
 pub mod wire;

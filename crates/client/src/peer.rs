@@ -29,6 +29,14 @@ impl Peer {
         format!("{}://{}", if self.tls { "https" } else { "http" }, self.host)
     }
 
+    /// The host without its port: the name for which a certificate must be valid.
+    pub fn name(&self) -> &str {
+        match self.host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+            Some((address, _)) => address,
+            None => self.host.rsplit_once(':').map_or(&self.host, |(name, _)| name),
+        }
+    }
+
     /// One request on a connection of its own, which is closed afterwards.
     pub async fn once(&self, request: &Request, within: Duration) -> Exchange {
         let began = Instant::now();
@@ -40,5 +48,22 @@ impl Peer {
             }
             Err(reason) => Exchange::begun(began, 0).done(None, End::NotConnected(reason)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_has_no_port_and_no_brackets() {
+        let named = |host: &str| {
+            let address = SocketAddr::from(([127, 0, 0, 1], 1));
+            Peer { host: host.to_owned(), ..Peer::from(address) }.name().to_owned()
+        };
+        assert_eq!(named("example.com"), "example.com");
+        assert_eq!(named("example.com:8443"), "example.com");
+        assert_eq!(named("[::1]:8443"), "::1");
+        assert_eq!(named("[::1]"), "::1");
     }
 }

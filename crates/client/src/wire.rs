@@ -39,12 +39,11 @@ fn config() -> Arc<ClientConfig> {
 }
 
 impl Wire {
-    /// Shakes hands for this host, `name:port` or `name`.
+    /// Shakes hands for this name.
     ///
     /// # Errors
     /// When the certificate is not valid for it, or the protocol fails.
-    pub async fn secure(stream: TcpStream, host: &str) -> io::Result<Self> {
-        let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    pub async fn secure(stream: TcpStream, name: &str) -> io::Result<Self> {
         let name = ServerName::try_from(name.to_owned()).map_err(io::Error::other)?;
         let connector = TlsConnector::from(config());
         Ok(Self::Tls(Box::new(connector.connect(name, stream).await?)))

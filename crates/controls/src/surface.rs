@@ -6,15 +6,67 @@ pub(crate) mod judging;
 pub(crate) mod tour;
 pub(crate) mod visitor;
 
-use lab::{Bench, LabError, Mutation, Site, Trial};
-use model::Seen;
+use std::future::Future;
 
+use async_trait::async_trait;
+use lab::{Bench, LabError, Mutation, Site, Trial};
+use model::{Card, Judgement, Observation, Seen};
+use settings::Manifest;
+
+use crate::control::{Applies, Control};
 pub(crate) use judging::{Surface, surface};
 pub(crate) use tour::Tour;
 pub(crate) use visitor::Visitor;
 
 /// The trial of a control that has only one.
 pub(crate) const MAIN: &str = "main";
+
+/// A control of what a client can see on one ready site: labelled requests, and a judge over the
+/// labelled answers.
+pub(crate) trait SurfaceControl: Send + Sync {
+    const CARD: &'static Card;
+
+    fn applies(_: &Manifest) -> Applies {
+        Applies::Yes
+    }
+
+    /// Sends the requests; the visitor records each under its label.
+    fn visit(bench: &Bench, visitor: &Visitor<'_>) -> impl Future<Output = ()> + Send;
+
+    /// Concludes from the answers of a site that was ready.
+    fn judge(manifest: &Manifest, surface: &Surface<'_>) -> Judgement;
+
+    /// Concludes from a site of which no request was answered.
+    fn unanswered(surface: &Surface<'_>) -> Judgement {
+        surface.without_answer()
+    }
+}
+
+#[async_trait]
+impl<T: SurfaceControl> Control for T {
+    fn card(&self) -> &'static Card {
+        T::CARD
+    }
+
+    fn applies(&self, manifest: &Manifest) -> Applies {
+        T::applies(manifest)
+    }
+
+    async fn prove(&self, bench: &Bench) -> Result<(), LabError> {
+        let Some((site, trial)) = open(bench, MAIN, MAIN, None).await? else { return Ok(()) };
+        T::visit(bench, &Visitor::new(&site, &trial)).await;
+        site.end().await;
+        Ok(())
+    }
+
+    fn judge(&self, manifest: &Manifest, seen: &[Observation]) -> Judgement {
+        match judging::tried(seen, MAIN, MAIN) {
+            Ok(surface) if surface.is_answered() => T::judge(manifest, &surface),
+            Ok(surface) => T::unanswered(&surface),
+            Err(judgement) => judgement,
+        }
+    }
+}
 
 /// Begins a trial on a ready site. `None` when it did not become ready, which is recorded.
 pub(crate) async fn open(

@@ -16,6 +16,7 @@ use crate::bench::{Lab, Slot};
 use crate::database::{Held, TableLock};
 use crate::error::LabError;
 use crate::fault::{Fault, Proxy, Traffic};
+use crate::log_file::Follower;
 use crate::place::Place;
 use crate::ports::Lease;
 use crate::readiness::Target;
@@ -151,6 +152,7 @@ impl Instance {
             user: None,
             mark: self.place.mark(),
         };
+        let log_file = self.follow_log(trial)?;
         let _ = self.lab.shadow.opened_since(Instant::now());
         let sink = trial.clone();
         let process = Process::start(&launch, self.place.record(), move |line| record(&sink, line));
@@ -172,6 +174,7 @@ impl Instance {
         Ok(Some(Running {
             process,
             audit,
+            log_file,
             trial: trial.clone(),
             lab: Arc::clone(&self.lab),
             ready: self.target("ready"),
@@ -182,6 +185,13 @@ impl Instance {
             mutation: mutation.cloned(),
             starting: self.slot.starting.take(),
         }))
+    }
+
+    /// Reads what it will write to its log file, where one is declared.
+    fn follow_log(&self, trial: &Trial) -> Result<Option<Follower>, LabError> {
+        let Some(name) = &self.lab.manifest.service.log_file else { return Ok(None) };
+        self.scratch.own(name)?;
+        Ok(Some(Follower::start(&self.scratch.path.join(name), trial)))
     }
 
     /// Where the service answers.

@@ -8,6 +8,7 @@ pub mod database;
 pub mod error;
 pub mod fault;
 pub mod instance;
+mod log_file;
 pub mod place;
 pub mod ports;
 pub mod readiness;

@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 use std::sync::Arc;
 
 use crate::bench::Lab;
+use crate::log_file::Follower;
 use crate::readiness::{self, Readiness, Target};
 use crate::recipe::Mutation;
 use crate::recorder::Trial;
@@ -29,6 +30,7 @@ pub(crate) struct AfterReady {
 pub struct Running {
     pub(crate) process: Process,
     pub(crate) audit: JoinHandle<()>,
+    pub(crate) log_file: Option<Follower>,
     pub(crate) trial: Trial,
     pub(crate) lab: Arc<Lab>,
     pub(crate) ready: Target,
@@ -130,10 +132,17 @@ impl Running {
     async fn saw_exit(&mut self) -> Exit {
         let exit = self.process.wait().await;
         self.process.drain(Duration::from_millis(300)).await;
+        self.finish_log();
         let Exit { code, signal, at } = exit;
         self.trial.saw_at(at, Seen::Exited { pid: self.process.pid(), code, signal });
         self.saw_left_behind();
         exit
+    }
+
+    fn finish_log(&self) {
+        if let Some(log_file) = &self.log_file {
+            log_file.finish();
+        }
     }
 
     fn saw_left_behind(&self) {
@@ -263,7 +272,11 @@ impl Running {
     /// Ends the whole tree at once.
     pub async fn kill(self) {
         self.audit.abort();
+        let log_file = self.log_file;
         self.process.end().await;
+        if let Some(log_file) = log_file {
+            log_file.finish();
+        }
     }
 }
 

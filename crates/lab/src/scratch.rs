@@ -7,6 +7,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use crate::error::LabError;
+use crate::log_file;
 
 /// A scratch folder, and the originals that it leaves out.
 #[derive(Debug, Clone)]
@@ -67,6 +68,29 @@ impl Scratch {
             return Err(LabError::File { action: "write", path, source });
         }
         self.write_inside(&path, content).map_err(LabError::file("write", path.clone()))
+    }
+
+    /// Makes what the service writes its own: links on the way to it, and at it, are replaced, so
+    /// that nothing outside this folder is written to.
+    ///
+    /// # Errors
+    /// When a link cannot be replaced.
+    pub fn own(&self, name: &str) -> Result<(), LabError> {
+        let parts: Vec<_> = Path::new(name).components().collect();
+        if parts.iter().any(|part| !matches!(part, std::path::Component::Normal(_))) {
+            return Ok(());
+        }
+        let mut path = self.path.clone();
+        let folders = parts.len().saturating_sub(1);
+        let links = parts.iter().take(folders).try_for_each(|part| {
+            path.push(part);
+            if path.is_symlink() { unlink_folder(&path) } else { Ok(()) }
+        });
+        let files = || {
+            let files = log_file::matching(&self.path.join(name));
+            files.iter().filter(|file| file.is_symlink()).try_for_each(fs::remove_file)
+        };
+        links.and_then(|()| files()).map_err(LabError::file("make", self.path.join(name)))
     }
 
     fn write_inside(&self, path: &Path, content: &str) -> io::Result<()> {
@@ -178,6 +202,19 @@ mod tests {
             assert!(at.path().join(present).exists(), "{present}");
         }
         assert!(at.path().join("src").is_symlink());
+    }
+
+    #[test]
+    fn a_log_that_was_there_is_not_written_to() {
+        let (service, at) = (service(), tempfile::tempdir().expect("a folder"));
+        fs::create_dir(service.path().join("logs")).expect("made");
+        fs::write(service.path().join("logs/a.log"), "old").expect("written");
+        let scratch = Scratch::build(service.path(), at.path()).expect("built");
+        scratch.own("logs/*.log").expect("made its own");
+        fs::write(at.path().join("logs/a.log"), "new").expect("written");
+        let old = fs::read_to_string(service.path().join("logs/a.log")).expect("read");
+        assert_eq!(old, "old");
+        assert!(at.path().join("app.js").is_symlink());
     }
 
     #[test]

@@ -89,6 +89,8 @@ pub enum Seen {
 pub enum Stream {
     Stdout,
     Stderr,
+    /// The file that the manifest declares beside them.
+    LogFile,
 }
 
 /// What became of a request. `received` counts the bytes of the answer that had come.
@@ -132,7 +134,9 @@ impl Outcome {
             Self::Reset { received: 0 } => "reset the connection without a byte".to_owned(),
             Self::Reset { received } => format!("reset the connection after {received} bytes"),
             Self::TimedOut { received: 0 } => "did not answer in time".to_owned(),
-            Self::TimedOut { received } => format!("stopped answering after {received} bytes"),
+            Self::TimedOut { received } => {
+                format!("had not finished its answer in time ({received} bytes came)")
+            }
             Self::NotHttp => "answered something that is not HTTP".to_owned(),
         }
     }

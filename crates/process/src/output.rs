@@ -49,15 +49,16 @@ pub(crate) async fn pump(mut pipe: impl AsyncRead + Unpin, stream: Stream, sink:
     }
 }
 
-#[derive(Default)]
-struct Splitter {
+/// Cuts what is written into lines, as far as it is kept.
+#[derive(Debug, Default)]
+pub struct Splitter {
     pending: Vec<u8>,
     kept: usize,
     dropped: u64,
 }
 
 impl Splitter {
-    fn feed(&mut self, mut bytes: &[u8], mut emit: impl FnMut(String)) {
+    pub fn feed(&mut self, mut bytes: &[u8], mut emit: impl FnMut(String)) {
         while let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
             self.append(&bytes[..end]);
             self.emit(&mut emit);
@@ -66,10 +67,16 @@ impl Splitter {
         self.append(bytes);
     }
 
-    fn finish(&mut self, mut emit: impl FnMut(String)) {
+    /// What is left is a line too.
+    pub fn finish(&mut self, mut emit: impl FnMut(String)) {
         if !self.pending.is_empty() {
             self.emit(&mut emit);
         }
+    }
+
+    /// How many bytes were not kept.
+    pub fn dropped(&self) -> u64 {
+        self.dropped
     }
 
     fn append(&mut self, bytes: &[u8]) {

@@ -117,10 +117,7 @@ fn notes(
     let sections = LATER.iter().filter(|section| places.contains_key(**section)).map(|section| {
         (line(section), format!("[{section}] is read and checked, but no control uses it yet"))
     });
-    let logs = places.contains_key("service.log_file").then(|| {
-        (line("service.log_file"), "log_file is kept, but only the output is read yet".to_owned())
-    });
-    controls.chain(sections).chain(logs).collect()
+    controls.chain(sections).collect()
 }
 
 #[cfg(test)]

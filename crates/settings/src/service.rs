@@ -60,7 +60,9 @@ pub struct Service {
     /// The signal that asks the service to stop.
     #[serde(default = "sigterm")]
     pub stop_signal: StopSignal,
-    /// A file that the service logs to, beside its output.
+    /// A file that the service logs to, beside its output: relative to the folder in which it is
+    /// started. `*` in its name stands for what differs, such as a date. What is added to it is
+    /// read as output.
     #[serde(default)]
     pub log_file: Option<String>,
     /// Variables of your own environment that the service may see, beside PATH, LANG and TZ.

@@ -2,120 +2,94 @@
 
 mod known;
 
-use async_trait::async_trait;
 use client::Request;
-use lab::{Bench, LabError};
-use model::{Applicability, Card, Finding, Judgement, Lane, Observation, Reach, Seen};
+use lab::Bench;
+use model::{Applicability, Card, Finding, Judgement, Lane, Reach, Seen};
 use settings::Manifest;
 
-use crate::control::{Applies, Control};
 use crate::surface::judging::showing;
-use crate::surface::{self, MAIN, Tour, Visitor};
+use crate::surface::{Surface, SurfaceControl, Tour, Visitor};
 
 pub(crate) struct Exposure;
-
-static CARD: Card = Card {
-    id: "exposure",
-    applicability: Applicability::Universal,
-    reach: Reach::Target,
-    lane: Lane::Shared,
-    disturbs: "nothing but its own instance",
-    budget: 2,
-    page: include_str!("exposure.md"),
-};
-
-#[async_trait]
-impl Control for Exposure {
-    fn card(&self) -> &'static Card {
-        &CARD
-    }
-
-    fn applies(&self, _: &Manifest) -> Applies {
-        Applies::Yes
-    }
-
-    async fn prove(&self, bench: &Bench) -> Result<(), LabError> {
-        prove(bench).await
-    }
-
-    fn judge(&self, manifest: &Manifest, seen: &[Observation]) -> Judgement {
-        judge(manifest, seen)
-    }
-}
 
 const KNOWN: &str = "known path";
 const INTERNAL: &str = "internal path";
 const LISTENS: &str = "listens at";
 
-async fn prove(bench: &Bench) -> Result<(), LabError> {
-    let Some((site, trial)) = surface::open(bench, MAIN, MAIN, None).await? else { return Ok(()) };
-    let visitor = Visitor::new(&site, &trial);
-    Tour::walk(bench, &visitor).await;
-    let settings = &bench.manifest().controls.exposure;
-    for path in known::PATHS.iter().map(|known| known.path) {
-        visitor.ask(KNOWN, &Request::get(path)).await;
-    }
-    for path in &settings.internal {
-        visitor.ask(INTERNAL, &Request::get(path)).await;
-    }
-    if let (Some(instance), Some(running)) = (site.instance(), site.running()) {
-        let members: Vec<_> = running.process().members().iter().map(|one| one.pid).collect();
-        let declared = instance.ports();
-        let others = process::sockets::listening(&members);
-        for address in others.iter().filter(|address| !declared.contains(&address.port())) {
-            trial.saw(Seen::Remark { text: format!("{LISTENS} {address}") });
-        }
-    }
-    site.end().await;
-    Ok(())
-}
-
-fn judge(manifest: &Manifest, seen: &[Observation]) -> Judgement {
-    let surface = match surface::surface(seen, MAIN, MAIN) {
-        Ok(surface) => surface,
-        Err(judgement) => return judgement,
+impl SurfaceControl for Exposure {
+    const CARD: &'static Card = &Card {
+        id: "exposure",
+        applicability: Applicability::Universal,
+        reach: Reach::Target,
+        lane: Lane::Shared,
+        disturbs: "nothing but its own instance",
+        budget: 2,
+        page: include_str!("exposure.md"),
     };
-    let settings = &manifest.controls.exposure;
-    let tried: Vec<_> = surface.labelled(KNOWN).filter(|a| a.status().is_some()).collect();
-    if tried.is_empty() {
-        return Judgement::inconclusive("no known path was tried");
-    }
-    let mut findings = Vec::new();
-    for answer in tried.iter().filter(|answer| answer.is_success()) {
-        let Some(known) = known::PATHS.iter().find(|known| known.path == answer.path()) else {
-            continue;
-        };
-        let public = settings.public.iter().any(|path| path == known.path);
-        if public || !known.shows(&answer.body) {
-            continue;
+
+    async fn visit(bench: &Bench, visitor: &Visitor<'_>) {
+        let (site, trial) = (visitor.site(), visitor.trial());
+        Tour::walk(bench, visitor).await;
+        let settings = &bench.manifest().controls.exposure;
+        for path in known::PATHS.iter().map(|known| known.path) {
+            visitor.ask(KNOWN, &Request::get(path)).await;
         }
-        let text = format!("{} shows {} to everybody", known.path, known.what);
-        let mend = "turn it off in production, serve it on a port of its own, or let the edge keep \
-                    it internal; if it is meant, declare controls.exposure.public";
-        findings.push(showing(Finding::fail(known.cause, text).mend(mend), answer));
+        for path in &settings.internal {
+            visitor.ask(INTERNAL, &Request::get(path)).await;
+        }
+        if let (Some(instance), Some(running)) = (site.instance(), site.running()) {
+            let members: Vec<_> = running.process().members().iter().map(|one| one.pid).collect();
+            let declared = instance.ports();
+            let others = process::sockets::listening(&members);
+            for address in others.iter().filter(|address| !declared.contains(&address.port())) {
+                trial.saw(Seen::Remark { text: format!("{LISTENS} {address}") });
+            }
+        }
     }
-    for answer in surface.labelled(INTERNAL).filter(|answer| answer.is_success()) {
-        let text = format!(
-            "{} is declared internal and answered {}",
-            answer.path(),
-            answer.status().unwrap_or(0)
-        );
-        findings.push(showing(Finding::fail("internal-route", text), answer));
+
+    fn judge(manifest: &Manifest, surface: &Surface<'_>) -> Judgement {
+        let settings = &manifest.controls.exposure;
+        let tried: Vec<_> = surface.labelled(KNOWN).filter(|a| a.status().is_some()).collect();
+        if tried.is_empty() {
+            return Judgement::inconclusive("no known path was tried");
+        }
+        let mut findings = Vec::new();
+        for answer in tried.iter().filter(|answer| answer.is_success()) {
+            let Some(known) = known::PATHS.iter().find(|known| known.path == answer.path()) else {
+                continue;
+            };
+            let public = settings.public.iter().any(|path| path == known.path);
+            if public || !known.shows(&answer.body) {
+                continue;
+            }
+            let text = format!("{} shows {} to everybody", known.path, known.what);
+            let mend = "turn it off in production, serve it on a port of its own, or let the edge \
+                        keep it internal; if it is meant, declare controls.exposure.public";
+            findings.push(showing(Finding::fail(known.cause, text).mend(mend), answer));
+        }
+        for answer in surface.labelled(INTERNAL).filter(|answer| answer.is_success()) {
+            let text = format!(
+                "{} is declared internal and answered {}",
+                answer.path(),
+                answer.status().unwrap_or(0)
+            );
+            findings.push(showing(Finding::fail("internal-route", text), answer));
+        }
+        for address in surface.remarks().filter_map(|text| text.strip_prefix(LISTENS)) {
+            let address = address.trim();
+            let local = address.starts_with("127.") || address.starts_with("[::1]");
+            let text = format!("it also listens at {address}, which the manifest does not declare");
+            let mend = "close it in production (a debugger, a profiler, a cluster port), or \
+                        declare the port under service.ports";
+            let finding = match local {
+                true => Finding::note("further-port", text),
+                false => Finding::fail("further-port", text).mend(mend),
+            };
+            findings.push(finding);
+        }
+        let held = format!("none of {} known paths shows anything", tried.len());
+        Judgement::from_findings(held, findings)
     }
-    for address in surface.remarks().filter_map(|text| text.strip_prefix(LISTENS)) {
-        let address = address.trim();
-        let local = address.starts_with("127.") || address.starts_with("[::1]");
-        let text = format!("it also listens at {address}, which the manifest does not declare");
-        let mend = "close it in production (a debugger, a profiler, a cluster port), or declare \
-                    the port under service.ports";
-        let finding = match local {
-            true => Finding::note("further-port", text),
-            false => Finding::fail("further-port", text).mend(mend),
-        };
-        findings.push(finding);
-    }
-    let held = format!("none of {} known paths shows anything", tried.len());
-    Judgement::from_findings(held, findings)
 }
 
 #[cfg(test)]
@@ -126,7 +100,7 @@ mod tests {
 
     fn judged(more: &str, body: &str, path: &str) -> Judgement {
         let answer = answer(KNOWN, &format!("GET {path}"), 200).saying(body);
-        judge(&manifest(more), &main(vec![answer]))
+        Exposure.judge(&manifest(more), &main(vec![answer]))
     }
 
     #[test]

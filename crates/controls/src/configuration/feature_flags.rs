@@ -1,14 +1,14 @@
 //! Experimental features are off unless turned on; a required flag that is off refuses.
 
 use async_trait::async_trait;
-use lab::Mutation;
 use lab::{Bench, LabError};
 use model::{Applicability, Card, Finding, Judgement, Lane, Observation, Reach};
 use settings::Manifest;
 use settings::controls::Flag;
 
 use crate::control::{Applies, Control};
-use crate::surface::{self, Visitor, feature};
+use crate::surface::feature::{self, FEATURE, Feature, Variant};
+use crate::surface::{self};
 use crate::trials::by_trial;
 
 pub(crate) struct FeatureFlags;
@@ -30,15 +30,36 @@ impl Control for FeatureFlags {
     }
 
     fn applies(&self, manifest: &Manifest) -> Applies {
-        applies(manifest)
+        match manifest.controls.feature_flags.flags.is_empty() {
+            true => Applies::No("no flag is declared: [controls.feature-flags.flags.NAME]".into()),
+            false => Applies::Yes,
+        }
     }
 
     async fn prove(&self, bench: &Bench) -> Result<(), LabError> {
-        prove(bench).await
+        for (name, flag) in &bench.manifest().controls.feature_flags.flags {
+            let feature = Feature {
+                name,
+                variable: &flag.variable,
+                request: flag.request.as_deref(),
+                journey: flag.journey.as_deref(),
+            };
+            let values = [
+                (ON, Some(&*flag.on)),
+                (OFF, Some(&*flag.off)),
+                (UNSET, None),
+                (ODD, Some(NEITHER)),
+            ];
+            let variants = values.map(|(method, value)| Variant { method, value, tours: false });
+            feature::prove(bench, feature, &variants).await?;
+        }
+        Ok(())
     }
 
     fn judge(&self, manifest: &Manifest, seen: &[Observation]) -> Judgement {
-        judge(manifest, seen)
+        let flags = &manifest.controls.feature_flags.flags;
+        let words = ("flag", "flags that are off unless turned on");
+        feature::judge(flags, words, |name, flag| about(name, flag, seen))
     }
 }
 
@@ -46,56 +67,8 @@ const ON: &str = "on";
 const OFF: &str = "off";
 const UNSET: &str = "unset";
 const ODD: &str = "odd";
-const FEATURE: &str = "feature";
 /// A value that means neither yes nor no.
 const NEITHER: &str = "banana";
-
-async fn prove(bench: &Bench) -> Result<(), LabError> {
-    for (name, flag) in &bench.manifest().controls.feature_flags.flags {
-        let values = [
-            (ON, Some(flag.on.clone())),
-            (OFF, Some(flag.off.clone())),
-            (UNSET, None),
-            (ODD, Some(NEITHER.to_owned())),
-        ];
-        for (method, value) in values {
-            bench.progress(format!("{name} {method}"));
-            let mutation = Mutation { variable: flag.variable.clone(), value };
-            let opened = surface::open(bench, name, method, Some(&mutation)).await?;
-            let Some((site, trial)) = opened else { continue };
-            let visitor = Visitor::new(&site, &trial);
-            let journey = flag.journey.as_deref();
-            feature::use_it(bench, &visitor, FEATURE, flag.request.as_deref(), journey).await;
-            site.end().await;
-        }
-    }
-    Ok(())
-}
-
-fn applies(manifest: &Manifest) -> Applies {
-    match manifest.controls.feature_flags.flags.is_empty() {
-        true => Applies::No("no flag is declared: [controls.feature-flags.flags.NAME]".into()),
-        false => Applies::Yes,
-    }
-}
-
-fn judge(manifest: &Manifest, seen: &[Observation]) -> Judgement {
-    let flags = &manifest.controls.feature_flags.flags;
-    let mut findings = Vec::new();
-    for (name, flag) in flags {
-        match about(name, flag, seen) {
-            Ok(found) => findings.extend(found),
-            Err(judgement) => return judgement,
-        }
-    }
-    if flags.is_empty() {
-        return Judgement::inconclusive("no flag is declared");
-    }
-    Judgement::from_findings(
-        format!("flags that are off unless turned on: {}", flags.len()),
-        findings,
-    )
-}
 
 fn about(name: &str, flag: &Flag, seen: &[Observation]) -> Result<Vec<Finding>, Judgement> {
     let trials = by_trial(seen);
@@ -162,12 +135,13 @@ mod tests {
 
     fn run(unset: u16, off: u16, odd: u16) -> Judgement {
         let text = "[environment.BETA]\nvalue = \"false\"\nrequired = false\n\
-                    [controls.feature-flags.flags.beta]\nvariable = \"BETA\"\nrequest = \"GET /beta\"\n";
+                    [controls.feature-flags.flags.beta]\nvariable = \"BETA\"\nrequest = \
+                    \"GET /beta\"\n";
         let mut seen = Vec::new();
         for (method, status) in [(ON, 200), (OFF, off), (UNSET, unset), (ODD, odd)] {
             seen.extend(on("beta", method, vec![answer(FEATURE, "GET /beta", status)]));
         }
-        judge(&manifest(text), &seen)
+        FeatureFlags.judge(&manifest(text), &seen)
     }
 
     #[test]

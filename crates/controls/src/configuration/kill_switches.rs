@@ -1,15 +1,15 @@
 //! A switch turns its feature off with 503 and its own code, and nothing else.
 
 use async_trait::async_trait;
-use lab::Mutation;
 use lab::{Bench, LabError};
 use model::{Answer, Applicability, Card, Finding, Judgement, Lane, Observation, Reach};
 use settings::Manifest;
 use settings::controls::Switch;
 
 use crate::control::{Applies, Control};
+use crate::surface::feature::{self, FEATURE, Feature, Variant};
 use crate::surface::tour::TOUR;
-use crate::surface::{self, Surface, Tour, Visitor, feature};
+use crate::surface::{self, Surface};
 use crate::trials::by_trial;
 
 pub(crate) struct KillSwitches;
@@ -31,66 +31,42 @@ impl Control for KillSwitches {
     }
 
     fn applies(&self, manifest: &Manifest) -> Applies {
-        applies(manifest)
+        match manifest.controls.kill_switches.switches.is_empty() {
+            true => {
+                Applies::No("no switch is declared: [controls.kill-switches.switches.NAME]".into())
+            }
+            false => Applies::Yes,
+        }
     }
 
     async fn prove(&self, bench: &Bench) -> Result<(), LabError> {
-        prove(bench).await
+        for (name, switch) in &bench.manifest().controls.kill_switches.switches {
+            let feature = Feature {
+                name,
+                variable: &switch.variable,
+                request: switch.request.as_deref(),
+                journey: switch.journey.as_deref(),
+            };
+            let variants = [
+                Variant { method: ON, value: Some(&switch.on), tours: true },
+                Variant { method: OFF, value: Some(&switch.off), tours: true },
+                Variant { method: UNSET, value: None, tours: false },
+            ];
+            feature::prove(bench, feature, &variants).await?;
+        }
+        Ok(())
     }
 
     fn judge(&self, manifest: &Manifest, seen: &[Observation]) -> Judgement {
-        judge(manifest, seen)
+        let switches = &manifest.controls.kill_switches.switches;
+        let words = ("switch", "switches that turn off their feature only");
+        feature::judge(switches, words, |name, switch| about(name, switch, seen))
     }
 }
 
 const ON: &str = "on";
 const OFF: &str = "off";
 const UNSET: &str = "unset";
-const FEATURE: &str = "feature";
-
-async fn prove(bench: &Bench) -> Result<(), LabError> {
-    for (name, switch) in &bench.manifest().controls.kill_switches.switches {
-        for (method, value) in [(ON, Some(&switch.on)), (OFF, Some(&switch.off)), (UNSET, None)] {
-            bench.progress(format!("{name} {method}"));
-            let mutation = Mutation { variable: switch.variable.clone(), value: value.cloned() };
-            let opened = surface::open(bench, name, method, Some(&mutation)).await?;
-            let Some((site, trial)) = opened else { continue };
-            let visitor = Visitor::new(&site, &trial);
-            let journey = switch.journey.as_deref();
-            feature::use_it(bench, &visitor, FEATURE, switch.request.as_deref(), journey).await;
-            if method != UNSET {
-                Tour::walk(bench, &visitor).await;
-            }
-            site.end().await;
-        }
-    }
-    Ok(())
-}
-
-fn applies(manifest: &Manifest) -> Applies {
-    match manifest.controls.kill_switches.switches.is_empty() {
-        true => Applies::No("no switch is declared: [controls.kill-switches.switches.NAME]".into()),
-        false => Applies::Yes,
-    }
-}
-
-fn judge(manifest: &Manifest, seen: &[Observation]) -> Judgement {
-    let switches = &manifest.controls.kill_switches.switches;
-    let mut findings = Vec::new();
-    for (name, switch) in switches {
-        match about(name, switch, seen) {
-            Ok(found) => findings.extend(found),
-            Err(judgement) => return judgement,
-        }
-    }
-    if switches.is_empty() {
-        return Judgement::inconclusive("no switch is declared");
-    }
-    Judgement::from_findings(
-        format!("switches that turn off their feature only: {}", switches.len()),
-        findings,
-    )
-}
 
 fn about(name: &str, switch: &Switch, seen: &[Observation]) -> Result<Vec<Finding>, Judgement> {
     let on = surface::surface(seen, name, ON)?;
@@ -179,12 +155,13 @@ mod tests {
 
     fn run(off: Answer, other: u16) -> Judgement {
         let text = "[environment.CHAT]\nvalue = \"true\"\nrequired = false\n\
-                    [controls.kill-switches.switches.chat]\nvariable = \"CHAT\"\nrequest = \"GET /chat\"\n";
+                    [controls.kill-switches.switches.chat]\nvariable = \"CHAT\"\nrequest = \
+                    \"GET /chat\"\n";
         let good = || answer(FEATURE, "GET /chat", 200);
         let mut seen = on("chat", ON, vec![good(), answer("tour", "GET /a", 200)]);
         seen.extend(on("chat", OFF, vec![off, answer("tour", "GET /a", other)]));
         seen.extend(on("chat", UNSET, vec![good()]));
-        judge(&manifest(text), &seen)
+        KillSwitches.judge(&manifest(text), &seen)
     }
 
     #[test]

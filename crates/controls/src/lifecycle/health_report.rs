@@ -2,48 +2,18 @@
 
 use std::time::{Duration, Instant};
 
-use async_trait::async_trait;
 use client::Request;
+use lab::Bench;
 use lab::fault::{Fault, Kind};
-use lab::{Bench, LabError};
-use model::{Answer, Applicability, Card, Finding, Judgement, Lane, Observation, Reach};
+use model::{Answer, Applicability, Card, Finding, Judgement, Lane, Reach};
 use serde_json::Value;
 use settings::Manifest;
 
-use crate::control::{Applies, Control};
+use crate::control::Applies;
 use crate::surface::judging::{at, once_per_cause, showing};
-use crate::surface::{self, MAIN, Visitor};
+use crate::surface::{Surface, SurfaceControl, Visitor};
 
 pub(crate) struct HealthReport;
-
-static CARD: Card = Card {
-    id: "health-report",
-    applicability: Applicability::Universal,
-    reach: Reach::Lab,
-    lane: Lane::Shared,
-    disturbs: "its own instance and its dependencies",
-    budget: 4,
-    page: include_str!("health_report.md"),
-};
-
-#[async_trait]
-impl Control for HealthReport {
-    fn card(&self) -> &'static Card {
-        &CARD
-    }
-
-    fn applies(&self, manifest: &Manifest) -> Applies {
-        applies(manifest)
-    }
-
-    async fn prove(&self, bench: &Bench) -> Result<(), LabError> {
-        prove(bench).await
-    }
-
-    fn judge(&self, manifest: &Manifest, seen: &[Observation]) -> Judgement {
-        judge(manifest, seen)
-    }
-}
 
 const HEALTHY: &str = "healthy";
 const HEALED: &str = "healed";
@@ -51,33 +21,100 @@ const FAULTS: [(&str, Kind); 2] = [("refused", Kind::Refuse), ("hanging", Kind::
 /// How long after the declared lag it is still waited for.
 const MORE: Duration = Duration::from_secs(3);
 
-async fn prove(bench: &Bench) -> Result<(), LabError> {
-    let Some((site, trial)) = surface::open(bench, MAIN, MAIN, None).await? else { return Ok(()) };
-    let settings = &bench.manifest().controls.health_report;
-    if let (Some(path), Some(peer)) = (&settings.path, site.port(settings.port.as_deref())) {
-        let visitor = Visitor::new(&site, &trial).at(peer);
-        let request = Request::get(path);
-        visitor.ask(HEALTHY, &request).await;
-        let good = settings.healthy_status;
-        let patience = settings.lag.0 + MORE;
-        if let Some(instance) = site.instance() {
-            for (name, dependency) in &bench.manifest().dependencies {
-                for (word, kind) in FAULTS {
-                    bench.progress(format!("{name} {word}"));
-                    instance.fault(&trial, name, Fault::new(kind), word).await;
-                    // Where it is optional, the status stays: the report is read until the lag is over.
-                    let expected = if dependency.critical { settings.degraded_status } else { 0 };
-                    let patience = if dependency.critical { patience } else { settings.lag.0 };
-                    until(&visitor, &format!("{name} {word}"), &request, expected, patience).await;
-                    instance.heal(&trial, name).await;
-                    let label = format!("{HEALED} {name} {word}");
-                    until(&visitor, &label, &request, good, patience).await;
+impl SurfaceControl for HealthReport {
+    const CARD: &'static Card = &Card {
+        id: "health-report",
+        applicability: Applicability::Universal,
+        reach: Reach::Lab,
+        lane: Lane::Shared,
+        disturbs: "its own instance and its dependencies",
+        budget: 4,
+        page: include_str!("health_report.md"),
+    };
+
+    fn applies(manifest: &Manifest) -> Applies {
+        if manifest.controls.health_report.path.is_some() {
+            return Applies::Yes;
+        }
+        Applies::Undeclared(
+            "declare the report: [controls.health-report] path = \"/health\"; or say under \
+             [not-applicable] that there is none"
+                .to_owned(),
+        )
+    }
+
+    async fn visit(bench: &Bench, visitor: &Visitor<'_>) {
+        let (site, trial) = (visitor.site(), visitor.trial());
+        let settings = &bench.manifest().controls.health_report;
+        if let (Some(path), Some(peer)) = (&settings.path, site.port(settings.port.as_deref())) {
+            let visitor = &visitor.at(peer);
+            let request = Request::get(path);
+            visitor.ask(HEALTHY, &request).await;
+            let good = settings.healthy_status;
+            let patience = settings.lag.0 + MORE;
+            if let Some(instance) = site.instance() {
+                for (name, dependency) in &bench.manifest().dependencies {
+                    for (word, kind) in FAULTS {
+                        bench.progress(format!("{name} {word}"));
+                        instance.fault(trial, name, Fault::new(kind), word).await;
+                        // Where it is optional, the status stays: it is read until the lag is over.
+                        let expected =
+                            if dependency.critical { settings.degraded_status } else { 0 };
+                        let patience = if dependency.critical { patience } else { settings.lag.0 };
+                        until(visitor, &format!("{name} {word}"), &request, expected, patience)
+                            .await;
+                        instance.heal(trial, name).await;
+                        let label = format!("{HEALED} {name} {word}");
+                        until(visitor, &label, &request, good, patience).await;
+                    }
                 }
             }
         }
     }
-    site.end().await;
-    Ok(())
+
+    fn judge(manifest: &Manifest, surface: &Surface<'_>) -> Judgement {
+        let settings = &manifest.controls.health_report;
+        let Some(healthy) = surface.find(HEALTHY) else {
+            return Judgement::inconclusive("the report was never read");
+        };
+        let mut findings: Vec<Finding> = about_shape(manifest, healthy);
+        let broken = !findings.is_empty();
+        for answer in &surface.answers {
+            if let Some(at) = answer.body.find('‹') {
+                let around: String = answer.body[at..].chars().take(40).collect();
+                let text = format!("it shows a secret: {around}");
+                findings.push(showing(Finding::fail("leaks", text), answer));
+                break;
+            }
+        }
+        let mut tried = 0;
+        for (name, dependency) in manifest.dependencies.iter().filter(|_| !broken) {
+            for (word, _) in FAULTS {
+                let label = format!("{name} {word}");
+                let Some(during) = surface.answers.iter().rfind(|a| a.label == label) else {
+                    continue;
+                };
+                tried += 1;
+                findings.extend(about_fault(manifest, name, dependency.critical, word, during));
+                let label = format!("{HEALED} {label}");
+                let Some(after) = surface.answers.iter().rfind(|a| a.label == label) else {
+                    continue;
+                };
+                if after.status() != Some(settings.healthy_status) {
+                    let text = format!(
+                        "{name} was {word} and came back; the report still {}",
+                        after.outcome.words()
+                    );
+                    findings.push(showing(Finding::fail("no-recovery", text), after));
+                }
+            }
+        }
+        if tried == 0 && !broken && !manifest.dependencies.is_empty() {
+            return Judgement::inconclusive("no fault was tried").with(findings);
+        }
+        let held = format!("true in good health and under {tried} faults");
+        Judgement::from_findings(held, once_per_cause(findings, tried.max(1)))
+    }
 }
 
 /// Asks until the status is as expected, or the patience is over.
@@ -92,17 +129,6 @@ async fn until(v: &Visitor<'_>, label: &str, request: &Request, status: u16, pat
     }
 }
 
-fn applies(manifest: &Manifest) -> Applies {
-    if manifest.controls.health_report.path.is_some() {
-        return Applies::Yes;
-    }
-    Applies::Undeclared(
-        "declare the report: [controls.health-report] path = \"/health\"; or say under \
-         [not-applicable] that there is none"
-            .to_owned(),
-    )
-}
-
 /// What a member that tells of a dependency says.
 fn is_there(value: &Value) -> Option<bool> {
     match value {
@@ -114,50 +140,6 @@ fn is_there(value: &Value) -> Option<bool> {
         Value::Object(map) => is_there(map.get("status").or_else(|| map.get("ok"))?),
         _ => None,
     }
-}
-
-fn judge(manifest: &Manifest, seen: &[Observation]) -> Judgement {
-    let surface = match surface::surface(seen, MAIN, MAIN) {
-        Ok(surface) => surface,
-        Err(judgement) => return judgement,
-    };
-    let settings = &manifest.controls.health_report;
-    let Some(healthy) = surface.find(HEALTHY) else {
-        return Judgement::inconclusive("the report was never read");
-    };
-    let mut findings: Vec<Finding> = about_shape(manifest, healthy);
-    let broken = !findings.is_empty();
-    for answer in &surface.answers {
-        if let Some(at) = answer.body.find('‹') {
-            let around: String = answer.body[at..].chars().take(40).collect();
-            let text = format!("it shows a secret: {around}");
-            findings.push(showing(Finding::fail("leaks", text), answer));
-            break;
-        }
-    }
-    let mut tried = 0;
-    for (name, dependency) in manifest.dependencies.iter().filter(|_| !broken) {
-        for (word, _) in FAULTS {
-            let label = format!("{name} {word}");
-            let Some(during) = surface.answers.iter().rfind(|a| a.label == label) else { continue };
-            tried += 1;
-            findings.extend(about_fault(manifest, name, dependency.critical, word, during));
-            let label = format!("{HEALED} {label}");
-            let Some(after) = surface.answers.iter().rfind(|a| a.label == label) else { continue };
-            if after.status() != Some(settings.healthy_status) {
-                let text = format!(
-                    "{name} was {word} and came back; the report still {}",
-                    after.outcome.words()
-                );
-                findings.push(showing(Finding::fail("no-recovery", text), after));
-            }
-        }
-    }
-    if tried == 0 && !broken && !manifest.dependencies.is_empty() {
-        return Judgement::inconclusive("no fault was tried").with(findings);
-    }
-    let held = format!("true in good health and under {tried} faults");
-    Judgement::from_findings(held, once_per_cause(findings, tried.max(1)))
 }
 
 /// What is wrong with the report in good health.
@@ -254,7 +236,7 @@ mod tests {
             answer("db refused", "GET /health", during.0).json(during.1),
             answer("healed db refused", "GET /health", 200).json(good),
         ]);
-        judge(&manifest(text), &seen)
+        HealthReport.judge(&manifest(text), &seen)
     }
 
     #[test]

@@ -2,46 +2,15 @@
 
 use std::time::Duration;
 
-use async_trait::async_trait;
 use client::Request;
-use lab::{Bench, LabError};
-use model::{Answer, Applicability, Card, Finding, Judgement, Lane, Observation, Reach};
+use lab::Bench;
+use model::{Answer, Applicability, Card, Finding, Judgement, Lane, Reach};
 use settings::Manifest;
 
-use crate::control::{Applies, Control};
 use crate::surface::judging::{once_per_cause, showing};
-use crate::surface::{self, MAIN, Surface, Tour, Visitor};
+use crate::surface::{Surface, SurfaceControl, Tour, Visitor};
 
 pub(crate) struct CorrelationIds;
-
-static CARD: Card = Card {
-    id: "correlation-ids",
-    applicability: Applicability::Universal,
-    reach: Reach::Target,
-    lane: Lane::Shared,
-    disturbs: "nothing but its own instance",
-    budget: 2,
-    page: include_str!("correlation_ids.md"),
-};
-
-#[async_trait]
-impl Control for CorrelationIds {
-    fn card(&self) -> &'static Card {
-        &CARD
-    }
-
-    fn applies(&self, _: &Manifest) -> Applies {
-        Applies::Yes
-    }
-
-    async fn prove(&self, bench: &Bench) -> Result<(), LabError> {
-        prove(bench).await
-    }
-
-    fn judge(&self, manifest: &Manifest, seen: &[Observation]) -> Judgement {
-        judge(manifest, seen)
-    }
-}
 
 const OWN: &str = "own id";
 const OWN_ERROR: &str = "own id on an error";
@@ -56,41 +25,124 @@ const LONG: usize = 3000;
 /// How long a line may take to be written.
 const LOGGED_WITHIN: Duration = Duration::from_secs(2);
 
-async fn prove(bench: &Bench) -> Result<(), LabError> {
-    let Some((site, trial)) = surface::open(bench, MAIN, MAIN, None).await? else { return Ok(()) };
-    let visitor = Visitor::new(&site, &trial);
-    let manifest = bench.manifest();
-    let tour = Tour::walk(bench, &visitor).await;
-    let read = tour.read(bench.manifest());
-    let errors = tour.errors(manifest, true);
-    let error = errors.into_iter().next().map_or_else(|| read.clone(), |(_, request)| request);
-    let declared = manifest.controls.correlation_ids.header.as_deref();
-    let with = |request: &Request, id: &str| match declared {
-        Some(name) => request.clone().header(name, id),
-        None => request.clone().header("X-Request-Id", id).header("X-Correlation-Id", id),
+impl SurfaceControl for CorrelationIds {
+    const CARD: &'static Card = &Card {
+        id: "correlation-ids",
+        applicability: Applicability::Universal,
+        reach: Reach::Target,
+        lane: Lane::Shared,
+        disturbs: "nothing but its own instance",
+        budget: 2,
+        page: include_str!("correlation_ids.md"),
     };
-    visitor.ask(NONE, &read).await;
-    visitor.ask(NONE, &read).await;
-    visitor.ask(NONE_ERROR, &error).await;
-    for (label, request) in [(OWN, &read), (OWN_ERROR, &error)] {
-        let id: String = std::iter::repeat_with(fastrand::alphanumeric).take(24).collect();
-        let exchange = visitor.ask(label, &with(request, &id)).await;
-        let given = exchange.response.as_ref().and_then(|response| {
-            response
-                .headers
-                .iter()
-                .find(|(name, _)| is_id(declared, name))
-                .map(|(_, id)| id.clone())
-        });
-        if let Some(given) = given {
-            trial.wait_for_output(&given, LOGGED_WITHIN).await;
+
+    async fn visit(bench: &Bench, visitor: &Visitor<'_>) {
+        let trial = visitor.trial();
+        let manifest = bench.manifest();
+        let tour = Tour::walk(bench, visitor).await;
+        let read = tour.read(bench.manifest());
+        let errors = tour.errors(manifest, true);
+        let error = errors.into_iter().next().map_or_else(|| read.clone(), |(_, request)| request);
+        let declared = manifest.controls.correlation_ids.header.as_deref();
+        let with = |request: &Request, id: &str| match declared {
+            Some(name) => request.clone().header(name, id),
+            None => request.clone().header("X-Request-Id", id).header("X-Correlation-Id", id),
+        };
+        visitor.ask(NONE, &read).await;
+        visitor.ask(NONE, &read).await;
+        visitor.ask(NONE_ERROR, &error).await;
+        for (label, request) in [(OWN, &read), (OWN_ERROR, &error)] {
+            let id: String = std::iter::repeat_with(fastrand::alphanumeric).take(24).collect();
+            let exchange = visitor.ask(label, &with(request, &id)).await;
+            let given = exchange.response.as_ref().and_then(|response| {
+                response
+                    .headers
+                    .iter()
+                    .find(|(name, _)| is_id(declared, name))
+                    .map(|(_, id)| id.clone())
+            });
+            if let Some(given) = given {
+                trial.wait_for_output(&given, LOGGED_WITHIN).await;
+            }
+        }
+        for id in ["<script>alert(1)</script>".to_owned(), "a".repeat(LONG)] {
+            visitor.ask(HOSTILE, &with(&read, &id)).await;
         }
     }
-    for id in ["<script>alert(1)</script>".to_owned(), "a".repeat(LONG)] {
-        visitor.ask(HOSTILE, &with(&read, &id)).await;
+
+    fn judge(manifest: &Manifest, surface: &Surface<'_>) -> Judgement {
+        let settings = &manifest.controls.correlation_ids;
+        let declared = settings.header.as_deref();
+        let id_of = |answer: &Answer| {
+            answer.headers.iter().find(|(name, _)| is_id(declared, name)).map(|(_, id)| id.clone())
+        };
+        let sent = |answer: &Answer| {
+            answer
+                .request
+                .headers
+                .iter()
+                .find(|(n, _)| is_id(declared, n))
+                .map(|(_, id)| id.clone())
+        };
+        let plain: Vec<_> = surface.labelled(NONE).filter(|a| a.label == NONE).collect();
+        if plain.iter().all(|answer| answer.status().is_none()) {
+            return Judgement::inconclusive("no request was answered");
+        }
+        let mut findings = Vec::new();
+        let mend =
+            "make an id where there is none, put it into every answer and every line of the log";
+        let fail = |cause: &str, text: String, answer: &Answer| {
+            showing(Finding::fail(cause, text).mend(mend), answer)
+        };
+        let made: Vec<_> = plain.iter().filter_map(|answer| id_of(answer)).collect();
+        if made.is_empty() {
+            let text = format!(
+                "the answer carries none of {}",
+                declared.map_or(USUAL.join(", "), str::to_owned)
+            );
+            let findings = vec![fail("no-id", text, plain[0])];
+            return Judgement::from_findings("", findings);
+        }
+        if made.len() == 2 && made[0] == made[1] {
+            findings.push(fail(
+                "not-unique",
+                format!("two requests were given {}", made[0]),
+                plain[0],
+            ));
+        }
+        for answer in surface.labelled(NONE_ERROR).chain(surface.labelled(OWN_ERROR)) {
+            if answer.status().is_some() && id_of(answer).is_none() {
+                let text = format!(
+                    "{} answered {} without an id",
+                    answer.asked(),
+                    answer.status().unwrap_or(0)
+                );
+                findings.push(fail("not-on-errors", text, answer));
+            }
+        }
+        for answer in surface.find(OWN).into_iter().chain(surface.find(OWN_ERROR)) {
+            let (Some(sent), Some(got)) = (sent(answer), id_of(answer)) else { continue };
+            if settings.accept && sent != got {
+                let text = format!("sent {sent}, the answer says {got}");
+                findings.push(fail("not-echoed", text, answer));
+            }
+            findings.extend(about_logs(surface, answer, &got));
+        }
+        for answer in surface.labelled(HOSTILE) {
+            let (Some(sent), Some(got)) = (sent(answer), id_of(answer)) else { continue };
+            if sent == got && sent.len() >= LONG {
+                let text = format!("an id of {LONG} characters is taken over as it is");
+                findings.push(fail("takes-anything", text, answer));
+            } else if sent == got {
+                findings.push(showing(
+                    Finding::warn("takes-markup", format!("{sent} is taken over")),
+                    answer,
+                ));
+            }
+        }
+        let held = "made, echoed, on errors too, and found in the logs";
+        Judgement::from_findings(held, once_per_cause(findings, surface.answers.len()))
     }
-    site.end().await;
-    Ok(())
 }
 
 fn is_id(declared: Option<&str>, name: &str) -> bool {
@@ -98,74 +150,6 @@ fn is_id(declared: Option<&str>, name: &str) -> bool {
         Some(declared) => declared.eq_ignore_ascii_case(name),
         None => USUAL.iter().any(|usual| usual.eq_ignore_ascii_case(name)),
     }
-}
-
-fn judge(manifest: &Manifest, seen: &[Observation]) -> Judgement {
-    let surface = match surface::surface(seen, MAIN, MAIN) {
-        Ok(surface) => surface,
-        Err(judgement) => return judgement,
-    };
-    let settings = &manifest.controls.correlation_ids;
-    let declared = settings.header.as_deref();
-    let id_of = |answer: &Answer| {
-        answer.headers.iter().find(|(name, _)| is_id(declared, name)).map(|(_, id)| id.clone())
-    };
-    let sent = |answer: &Answer| {
-        answer.request.headers.iter().find(|(n, _)| is_id(declared, n)).map(|(_, id)| id.clone())
-    };
-    let plain: Vec<_> = surface.labelled(NONE).filter(|a| a.label == NONE).collect();
-    if plain.iter().all(|answer| answer.status().is_none()) {
-        return Judgement::inconclusive("no request was answered");
-    }
-    let mut findings = Vec::new();
-    let mend = "make an id where there is none, put it into every answer and every line of the log";
-    let fail = |cause: &str, text: String, answer: &Answer| {
-        showing(Finding::fail(cause, text).mend(mend), answer)
-    };
-    let made: Vec<_> = plain.iter().filter_map(|answer| id_of(answer)).collect();
-    if made.is_empty() {
-        let text = format!(
-            "the answer carries none of {}",
-            declared.map_or(USUAL.join(", "), str::to_owned)
-        );
-        let findings = vec![fail("no-id", text, plain[0])];
-        return Judgement::from_findings("", findings);
-    }
-    if made.len() == 2 && made[0] == made[1] {
-        findings.push(fail("not-unique", format!("two requests were given {}", made[0]), plain[0]));
-    }
-    for answer in surface.labelled(NONE_ERROR).chain(surface.labelled(OWN_ERROR)) {
-        if answer.status().is_some() && id_of(answer).is_none() {
-            let text = format!(
-                "{} answered {} without an id",
-                answer.asked(),
-                answer.status().unwrap_or(0)
-            );
-            findings.push(fail("not-on-errors", text, answer));
-        }
-    }
-    for answer in surface.find(OWN).into_iter().chain(surface.find(OWN_ERROR)) {
-        let (Some(sent), Some(got)) = (sent(answer), id_of(answer)) else { continue };
-        if settings.accept && sent != got {
-            let text = format!("sent {sent}, the answer says {got}");
-            findings.push(fail("not-echoed", text, answer));
-        }
-        findings.extend(about_logs(&surface, answer, &got));
-    }
-    for answer in surface.labelled(HOSTILE) {
-        let (Some(sent), Some(got)) = (sent(answer), id_of(answer)) else { continue };
-        if sent == got && sent.len() >= LONG {
-            let text = format!("an id of {LONG} characters is taken over as it is");
-            findings.push(fail("takes-anything", text, answer));
-        } else if sent == got {
-            findings.push(showing(
-                Finding::warn("takes-markup", format!("{sent} is taken over")),
-                answer,
-            ));
-        }
-    }
-    let held = "made, echoed, on errors too, and found in the logs";
-    Judgement::from_findings(held, once_per_cause(findings, surface.answers.len()))
 }
 
 /// Whether the id of an answer stands in the log. In a target the log cannot be seen.
@@ -191,7 +175,7 @@ mod tests {
     use super::*;
     use crate::surface::judging::build::*;
     use crate::trials::build::line;
-    use model::{Seen, Verdict};
+    use model::{Observation, Seen, Verdict};
 
     fn run(own: Answer, logged: &str) -> Judgement {
         let with = |label: &str, id: &str| answer(label, "GET /a", 200).with("X-Request-Id", id);
@@ -199,7 +183,7 @@ mod tests {
             main(vec![with(NONE, "one"), with(NONE, "two"), with(NONE_ERROR, "three"), own]);
         let trial = seen[0].trial.clone();
         seen.push(Observation { at: 9_000_000, trial, seen: line(logged) });
-        judge(&manifest(""), &seen)
+        CorrelationIds.judge(&manifest(""), &seen)
     }
 
     fn own(got: &str) -> Answer {
@@ -216,14 +200,14 @@ mod tests {
         assert_eq!(run(own("mine"), "GET /a").findings[0].cause, "not-in-logs");
         assert_eq!(run(own("other"), "other").findings[0].cause, "not-echoed");
         let none = main(vec![answer(NONE, "GET /a", 200), answer(NONE, "GET /a", 200)]);
-        assert_eq!(judge(&manifest(""), &none).findings[0].cause, "no-id");
+        assert_eq!(CorrelationIds.judge(&manifest(""), &none).findings[0].cause, "no-id");
     }
 
     #[test]
     fn a_deployed_service_is_judged_without_its_log() {
         let mut seen = run_without_start();
         seen.retain(|observation| !matches!(observation.seen, Seen::Started { .. }));
-        assert_eq!(judge(&manifest(""), &seen).verdict, Verdict::Pass);
+        assert_eq!(CorrelationIds.judge(&manifest(""), &seen).verdict, Verdict::Pass);
     }
 
     fn run_without_start() -> Vec<Observation> {

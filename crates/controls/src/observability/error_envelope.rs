@@ -2,48 +2,17 @@
 
 use std::time::{Duration, Instant};
 
-use async_trait::async_trait;
 use lab::fault::{Fault, Kind};
-use lab::{Bench, LabError, Site, Trial};
-use model::{Answer, Applicability, Card, Finding, Judgement, Lane, Observation, Reach};
+use lab::{Bench, Site, Trial};
+use model::{Answer, Applicability, Card, Finding, Judgement, Lane, Reach};
 use settings::Manifest;
 use settings::Serves;
 use settings::controls::Shape;
 
-use crate::control::{Applies, Control};
 use crate::surface::judging::{once_per_cause, showing};
-use crate::surface::{self, MAIN, Tour, Visitor};
+use crate::surface::{Surface, SurfaceControl, Tour, Visitor};
 
 pub(crate) struct ErrorEnvelope;
-
-static CARD: Card = Card {
-    id: "error-envelope",
-    applicability: Applicability::Universal,
-    reach: Reach::Target,
-    lane: Lane::Shared,
-    disturbs: "its own instance and its dependencies",
-    budget: 2,
-    page: include_str!("error_envelope.md"),
-};
-
-#[async_trait]
-impl Control for ErrorEnvelope {
-    fn card(&self) -> &'static Card {
-        &CARD
-    }
-
-    fn applies(&self, _: &Manifest) -> Applies {
-        Applies::Yes
-    }
-
-    async fn prove(&self, bench: &Bench) -> Result<(), LabError> {
-        prove(bench).await
-    }
-
-    fn judge(&self, manifest: &Manifest, seen: &[Observation]) -> Judgement {
-        judge(manifest, seen)
-    }
-}
 
 const UNAVAILABLE: &str = "dependency away";
 /// What a stack trace, a query or a path of the machine looks like (OWASP ASVS 5.0 16.5.1).
@@ -65,24 +34,57 @@ const INTERNALS: [&str; 15] = [
     "org.springframework",
 ];
 
-async fn prove(bench: &Bench) -> Result<(), LabError> {
-    let Some((site, trial)) = surface::open(bench, MAIN, MAIN, None).await? else { return Ok(()) };
-    let visitor = Visitor::new(&site, &trial);
-    let tour = Tour::walk(bench, &visitor).await;
-    for (label, request) in tour.errors(bench.manifest(), site.is_target()) {
-        visitor.ask(&label, &request).await;
-    }
-    let critical = bench.manifest().dependencies.iter().find(|(_, d)| d.critical);
-    if let (Some(instance), Some((name, _))) = (site.instance(), critical) {
-        instance.fault(&trial, name, Fault::new(Kind::Refuse), "refused").await;
-        until_noticed(bench, &site, &trial).await;
-        for step in tour.steps.iter().filter(|step| step.is_success()).take(4) {
-            visitor.ask(UNAVAILABLE, &step.request).await;
+impl SurfaceControl for ErrorEnvelope {
+    const CARD: &'static Card = &Card {
+        id: "error-envelope",
+        applicability: Applicability::Universal,
+        reach: Reach::Target,
+        lane: Lane::Shared,
+        disturbs: "its own instance and its dependencies",
+        budget: 2,
+        page: include_str!("error_envelope.md"),
+    };
+
+    async fn visit(bench: &Bench, visitor: &Visitor<'_>) {
+        let (site, trial) = (visitor.site(), visitor.trial());
+        let tour = Tour::walk(bench, visitor).await;
+        for (label, request) in tour.errors(bench.manifest(), site.is_target()) {
+            visitor.ask(&label, &request).await;
         }
-        instance.heal(&trial, name).await;
+        let critical = bench.manifest().dependencies.iter().find(|(_, d)| d.critical);
+        if let (Some(instance), Some((name, _))) = (site.instance(), critical) {
+            instance.fault(trial, name, Fault::new(Kind::Refuse), "refused").await;
+            until_noticed(bench, site, trial).await;
+            for step in tour.steps.iter().filter(|step| step.is_success()).take(4) {
+                visitor.ask(UNAVAILABLE, &step.request).await;
+            }
+            instance.heal(trial, name).await;
+        }
     }
-    site.end().await;
-    Ok(())
+
+    fn judge(manifest: &Manifest, surface: &Surface<'_>) -> Judgement {
+        let is_ours = |answer: &&Answer| {
+            answer.is_error()
+                && answer.request.method != "HEAD"
+                && manifest.serves(answer.path()) == Serves::Api
+        };
+        let errors: Vec<&Answer> = surface.answers.iter().copied().filter(is_ours).collect();
+        let mut kinds: Vec<u16> = errors.iter().filter_map(|answer| answer.status()).collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        let mut findings: Vec<Finding> = errors.iter().filter_map(|answer| leak(answer)).collect();
+        if kinds.len() < 2 {
+            let why = format!(
+                "only {kinds:?} could be provoked; a journey with a body and a login shows more"
+            );
+            return Judgement::inconclusive(why).with(findings);
+        }
+        findings.extend(errors.iter().filter_map(|answer| shape(manifest, answer)));
+        findings.extend(differs(manifest, &errors));
+        let kinds: Vec<_> = kinds.iter().map(ToString::to_string).collect();
+        let held = format!("one shape for {}", kinds.join(", "));
+        Judgement::from_findings(held, once_per_cause(findings, errors.len()))
+    }
 }
 
 /// A service may notice a loss in the background and answer otherwise from then on: waits until its
@@ -96,34 +98,6 @@ async fn until_noticed(bench: &Bench, site: &Site, trial: &Trial) {
     {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-}
-
-fn judge(manifest: &Manifest, seen: &[Observation]) -> Judgement {
-    let surface = match surface::surface(seen, MAIN, MAIN) {
-        Ok(surface) => surface,
-        Err(judgement) => return judgement,
-    };
-    let is_ours = |answer: &&Answer| {
-        answer.is_error()
-            && answer.request.method != "HEAD"
-            && manifest.serves(answer.path()) == Serves::Api
-    };
-    let errors: Vec<&Answer> = surface.answers.iter().copied().filter(is_ours).collect();
-    let mut kinds: Vec<u16> = errors.iter().filter_map(|answer| answer.status()).collect();
-    kinds.sort_unstable();
-    kinds.dedup();
-    let mut findings: Vec<Finding> = errors.iter().filter_map(|answer| leak(answer)).collect();
-    if kinds.len() < 2 {
-        let why = format!(
-            "only {kinds:?} could be provoked; a journey with a body and a login shows more"
-        );
-        return Judgement::inconclusive(why).with(findings);
-    }
-    findings.extend(errors.iter().filter_map(|answer| shape(manifest, answer)));
-    findings.extend(differs(manifest, &errors));
-    let kinds: Vec<_> = kinds.iter().map(ToString::to_string).collect();
-    let held = format!("one shape for {}", kinds.join(", "));
-    Judgement::from_findings(held, once_per_cause(findings, errors.len()))
 }
 
 fn leak(answer: &Answer) -> Option<Finding> {
@@ -212,7 +186,7 @@ mod tests {
 
     fn judged(more: &str, second: Answer) -> Judgement {
         let first = answer("unknown path", "GET /x", 404).json(r#"{"code":"none","status":404}"#);
-        judge(&manifest(more), &main(vec![first, second]))
+        ErrorEnvelope.judge(&manifest(more), &main(vec![first, second]))
     }
 
     #[test]

@@ -1,45 +1,15 @@
 //! Database errors become stable codes: duplicates are 409, bad references 4xx.
 
-use async_trait::async_trait;
 use journey::Journey;
-use lab::{Bench, LabError};
-use model::{Answer, Applicability, Card, Finding, Judgement, Lane, Observation, Reach};
+use lab::Bench;
+use model::{Answer, Applicability, Card, Finding, Judgement, Lane, Reach};
 use settings::Manifest;
 
-use crate::control::{Applies, Control};
+use crate::control::Applies;
 use crate::surface::judging::{once_per_cause, showing};
-use crate::surface::{self, MAIN, Visitor};
+use crate::surface::{Surface, SurfaceControl, Visitor};
 
 pub(crate) struct ErrorMapping;
-
-static CARD: Card = Card {
-    id: "error-mapping",
-    applicability: Applicability::Universal,
-    reach: Reach::Lab,
-    lane: Lane::Shared,
-    disturbs: "nothing but its own instance",
-    budget: 2,
-    page: include_str!("error_mapping.md"),
-};
-
-#[async_trait]
-impl Control for ErrorMapping {
-    fn card(&self) -> &'static Card {
-        &CARD
-    }
-
-    fn applies(&self, manifest: &Manifest) -> Applies {
-        applies(manifest)
-    }
-
-    async fn prove(&self, bench: &Bench) -> Result<(), LabError> {
-        prove(bench).await
-    }
-
-    fn judge(&self, manifest: &Manifest, seen: &[Observation]) -> Judgement {
-        judge(manifest, seen)
-    }
-}
 
 const FIRST: &str = "first";
 const SECOND: &str = "again";
@@ -50,22 +20,110 @@ const AT_ONCE: usize = 8;
 /// What every person has, and what is no reference.
 const OWN: [&str; 4] = ["base", "host", "unique", "newUuid"];
 
-async fn prove(bench: &Bench) -> Result<(), LabError> {
-    let Some((site, trial)) = surface::open(bench, MAIN, MAIN, None).await? else { return Ok(()) };
-    let visitor = Visitor::new(&site, &trial);
-    for (name, journey) in bench.journeys() {
-        for (at, entry) in journey.entries.iter().enumerate() {
-            let writes = entry.body.is_some() && entry.method != "GET";
-            let place = format!("{name}/{}", at + 1);
-            bench.progress(format!("{} {}", entry.method, entry.url));
-            if writes {
-                collide(&visitor, journey, at, &place).await;
+impl SurfaceControl for ErrorMapping {
+    const CARD: &'static Card = &Card {
+        id: "error-mapping",
+        applicability: Applicability::Universal,
+        reach: Reach::Lab,
+        lane: Lane::Shared,
+        disturbs: "nothing but its own instance",
+        budget: 2,
+        page: include_str!("error_mapping.md"),
+    };
+
+    fn applies(manifest: &Manifest) -> Applies {
+        if !manifest.journeys.is_empty() {
+            return Applies::Yes;
+        }
+        Applies::Undeclared(
+            "declare a journey that writes; or say under [not-applicable] that nothing can collide"
+                .to_owned(),
+        )
+    }
+
+    async fn visit(bench: &Bench, visitor: &Visitor<'_>) {
+        for (name, journey) in bench.journeys() {
+            for (at, entry) in journey.entries.iter().enumerate() {
+                let writes = entry.body.is_some() && entry.method != "GET";
+                let place = format!("{name}/{}", at + 1);
+                bench.progress(format!("{} {}", entry.method, entry.url));
+                if writes {
+                    collide(visitor, journey, at, &place).await;
+                }
+                refer(visitor, journey, at, &place).await;
             }
-            refer(&visitor, journey, at, &place).await;
         }
     }
-    site.end().await;
-    Ok(())
+
+    fn judge(manifest: &Manifest, surface: &Surface<'_>) -> Judgement {
+        let expected = manifest.controls.error_mapping.duplicate;
+        let mend = "map the database's codes: unique violation 409, foreign key and check \
+                    violation 4xx, serialization failure 503 with Retry-After (SQLSTATE 23505, \
+                    23503, 23514, 40001)";
+        let fail = |cause: &str, text: String, answer: &Answer| {
+            showing(Finding::fail(cause, text).mend(mend), answer)
+        };
+        let is_failure = |answer: &Answer| answer.status().is_none_or(|status| status >= 500);
+        let mut findings = Vec::new();
+        let (mut refused, mut references) = (0, 0);
+        for answer in surface.labelled(SECOND) {
+            let text = format!("the same {} again: it {}", answer.asked(), answer.outcome.words());
+            if is_failure(answer) {
+                findings.push(fail("unmapped-duplicate", text, answer));
+            } else if answer.is_error() {
+                refused += 1;
+                if answer.status() != Some(expected) {
+                    let finding =
+                        Finding::warn("other-code", format!("{text}, expected {expected}"));
+                    findings.push(showing(finding, answer));
+                }
+            }
+            // A duplicate that is refused one by one must be refused at once, too.
+            let place = answer.label.trim_start_matches(SECOND).trim();
+            let race: Vec<_> = surface.labelled(&format!("{RACE} {place}")).collect();
+            if let Some(failed) =
+                race.iter().find(|a| is_failure(a)).filter(|_| !is_failure(answer))
+            {
+                let text = format!(
+                    "{} of the same {} at once: one {}",
+                    race.len(),
+                    failed.asked(),
+                    failed.outcome.words()
+                );
+                findings.push(fail("race-unmapped", text, failed));
+            }
+            let accepted = race.iter().filter(|a| a.is_success()).count();
+            if answer.is_error() && accepted > 1 {
+                let text = format!(
+                    "{accepted} of {} of the same {} at once were accepted",
+                    race.len(),
+                    answer.asked()
+                );
+                findings.push(fail("both-accepted", text, answer));
+            }
+        }
+        for answer in surface.labelled(REFERENCE) {
+            references += 1;
+            let text = format!(
+                "{} with something that does not exist: it {}",
+                answer.asked(),
+                answer.outcome.words()
+            );
+            if is_failure(answer) {
+                findings.push(fail("unmapped-reference", text, answer));
+            } else if answer.is_success() {
+                findings.push(showing(Finding::warn("accepts-reference", text), answer));
+            }
+        }
+        if findings.is_empty() && refused + references == 0 {
+            return Judgement::inconclusive(
+                "no step of a journey collides or refers to another; a sign-up with a unique \
+                 address does",
+            );
+        }
+        let held = format!("refused: duplicates {refused}, bad references {references}");
+        Judgement::from_findings(held, once_per_cause(findings, surface.answers.len()))
+    }
 }
 
 /// The same request again, and several at once.
@@ -122,85 +180,6 @@ fn nobody(known: &str) -> String {
     known.chars().map(letter).collect()
 }
 
-fn applies(manifest: &Manifest) -> Applies {
-    if !manifest.journeys.is_empty() {
-        return Applies::Yes;
-    }
-    Applies::Undeclared(
-        "declare a journey that writes; or say under [not-applicable] that nothing can collide"
-            .to_owned(),
-    )
-}
-
-fn judge(manifest: &Manifest, seen: &[Observation]) -> Judgement {
-    let surface = match surface::surface(seen, MAIN, MAIN) {
-        Ok(surface) => surface,
-        Err(judgement) => return judgement,
-    };
-    let expected = manifest.controls.error_mapping.duplicate;
-    let mend = "map the database's codes: unique violation 409, foreign key and check violation 4xx, \
-                serialization failure 503 with Retry-After (SQLSTATE 23505, 23503, 23514, 40001)";
-    let fail = |cause: &str, text: String, answer: &Answer| {
-        showing(Finding::fail(cause, text).mend(mend), answer)
-    };
-    let is_failure = |answer: &Answer| answer.status().is_none_or(|status| status >= 500);
-    let mut findings = Vec::new();
-    let (mut refused, mut references) = (0, 0);
-    for answer in surface.labelled(SECOND) {
-        let text = format!("the same {} again: it {}", answer.asked(), answer.outcome.words());
-        if is_failure(answer) {
-            findings.push(fail("unmapped-duplicate", text, answer));
-        } else if answer.is_error() {
-            refused += 1;
-            if answer.status() != Some(expected) {
-                let finding = Finding::warn("other-code", format!("{text}, expected {expected}"));
-                findings.push(showing(finding, answer));
-            }
-        }
-        // A duplicate that is refused one by one must be refused at once, too.
-        let place = answer.label.trim_start_matches(SECOND).trim();
-        let race: Vec<_> = surface.labelled(&format!("{RACE} {place}")).collect();
-        if let Some(failed) = race.iter().find(|a| is_failure(a)).filter(|_| !is_failure(answer)) {
-            let text = format!(
-                "{} of the same {} at once: one {}",
-                race.len(),
-                failed.asked(),
-                failed.outcome.words()
-            );
-            findings.push(fail("race-unmapped", text, failed));
-        }
-        let accepted = race.iter().filter(|a| a.is_success()).count();
-        if answer.is_error() && accepted > 1 {
-            let text = format!(
-                "{accepted} of {} of the same {} at once were accepted",
-                race.len(),
-                answer.asked()
-            );
-            findings.push(fail("both-accepted", text, answer));
-        }
-    }
-    for answer in surface.labelled(REFERENCE) {
-        references += 1;
-        let text = format!(
-            "{} with something that does not exist: it {}",
-            answer.asked(),
-            answer.outcome.words()
-        );
-        if is_failure(answer) {
-            findings.push(fail("unmapped-reference", text, answer));
-        } else if answer.is_success() {
-            findings.push(showing(Finding::warn("accepts-reference", text), answer));
-        }
-    }
-    if findings.is_empty() && refused + references == 0 {
-        return Judgement::inconclusive(
-            "no step of a journey collides or refers to another; a sign-up with a unique address does",
-        );
-    }
-    let held = format!("refused: duplicates {refused}, bad references {references}");
-    Judgement::from_findings(held, once_per_cause(findings, surface.answers.len()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -216,7 +195,7 @@ mod tests {
             answer("at once a/1", asked, race[1]),
             answer("bad reference item a/1", asked, reference),
         ]);
-        judge(&manifest(""), &seen)
+        ErrorMapping.judge(&manifest(""), &seen)
     }
 
     #[test]

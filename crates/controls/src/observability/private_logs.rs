@@ -5,87 +5,185 @@ mod canaries;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use client::Request;
+use lab::Bench;
 use lab::fault::{Fault, Kind};
-use lab::{Bench, LabError};
-use model::{Applicability, Card, Finding, Judgement, Lane, Observation, Reach};
+use model::observation::Stream;
+use model::{Applicability, Card, Finding, Judgement, Lane, Reach, Seen, Severity};
 use settings::Manifest;
 
-use crate::control::{Applies, Control};
-use crate::surface::{self, MAIN, Tour, Visitor};
+use crate::surface::tour::with_constant_headers;
+use crate::surface::{Surface, SurfaceControl, Tour, Visitor};
+use crate::traffic::uploads;
 
 pub(crate) struct PrivateLogs;
 
-static CARD: Card = Card {
-    id: "private-logs",
-    applicability: Applicability::Universal,
-    reach: Reach::Lab,
-    lane: Lane::Shared,
-    disturbs: "its own instance and its dependencies",
-    budget: 3,
-    page: include_str!("private_logs.md"),
-};
-
-#[async_trait]
-impl Control for PrivateLogs {
-    fn card(&self) -> &'static Card {
-        &CARD
-    }
-
-    fn applies(&self, _: &Manifest) -> Applies {
-        Applies::Yes
-    }
-
-    async fn prove(&self, bench: &Bench) -> Result<(), LabError> {
-        prove(bench).await
-    }
-
-    fn judge(&self, manifest: &Manifest, seen: &[Observation]) -> Judgement {
-        judge(manifest, seen)
-    }
-}
-
 const MARKER: &str = "marker";
+/// What to do about values in paths.
+const DECLARE: &str = "where a path holds something secret or personal, log its route instead, and \
+                       declare it: [controls.private-logs] paths = [\"/invitations/{token}\"]";
 const FORGED: &str = "seaworthy-forged-line";
 /// What stands in the place of a canary, wherever it was found and in whatever form.
 const FOUND: &str = "‹canary ";
 /// How long a line may take to be written.
 const LOGGED_WITHIN: Duration = Duration::from_secs(2);
 
-async fn prove(bench: &Bench) -> Result<(), LabError> {
-    let Some((site, trial)) = surface::open(bench, MAIN, MAIN, None).await? else { return Ok(()) };
-    let visitor = Visitor::new(&site, &trial);
-    let tour = Tour::walk(bench, &visitor).await;
-    let settings = &bench.manifest().controls.private_logs;
-    let redactor = trial.redactor();
-    canaries::learn_credentials(redactor, &tour);
-    for step in &tour.steps {
-        visitor.ask("with real credentials", &step.request).await;
+impl SurfaceControl for PrivateLogs {
+    const CARD: &'static Card = &Card {
+        id: "private-logs",
+        applicability: Applicability::Universal,
+        reach: Reach::Lab,
+        lane: Lane::Shared,
+        disturbs: "its own instance and its dependencies",
+        budget: 3,
+        page: include_str!("private_logs.md"),
+    };
+
+    async fn visit(bench: &Bench, visitor: &Visitor<'_>) {
+        let (site, trial) = (visitor.site(), visitor.trial());
+        let tour = Tour::walk(bench, visitor).await;
+        let settings = &bench.manifest().controls.private_logs;
+        let redactor = trial.redactor();
+        canaries::learn_credentials(redactor, &tour);
+        for step in &tour.steps {
+            visitor.ask("with real credentials", &step.request).await;
+        }
+        let read = tour.read(bench.manifest());
+        let unknown = Request::get("/seaworthy-no-such-path");
+        for request in [&read, &unknown] {
+            let headers = canaries::in_headers(redactor, request, &settings.headers);
+            visitor.ask("canaries in headers", &headers).await;
+            visitor.ask("canaries in the query", &canaries::in_query(redactor, request)).await;
+        }
+        bodies(visitor, &tour).await;
+        paths(bench, visitor, &tour).await;
+        let name = canaries::file_name(redactor);
+        if let Some(upload) = uploads::named(bench, visitor, &name).await {
+            visitor.ask("canaries in the name of a file", &upload).await;
+        }
+        let critical = bench.manifest().dependencies.iter().find(|(_, d)| d.critical);
+        if let (Some(instance), Some((name, _))) = (site.instance(), critical) {
+            instance.fault(trial, name, Fault::new(Kind::Refuse), "refused").await;
+            bodies(visitor, &tour).await;
+            instance.heal(trial, name).await;
+        }
+        let forged = Request::get(&format!("/seaworthy%0d%0a{FORGED}%0d%0a"));
+        visitor.ask("a forged line", &forged).await;
+        // Whatever comes before it has been written when this is.
+        let marker: String = std::iter::repeat_with(fastrand::lowercase).take(16).collect();
+        let marked = Request::get(&format!("/seaworthy-{marker}")).header("X-Request-Id", &marker);
+        visitor.ask(&format!("{MARKER} {marker}"), &marked).await;
+        trial.wait_for_output(&marker, LOGGED_WITHIN).await;
     }
-    let read = tour.read(bench.manifest());
-    let unknown = Request::get("/seaworthy-no-such-path");
-    for request in [&read, &unknown] {
-        let headers = canaries::in_headers(redactor, request, &settings.headers);
-        visitor.ask("canaries in headers", &headers).await;
-        visitor.ask("canaries in the query", &canaries::in_query(redactor, request)).await;
+
+    fn judge(manifest: &Manifest, surface: &Surface<'_>) -> Judgement {
+        let settings = &manifest.controls.private_logs;
+        let mend = "log what happened, not what was sent: the route, the status, the request's \
+                    id; scrub headers, queries and bodies by a list of what may be logged";
+        let mut found: BTreeMap<&str, (Vec<&str>, &str)> = BTreeMap::new();
+        for line in surface.lines() {
+            for what in line.split(FOUND).skip(1).filter_map(|rest| Some(rest.split_once('›')?.0))
+            {
+                let (field, position) = what.split_once(' ').unwrap_or((what, ""));
+                if !settings.allow.iter().any(|allowed| allowed == field) {
+                    let (fields, _) = found.entry(position).or_insert((Vec::new(), line));
+                    if !fields.contains(&field) {
+                        fields.push(field);
+                    }
+                }
+            }
+        }
+        let about = |(position, (fields, line)): (&str, (Vec<&str>, &str))| {
+            let shown: String = line.chars().take(160).collect();
+            let text = format!("{} {position}: {shown}", fields.join(", "));
+            match position {
+                // Who logs paths logs what stands in them; only the manifest can say what it is.
+                canaries::PATH if fields.iter().any(|field| canaries::is_private(field)) => {
+                    Finding::warn("path-in-logs", text).mend(DECLARE)
+                }
+                canaries::PATH => Finding::note("path-in-logs", text).mend(DECLARE),
+                _ => Finding::fail("found-in-logs", text).about(position).mend(mend),
+            }
+        };
+        let mut findings: Vec<Finding> = found.into_iter().map(about).collect();
+        if let Some(line) = surface.lines().find(|line| line.trim_start().starts_with(FORGED)) {
+            let text = format!("a path with a line break forges a line of its own: {line}");
+            let mend = "escape control characters in whatever is logged (ASVS 5.0 16.4.1)";
+            findings.push(Finding::fail("forged-line", text).mend(mend));
+        }
+        let marker = surface.labelled(MARKER).last().and_then(|a| a.label.strip_prefix(MARKER));
+        let marked =
+            marker.is_some_and(|marker| surface.lines().any(|line| line.contains(marker.trim())));
+        let failed = findings.iter().any(|finding| finding.severity == Severity::Fail);
+        if !failed && !marked {
+            let count = surface.lines().count();
+            let (file, more) = match &manifest.service.log_file {
+                Some(file) => (format!(" or of {file}"), ""),
+                None => (String::new(), ", or declare service.log_file"),
+            };
+            let why = format!(
+                "no line of its output{file} ({count} lines) shows a request, so nothing says \
+                 that its log was seen: let it log requests{more}"
+            );
+            return Judgement::inconclusive(why);
+        }
+        if !failed && let Some(why) = unseen(manifest, surface) {
+            return Judgement::inconclusive(why).with(findings);
+        }
+        let sent =
+            surface.answers.iter().filter(|answer| answer.label.starts_with("canaries")).count();
+        Judgement::from_findings(
+            format!("none of the canaries of {sent} requests was found"),
+            findings,
+        )
     }
-    bodies(&visitor, &tour).await;
-    let critical = bench.manifest().dependencies.iter().find(|(_, d)| d.critical);
-    if let (Some(instance), Some((name, _))) = (site.instance(), critical) {
-        instance.fault(&trial, name, Fault::new(Kind::Refuse), "refused").await;
-        bodies(&visitor, &tour).await;
-        instance.heal(&trial, name).await;
+}
+
+/// What of the log was not seen, if anything.
+fn unseen(manifest: &Manifest, surface: &Surface<'_>) -> Option<String> {
+    let seen = || surface.trial.seen.iter().map(|observation| &observation.seen);
+    let dropped: u64 = seen()
+        .filter_map(|seen| match seen {
+            Seen::OutputDropped { bytes } => Some(bytes),
+            _ => None,
+        })
+        .sum();
+    if dropped > 0 {
+        let why = "it wrote more than is kept, and {} bytes of it were not looked at: log less";
+        return Some(why.replace("{}", &dropped.to_string()));
     }
-    let forged = Request::get(&format!("/seaworthy%0d%0a{FORGED}%0d%0a"));
-    visitor.ask("a forged line", &forged).await;
-    // Whatever comes before it has been written when this is.
-    let marker: String = std::iter::repeat_with(fastrand::lowercase).take(16).collect();
-    let marked = Request::get(&format!("/seaworthy-{marker}")).header("X-Request-Id", &marker);
-    visitor.ask(&format!("{MARKER} {marker}"), &marked).await;
-    trial.wait_for_output(&marker, LOGGED_WITHIN).await;
-    site.end().await;
-    Ok(())
+    let file = manifest.service.log_file.as_ref()?;
+    let in_file = |seen: &Seen| matches!(seen, Seen::Output { stream: Stream::LogFile, .. });
+    let why = format!("nothing was written to {file}: mend service.log_file, or leave it out");
+    (!seen().any(in_file)).then_some(why)
+}
+
+/// Paths with canaries: the declared ones, those of the journeys that vary, and one that does not
+/// exist.
+async fn paths(bench: &Bench, visitor: &Visitor<'_>, tour: &Tour) {
+    let (manifest, redactor) = (bench.manifest(), visitor.trial().redactor());
+    for path in &manifest.controls.private_logs.paths {
+        let path = canaries::filled(redactor, path, ("{", "}"), canaries::DECLARED_PATH);
+        let request = with_constant_headers(manifest, Request::get(&path));
+        visitor.ask("canaries in a declared path", &request).await;
+    }
+    let prefixes = manifest.surfaces.values().map(|surface| surface.prefix.trim_end_matches('/'));
+    let prefix = prefixes.into_iter().next().unwrap_or_default();
+    let nowhere = format!("{prefix}/seaworthy-no-such-path/{{segment}}");
+    let nowhere = canaries::filled(redactor, &nowhere, ("{", "}"), canaries::PATH);
+    let nowhere = with_constant_headers(manifest, Request::get(&nowhere));
+    visitor.ask("canaries in a path", &nowhere).await;
+    for step in tour.steps.iter().filter(|step| step.request.method == "GET") {
+        let Some((name, at)) = &step.place else { continue };
+        let Some((_, journey)) = bench.journey(Some(name)) else { continue };
+        let url = &journey.entries[*at].url;
+        // A variable may hold a whole address; what is sought is one part of a path.
+        if url.contains("{{") && url.starts_with('/') {
+            let target = canaries::filled(redactor, url, ("{{", "}}"), canaries::PATH);
+            let request = Request { target, ..step.request.clone() };
+            visitor.ask("canaries in a path", &request).await;
+        }
+    }
 }
 
 /// Bodies full of canaries: as they should be, broken, of another type, and too long.
@@ -103,58 +201,12 @@ async fn bodies(visitor: &Visitor<'_>, tour: &Tour) {
     }
 }
 
-fn judge(manifest: &Manifest, seen: &[Observation]) -> Judgement {
-    let surface = match surface::surface(seen, MAIN, MAIN) {
-        Ok(surface) => surface,
-        Err(judgement) => return judgement,
-    };
-    let settings = &manifest.controls.private_logs;
-    let mend = "log what happened, not what was sent: the route, the status, the request's id; scrub \
-                headers, queries and bodies by a list of what may be logged";
-    let mut found: BTreeMap<&str, (Vec<&str>, &str)> = BTreeMap::new();
-    for line in surface.lines() {
-        for what in line.split(FOUND).skip(1).filter_map(|rest| Some(rest.split_once('›')?.0)) {
-            let (field, position) = what.split_once(' ').unwrap_or((what, ""));
-            if !settings.allow.iter().any(|allowed| allowed == field) {
-                let (fields, _) = found.entry(position).or_insert((Vec::new(), line));
-                if !fields.contains(&field) {
-                    fields.push(field);
-                }
-            }
-        }
-    }
-    let about = |(position, (fields, line)): (&str, (Vec<&str>, &str))| {
-        let shown: String = line.chars().take(160).collect();
-        let text = format!("{} {position}: {shown}", fields.join(", "));
-        Finding::fail("found-in-logs", text).about(position).mend(mend)
-    };
-    let mut findings: Vec<Finding> = found.into_iter().map(about).collect();
-    if let Some(line) = surface.lines().find(|line| line.trim_start().starts_with(FORGED)) {
-        let text = format!("a path with a line break forges a line of its own: {line}");
-        let mend = "escape control characters in whatever is logged (ASVS 5.0 16.4.1)";
-        findings.push(Finding::fail("forged-line", text).mend(mend));
-    }
-    let marker = surface.labelled(MARKER).last().and_then(|a| a.label.strip_prefix(MARKER));
-    let marked =
-        marker.is_some_and(|marker| surface.lines().any(|line| line.contains(marker.trim())));
-    if findings.is_empty() && !marked {
-        let count = surface.lines().count();
-        let why = format!(
-            "no line of its output ({count} lines) shows a request, so nothing says that its log was \
-             seen: let it log requests to its output, or declare what it is"
-        );
-        return Judgement::inconclusive(why);
-    }
-    let sent = surface.answers.iter().filter(|answer| answer.label.starts_with("canaries")).count();
-    Judgement::from_findings(format!("none of the canaries of {sent} requests was found"), findings)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::surface::judging::build::*;
     use crate::trials::build::line;
-    use model::Verdict;
+    use model::{Observation, Verdict};
 
     fn run(more: &str, lines: &[&str]) -> Judgement {
         let mut seen = main(vec![answer("marker xyz", "GET /seaworthy-xyz", 404)]);
@@ -164,7 +216,7 @@ mod tests {
             trial: trial.clone(),
             seen: line(text),
         }));
-        judge(&manifest(more), &seen)
+        PrivateLogs.judge(&manifest(more), &seen)
     }
 
     #[test]
@@ -174,9 +226,38 @@ mod tests {
     }
 
     #[test]
+    fn what_was_not_seen_decides_nothing() {
+        let declared = "log_file = \"app.log\"\n";
+        let marked = "GET /seaworthy-xyz 404";
+        assert_eq!(run(declared, &[marked]).verdict, Verdict::Inconclusive);
+        let mut seen = main(vec![answer("marker xyz", "GET /seaworthy-xyz", 404)]);
+        let trial = seen[0].trial.clone();
+        let in_file = Seen::Output { stream: Stream::LogFile, line: marked.to_owned() };
+        seen.push(Observation { at: 9, trial: trial.clone(), seen: in_file });
+        assert_eq!(PrivateLogs.judge(&manifest(declared), &seen).verdict, Verdict::Pass);
+        seen.push(Observation { at: 10, trial, seen: Seen::OutputDropped { bytes: 7 } });
+        assert_eq!(PrivateLogs.judge(&manifest(declared), &seen).verdict, Verdict::Inconclusive);
+    }
+
+    #[test]
+    fn a_path_is_private_only_when_somebody_says_so() {
+        use model::Severity::{Note, Warn};
+        for (line, severity) in
+            [("/a/‹canary id in a path›", Note), ("‹canary email in a path›", Warn)]
+        {
+            let judgement = run("", &[line, "GET /seaworthy-xyz 404"]);
+            assert_eq!(judgement.verdict, Verdict::Pass);
+            assert_eq!(judgement.findings[0].severity, severity);
+            assert_eq!(run("", &[line]).verdict, Verdict::Inconclusive, "nothing marks the log");
+        }
+    }
+
+    #[test]
     fn whatever_is_found_fails_unless_it_is_allowed() {
         let found = "login of ‹canary email in a body›";
         assert_eq!(run("", &[found]).findings[0].subject, "in a body");
+        assert_eq!(run("", &["a/‹canary token in a declared path›"]).verdict, Verdict::Fail);
+        assert_eq!(run("", &["stored ‹canary filename in an upload›.png"]).verdict, Verdict::Fail);
         let allowed = "[controls.private-logs]\nallow = [\"email\"]\n";
         assert_eq!(run(allowed, &[found, "GET /seaworthy-xyz"]).verdict, Verdict::Pass);
         assert_eq!(run("", &["seaworthy-forged-line"]).findings[0].cause, "forged-line");

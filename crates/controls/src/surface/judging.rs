@@ -2,6 +2,7 @@
 
 use model::{Answer, Finding, Judgement, Observation, Seen};
 
+use crate::surface::visitor::NOT_CONNECTED;
 use crate::trials::{Trial, by_trial};
 
 /// The answers of one trial.
@@ -20,6 +21,19 @@ pub(crate) fn surface<'a>(
     subject: &str,
     method: &str,
 ) -> Result<Surface<'a>, Judgement> {
+    let surface = tried(seen, subject, method)?;
+    if surface.is_answered() { Ok(surface) } else { Err(surface.without_answer()) }
+}
+
+/// The same, whether or not any request was answered.
+///
+/// # Errors
+/// The judgement that says why nothing can be said.
+pub(crate) fn tried<'a>(
+    seen: &'a [Observation],
+    subject: &str,
+    method: &str,
+) -> Result<Surface<'a>, Judgement> {
     let mut trials = by_trial(seen).into_iter();
     let Some(trial) = trials.find(|trial| trial.subject == subject && trial.method == method)
     else {
@@ -33,14 +47,26 @@ pub(crate) fn surface<'a>(
         Seen::Answer(answer) => Some(answer),
         _ => None,
     });
-    let answers: Vec<_> = answers.collect();
-    if answers.iter().all(|answer| answer.status().is_none()) {
-        return Err(Judgement::inconclusive("no request was answered"));
-    }
-    Ok(Surface { answers, trial })
+    Ok(Surface { answers: answers.collect(), trial })
 }
 
 impl<'a> Surface<'a> {
+    /// Whether any request was answered.
+    pub(crate) fn is_answered(&self) -> bool {
+        self.answers.iter().any(|answer| answer.status().is_some())
+    }
+
+    /// Why there was no connection, where that is known.
+    pub(crate) fn not_connected(&self) -> Option<&'a str> {
+        self.remarks().find_map(|text| text.strip_prefix(NOT_CONNECTED))
+    }
+
+    /// What can be said when no request was answered.
+    pub(crate) fn without_answer(&self) -> Judgement {
+        let why = self.not_connected().map(|why| format!(": {why}")).unwrap_or_default();
+        Judgement::inconclusive(format!("no request was answered{why}"))
+    }
+
     /// The answers whose label is this word, or begins with it and a space.
     pub(crate) fn labelled(&self, word: &str) -> std::vec::IntoIter<&'a Answer> {
         let is = |answer: &&&Answer| {
@@ -105,6 +131,8 @@ pub(crate) mod build {
     //! Answers for the judges' tests, without ceremony.
 
     use model::{Answer, Asked, Outcome, Seen};
+
+    pub(crate) use crate::control::Control;
 
     use crate::trials::build::{ready, started, trial};
 

@@ -166,7 +166,7 @@ pub(crate) fn path_of(request: &Request) -> &str {
 }
 
 /// The declared headers that every request carries.
-fn with_constant_headers(manifest: &Manifest, mut request: Request) -> Request {
+pub(crate) fn with_constant_headers(manifest: &Manifest, mut request: Request) -> Request {
     let headers = manifest.authentication.iter().flat_map(|own| &own.headers);
     for (name, value) in headers {
         request = request.header(name, value);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use client::{Exchange, Peer, Request};
+use client::{End, Exchange, NotConnected, Peer, Request};
 use journey::{Entry, Journey, Walk};
 use lab::{Site, Trial};
 use model::{Answer, Asked, Seen};
@@ -11,6 +11,8 @@ use crate::business;
 
 /// How long an answer may take before it counts as none.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+/// What stands before the reason why there was no connection.
+pub(crate) const NOT_CONNECTED: &str = "not connected: ";
 /// How much of a request's body is kept.
 const KEPT: usize = 2048;
 
@@ -58,6 +60,9 @@ impl<'a> Visitor<'a> {
 
     /// Records an exchange.
     pub(crate) fn saw(&self, label: &str, request: &Request, exchange: &Exchange) {
+        if let End::NotConnected(NotConnected::Other(why)) = &exchange.end {
+            self.trial.saw(Seen::Remark { text: format!("{NOT_CONNECTED}{why}") });
+        }
         let response = exchange.response.as_ref();
         let body = response.map_or(&[][..], |response| &response.body);
         let answer = Answer {

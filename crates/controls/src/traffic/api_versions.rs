@@ -1,133 +1,109 @@
 //! The API is versioned and unknown versions are refused clearly.
 
-use async_trait::async_trait;
 use client::Request;
-use lab::{Bench, LabError};
-use model::{Answer, Applicability, Card, Finding, Judgement, Lane, Observation, Reach};
+use lab::Bench;
+use model::{Answer, Applicability, Card, Finding, Judgement, Lane, Reach};
 use settings::Manifest;
 use settings::controls::VersionStyle;
 
-use crate::control::{Applies, Control};
+use crate::control::Applies;
 use crate::surface::judging::{once_per_cause, showing};
 use crate::surface::tour::path_of;
-use crate::surface::{self, MAIN, Tour, Visitor};
+use crate::surface::{Surface, SurfaceControl, Tour, Visitor};
 
 pub(crate) struct ApiVersions;
-
-static CARD: Card = Card {
-    id: "api-versions",
-    applicability: Applicability::Universal,
-    reach: Reach::Target,
-    lane: Lane::Shared,
-    disturbs: "nothing but its own instance",
-    budget: 1,
-    page: include_str!("api_versions.md"),
-};
-
-#[async_trait]
-impl Control for ApiVersions {
-    fn card(&self) -> &'static Card {
-        &CARD
-    }
-
-    fn applies(&self, manifest: &Manifest) -> Applies {
-        applies(manifest)
-    }
-
-    async fn prove(&self, bench: &Bench) -> Result<(), LabError> {
-        prove(bench).await
-    }
-
-    fn judge(&self, manifest: &Manifest, seen: &[Observation]) -> Judgement {
-        judge(manifest, seen)
-    }
-}
 
 const CURRENT: &str = "current version";
 const UNKNOWN: &str = "unknown version";
 /// Versions that nobody serves.
 const NUMBERS: [&str; 2] = ["999", "0"];
 
-async fn prove(bench: &Bench) -> Result<(), LabError> {
-    let Some((site, trial)) = surface::open(bench, MAIN, MAIN, None).await? else { return Ok(()) };
-    let visitor = Visitor::new(&site, &trial);
-    let tour = Tour::walk(bench, &visitor).await;
-    let settings = &bench.manifest().controls.api_versions;
-    let current = &settings.current;
-    let of_path = |request: &Request| path_of(request).split('/').any(|segment| segment == current);
-    match settings.style {
-        Some(VersionStyle::Header) => {
-            let read = tour.read(bench.manifest());
-            visitor.ask(CURRENT, &read.clone().header(&settings.header, current)).await;
-            for number in NUMBERS {
-                let other = current.replace(|c: char| c.is_ascii_digit(), "") + number;
-                visitor.ask(UNKNOWN, &read.clone().header(&settings.header, &other)).await;
-            }
+impl SurfaceControl for ApiVersions {
+    const CARD: &'static Card = &Card {
+        id: "api-versions",
+        applicability: Applicability::Universal,
+        reach: Reach::Target,
+        lane: Lane::Shared,
+        disturbs: "nothing but its own instance",
+        budget: 1,
+        page: include_str!("api_versions.md"),
+    };
+
+    fn applies(manifest: &Manifest) -> Applies {
+        if manifest.controls.api_versions.style.is_some() {
+            return Applies::Yes;
         }
-        _ => {
-            if let Some(step) = tour.reads().find(|step| of_path(&step.request)) {
-                visitor.ask(CURRENT, &step.request).await;
+        Applies::Undeclared(
+            "say where the version stands: [controls.api-versions] style = \"path\" or \
+             \"header\"; or say under [not-applicable] why there is none"
+                .to_owned(),
+        )
+    }
+
+    async fn visit(bench: &Bench, visitor: &Visitor<'_>) {
+        let tour = Tour::walk(bench, visitor).await;
+        let settings = &bench.manifest().controls.api_versions;
+        let current = &settings.current;
+        let of_path =
+            |request: &Request| path_of(request).split('/').any(|segment| segment == current);
+        match settings.style {
+            Some(VersionStyle::Header) => {
+                let read = tour.read(bench.manifest());
+                visitor.ask(CURRENT, &read.clone().header(&settings.header, current)).await;
                 for number in NUMBERS {
-                    let other = format!("/v{number}");
-                    let target = step.request.target.replacen(&format!("/{current}"), &other, 1);
-                    visitor.ask(UNKNOWN, &Request { target, ..step.request.clone() }).await;
+                    let other = current.replace(|c: char| c.is_ascii_digit(), "") + number;
+                    visitor.ask(UNKNOWN, &read.clone().header(&settings.header, &other)).await;
+                }
+            }
+            _ => {
+                if let Some(step) = tour.reads().find(|step| of_path(&step.request)) {
+                    visitor.ask(CURRENT, &step.request).await;
+                    for number in NUMBERS {
+                        let other = format!("/v{number}");
+                        let target =
+                            step.request.target.replacen(&format!("/{current}"), &other, 1);
+                        visitor.ask(UNKNOWN, &Request { target, ..step.request.clone() }).await;
+                    }
                 }
             }
         }
     }
-    site.end().await;
-    Ok(())
-}
 
-fn applies(manifest: &Manifest) -> Applies {
-    if manifest.controls.api_versions.style.is_some() {
-        return Applies::Yes;
+    fn judge(manifest: &Manifest, surface: &Surface<'_>) -> Judgement {
+        let settings = &manifest.controls.api_versions;
+        let current = surface.find(CURRENT);
+        if !current.is_some_and(Answer::is_success) {
+            let found =
+                current.map_or("no route carries it".to_owned(), |answer| answer.outcome.words());
+            let why = format!(
+                "the version {:?} is not served ({found}), so a refusal proves nothing",
+                settings.current
+            );
+            return Judgement::inconclusive(why);
+        }
+        let mut findings = Vec::new();
+        let tried = surface.labelled(UNKNOWN);
+        let count = tried.len();
+        let mend = "answer 404, 400 or 406 with your usual error, and say which versions there are";
+        for answer in tried {
+            let text = format!("an unknown version {}", answer.outcome.words());
+            let cause = match answer.status() {
+                Some(200..400) => "accepts-unknown",
+                Some(500..) | None => "fails",
+                Some(_) if answer.bytes == 0 => "unclear",
+                Some(_) => continue,
+            };
+            let text = if cause == "unclear" { format!("{text} without a word") } else { text };
+            findings.push(showing(Finding::fail(cause, text).mend(mend), answer));
+        }
+        if count == 0 {
+            return Judgement::inconclusive("no unknown version was tried");
+        }
+        Judgement::from_findings(
+            format!("{count} unknown versions are refused"),
+            once_per_cause(findings, count),
+        )
     }
-    Applies::Undeclared(
-        "say where the version stands: [controls.api-versions] style = \"path\" or \"header\"; or say \
-         under [not-applicable] why there is none"
-            .to_owned(),
-    )
-}
-
-fn judge(manifest: &Manifest, seen: &[Observation]) -> Judgement {
-    let surface = match surface::surface(seen, MAIN, MAIN) {
-        Ok(surface) => surface,
-        Err(judgement) => return judgement,
-    };
-    let settings = &manifest.controls.api_versions;
-    let current = surface.find(CURRENT);
-    if !current.is_some_and(Answer::is_success) {
-        let found =
-            current.map_or("no route carries it".to_owned(), |answer| answer.outcome.words());
-        let why = format!(
-            "the version {:?} is not served ({found}), so a refusal proves nothing",
-            settings.current
-        );
-        return Judgement::inconclusive(why);
-    }
-    let mut findings = Vec::new();
-    let tried = surface.labelled(UNKNOWN);
-    let count = tried.len();
-    let mend = "answer 404, 400 or 406 with your usual error, and say which versions there are";
-    for answer in tried {
-        let text = format!("an unknown version {}", answer.outcome.words());
-        let cause = match answer.status() {
-            Some(200..400) => "accepts-unknown",
-            Some(500..) | None => "fails",
-            Some(_) if answer.bytes == 0 => "unclear",
-            Some(_) => continue,
-        };
-        let text = if cause == "unclear" { format!("{text} without a word") } else { text };
-        findings.push(showing(Finding::fail(cause, text).mend(mend), answer));
-    }
-    if count == 0 {
-        return Judgement::inconclusive("no unknown version was tried");
-    }
-    Judgement::from_findings(
-        format!("{count} unknown versions are refused"),
-        once_per_cause(findings, count),
-    )
 }
 
 #[cfg(test)]
@@ -137,7 +113,7 @@ mod tests {
     use model::Verdict;
 
     fn run(unknown: Answer) -> Judgement {
-        judge(&manifest(""), &main(vec![answer(CURRENT, "GET /v1/a", 200), unknown]))
+        ApiVersions.judge(&manifest(""), &main(vec![answer(CURRENT, "GET /v1/a", 200), unknown]))
     }
 
     #[test]

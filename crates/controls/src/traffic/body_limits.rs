@@ -3,48 +3,18 @@
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use async_trait::async_trait;
 use client::{Connection, End, Request};
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use lab::{Bench, LabError};
-use model::{Answer, Applicability, Card, Finding, Judgement, Lane, Observation, Outcome, Reach};
+use lab::Bench;
+use model::{Answer, Applicability, Card, Finding, Judgement, Lane, Outcome, Reach};
 use settings::Manifest;
 
-use crate::control::{Applies, Control};
+use crate::control::Applies;
 use crate::surface::judging::{once_per_cause, showing};
-use crate::surface::{self, MAIN, Tour, Visitor};
+use crate::surface::{Surface, SurfaceControl, Tour, Visitor};
 
 pub(crate) struct BodyLimits;
-
-static CARD: Card = Card {
-    id: "body-limits",
-    applicability: Applicability::Universal,
-    reach: Reach::Lab,
-    lane: Lane::Shared,
-    disturbs: "nothing but its own instance",
-    budget: 4,
-    page: include_str!("body_limits.md"),
-};
-
-#[async_trait]
-impl Control for BodyLimits {
-    fn card(&self) -> &'static Card {
-        &CARD
-    }
-
-    fn applies(&self, manifest: &Manifest) -> Applies {
-        applies(manifest)
-    }
-
-    async fn prove(&self, bench: &Bench) -> Result<(), LabError> {
-        prove(bench).await
-    }
-
-    fn judge(&self, manifest: &Manifest, seen: &[Observation]) -> Judgement {
-        judge(manifest, seen)
-    }
-}
 
 const CONTROL: &str = "as it should be";
 const OVERSIZED: &str = "oversized";
@@ -53,18 +23,130 @@ const BOMB: &str = "packed";
 const BROKEN: &str = "broken";
 const DEEP: &str = "deeply nested";
 const SLOW: &str = "slow";
+const MEND: &str = "limit the body before it is read: by its length, by a count while it is read, \
+                    and in time";
 /// How long an answer to a large body may take.
 const WITHIN: Duration = Duration::from_secs(6);
 /// How deep brackets are nested.
 const DEPTH: usize = 100_000;
 
-async fn prove(bench: &Bench) -> Result<(), LabError> {
-    let Some((site, trial)) = surface::open(bench, MAIN, MAIN, None).await? else { return Ok(()) };
-    let visitor = Visitor::new(&site, &trial);
-    let tour = Tour::walk(bench, &visitor).await;
-    try_bodies(bench, &visitor, &tour).await;
-    site.end().await;
-    Ok(())
+impl SurfaceControl for BodyLimits {
+    const CARD: &'static Card = &Card {
+        id: "body-limits",
+        applicability: Applicability::Universal,
+        reach: Reach::Lab,
+        lane: Lane::Shared,
+        disturbs: "nothing but its own instance",
+        budget: 4,
+        page: include_str!("body_limits.md"),
+    };
+
+    fn applies(manifest: &Manifest) -> Applies {
+        let declared = manifest.controls.body_limits.request.is_some();
+        if declared || !manifest.journeys.is_empty() {
+            return Applies::Yes;
+        }
+        Applies::Undeclared(
+        "declare a request with a body: a journey, or [controls.body-limits] request = \"POST /…\""
+            .to_owned(),
+    )
+    }
+
+    async fn visit(bench: &Bench, visitor: &Visitor<'_>) {
+        let tour = Tour::walk(bench, visitor).await;
+        try_bodies(bench, visitor, &tour).await;
+    }
+
+    fn judge(manifest: &Manifest, surface: &Surface<'_>) -> Judgement {
+        let settings = &manifest.controls.body_limits;
+        let mut controls = surface.labelled(CONTROL);
+        let Some(control) = controls.next() else {
+            return Judgement::inconclusive(
+                "no step of a journey has a JSON body; declare one, or a request",
+            );
+        };
+        let declared = settings.request.is_some();
+        if !(control.is_success() || declared && control.is_error()) {
+            let why = format!(
+                "the request {} as it should be, so refusals prove nothing",
+                control.outcome.words()
+            );
+            return Judgement::inconclusive(why);
+        }
+        let mut findings = Vec::new();
+        let fail = |cause: &str, text: String, answer: &Answer| {
+            showing(Finding::fail(cause, text).mend(MEND), answer)
+        };
+        let twice = settings::Size(settings.max.0.saturating_mul(2));
+        let cases = [
+            (OVERSIZED, "no-limit", format!("a body of {twice}")),
+            (ENDLESS, "no-limit", format!("a chunked body, {twice} long so far,")),
+            (BOMB, "expands-bombs", format!("a packed body that unpacks to {twice}")),
+            (BROKEN, "accepts-broken", "a broken body".to_owned()),
+            (DEEP, "accepts-broken", format!("{DEPTH} nested brackets")),
+        ];
+        let mut tried = 0;
+        // Who takes anything for a body takes a packed one as it is.
+        let takes_anything = surface.find(BROKEN).is_some_and(Answer::is_success);
+        for (label, cause, what) in cases {
+            let Some(answer) = surface.find(label) else { continue };
+            tried += 1;
+            let refused = is_refused(Some(answer));
+            let text = format!("{what}: it {}", answer.outcome.words());
+            let limited = is_refused(surface.find(OVERSIZED));
+            let said = match &answer.outcome {
+                _ if refused => continue,
+                _ if label == BOMB && takes_anything => {
+                    let text =
+                        format!("{text}; it takes any body, so nothing says it was unpacked");
+                    findings.push(showing(Finding::note("packed-body", text), answer));
+                    continue;
+                }
+                // A framework may read on to be polite, without keeping what it reads.
+                Outcome::TimedOut { .. } if label == ENDLESS && limited => {
+                    let text = format!("{text}; the same with a length is refused");
+                    findings.push(showing(Finding::warn("reads-on", text).mend(MEND), answer));
+                    continue;
+                }
+                outcome => broken(label, cause, outcome),
+            };
+            findings.extend(said.map(|cause| fail(cause, text, answer)));
+        }
+        if let (Some(slow), Some(answer)) = (settings.slow, surface.find(SLOW))
+            && matches!(answer.outcome, Outcome::TimedOut { .. })
+        {
+            let text = format!("a body that trickles in is still waited for after {slow}");
+            findings.push(fail("waits-for-ever", text, answer));
+        }
+        if let Some((code, signal)) = surface.trial.exit() {
+            let text = format!("it ended (code {code:?}, signal {signal:?}) during these bodies");
+            findings.push(Finding::fail("crashes", text).mend(MEND).log(surface.trial.few_lines()));
+        } else if let Some(last) =
+            controls.last().filter(|last| !last.is_success() && control.is_success())
+        {
+            let text = format!("afterwards a good request {}", last.outcome.words());
+            findings.push(fail("does-not-recover", text, last));
+        }
+        if tried == 0 {
+            return Judgement::inconclusive("no body was tried").with(findings);
+        }
+        let held = format!("{twice} are refused in every form");
+        Judgement::from_findings(held, once_per_cause(findings, tried))
+    }
+}
+
+/// What a body that was not refused shows, if anything.
+fn broken(label: &str, cause: &'static str, outcome: &Outcome) -> Option<&'static str> {
+    match outcome {
+        Outcome::Closed { .. } | Outcome::Reset { .. } if label != BROKEN && label != DEEP => None,
+        Outcome::Answered { status: 500.. } => Some("fails"),
+        Outcome::TimedOut { .. } if label == ENDLESS => Some(cause),
+        // An answer that had begun is no refusal.
+        Outcome::TimedOut { received: 1.. } => Some(cause),
+        Outcome::TimedOut { .. } => Some("hangs"),
+        Outcome::Answered { .. } => Some(cause),
+        _ => Some("crashes"),
+    }
 }
 
 async fn try_bodies(bench: &Bench, visitor: &Visitor<'_>, tour: &Tour) -> Option<()> {
@@ -153,100 +235,8 @@ async fn trickle(visitor: &Visitor<'_>, request: &Request, longest: Duration) {
     }
 }
 
-fn applies(manifest: &Manifest) -> Applies {
-    let declared = manifest.controls.body_limits.request.is_some();
-    if declared || !manifest.journeys.is_empty() {
-        return Applies::Yes;
-    }
-    Applies::Undeclared(
-        "declare a request with a body: a journey, or [controls.body-limits] request = \"POST /…\""
-            .to_owned(),
-    )
-}
-
 fn is_refused(answer: Option<&Answer>) -> bool {
     answer.and_then(Answer::status).is_some_and(|status| (400..500).contains(&status))
-}
-
-fn judge(manifest: &Manifest, seen: &[Observation]) -> Judgement {
-    let surface = match surface::surface(seen, MAIN, MAIN) {
-        Ok(surface) => surface,
-        Err(judgement) => return judgement,
-    };
-    let settings = &manifest.controls.body_limits;
-    let mut controls = surface.labelled(CONTROL);
-    let Some(control) = controls.next() else {
-        return Judgement::inconclusive(
-            "no step of a journey has a JSON body; declare one, or a request",
-        );
-    };
-    let declared = settings.request.is_some();
-    if !(control.is_success() || declared && control.is_error()) {
-        let why = format!(
-            "the request {} as it should be, so refusals prove nothing",
-            control.outcome.words()
-        );
-        return Judgement::inconclusive(why);
-    }
-    let mut findings = Vec::new();
-    let mend =
-        "limit the body before it is read: by its length, by a count while it is read, and in time";
-    let fail = |cause: &str, text: String, answer: &Answer| {
-        showing(Finding::fail(cause, text).mend(mend), answer)
-    };
-    let twice = settings::Size(settings.max.0.saturating_mul(2));
-    let cases = [
-        (OVERSIZED, "no-limit", format!("a body of {twice}")),
-        (ENDLESS, "no-limit", format!("a chunked body, {twice} long so far,")),
-        (BOMB, "expands-bombs", format!("a packed body that unpacks to {twice}")),
-        (BROKEN, "accepts-broken", "a broken body".to_owned()),
-        (DEEP, "accepts-broken", format!("{DEPTH} nested brackets")),
-    ];
-    let mut tried = 0;
-    for (label, cause, what) in cases {
-        let Some(answer) = surface.find(label) else { continue };
-        tried += 1;
-        let refused = is_refused(Some(answer));
-        let text = format!("{what}: it {}", answer.outcome.words());
-        match &answer.outcome {
-            _ if refused => {}
-            Outcome::Closed { .. } | Outcome::Reset { .. } if label != BROKEN && label != DEEP => {}
-            Outcome::Answered { status } if *status >= 500 => {
-                findings.push(fail("fails", text, answer));
-            }
-            // A framework may read on to be polite, without keeping what it reads.
-            Outcome::TimedOut { .. } if label == ENDLESS && is_refused(surface.find(OVERSIZED)) => {
-                let text = format!("{text}; the same with a length is refused");
-                findings.push(showing(Finding::warn("reads-on", text).mend(mend), answer));
-            }
-            Outcome::TimedOut { .. } if label == ENDLESS => {
-                findings.push(fail(cause, text, answer));
-            }
-            Outcome::TimedOut { .. } => findings.push(fail("hangs", text, answer)),
-            Outcome::Answered { .. } => findings.push(fail(cause, text, answer)),
-            _ => findings.push(fail("crashes", text, answer)),
-        }
-    }
-    if let (Some(slow), Some(answer)) = (settings.slow, surface.find(SLOW))
-        && matches!(answer.outcome, Outcome::TimedOut { .. })
-    {
-        let text = format!("a body that trickles in is still waited for after {slow}");
-        findings.push(fail("waits-for-ever", text, answer));
-    }
-    if let Some((code, signal)) = surface.trial.exit() {
-        let text = format!("it ended (code {code:?}, signal {signal:?}) during these bodies");
-        findings.push(Finding::fail("crashes", text).mend(mend).log(surface.trial.few_lines()));
-    } else if let Some(last) =
-        controls.last().filter(|last| !last.is_success() && control.is_success())
-    {
-        let text = format!("afterwards a good request {}", last.outcome.words());
-        findings.push(fail("does-not-recover", text, last));
-    }
-    if tried == 0 {
-        return Judgement::inconclusive("no body was tried").with(findings);
-    }
-    let held = format!("{twice} are refused in every form");
-    Judgement::from_findings(held, once_per_cause(findings, tried))
 }
 
 #[cfg(test)]
@@ -258,7 +248,7 @@ mod tests {
     fn run(label: &str, outcome: Outcome) -> Judgement {
         let case = Answer { outcome, ..answer(label, "POST /a", 0) };
         let last = answer(CONTROL, "POST /a", 201);
-        judge(&manifest(""), &main(vec![answer(CONTROL, "POST /a", 201), case, last]))
+        BodyLimits.judge(&manifest(""), &main(vec![answer(CONTROL, "POST /a", 201), case, last]))
     }
 
     #[test]
@@ -274,9 +264,20 @@ mod tests {
         let endless = Answer { outcome: hangs, ..answer(ENDLESS, "POST /a", 0) };
         let control = || answer(CONTROL, "POST /a", 201);
         let oversized = answer(OVERSIZED, "POST /a", 413);
-        let judgement = judge(&manifest(""), &main(vec![control(), oversized, endless, control()]));
+        let judgement =
+            BodyLimits.judge(&manifest(""), &main(vec![control(), oversized, endless, control()]));
         assert_eq!(judgement.verdict, Verdict::Pass);
         assert_eq!(judgement.findings[0].cause, "reads-on");
+    }
+
+    #[test]
+    fn who_takes_anything_unpacks_nothing_for_sure() {
+        let control = || answer(CONTROL, "POST /a", 200);
+        let (bomb, broken) = (answer(BOMB, "POST /a", 200), answer(BROKEN, "POST /a", 200));
+        let judgement =
+            BodyLimits.judge(&manifest(""), &main(vec![control(), bomb, broken, control()]));
+        let causes: Vec<_> = judgement.findings.iter().map(|f| f.cause.as_str()).collect();
+        assert_eq!(causes, ["accepts-broken", "packed-body"]);
     }
 
     #[test]
@@ -289,6 +290,7 @@ mod tests {
             (BROKEN, answered(500), "fails"),
             (BROKEN, answered(200), "accepts-broken"),
             (OVERSIZED, Outcome::TimedOut { received: 0 }, "hangs"),
+            (OVERSIZED, Outcome::TimedOut { received: 9 }, "no-limit"),
             (DEEP, Outcome::Reset { received: 0 }, "crashes"),
         ] {
             assert_eq!(run(label, outcome).findings[0].cause, cause, "{label}");

@@ -1,50 +1,17 @@
 //! Text is compressed, static files cacheable.
 
-use async_trait::async_trait;
-use lab::{Bench, LabError};
+use lab::Bench;
 use std::io::Read;
 
 use client::Request;
 use flate2::read::GzDecoder;
-use model::{
-    Answer, Applicability, Card, Finding, Judgement, Lane, Observation, Reach, Seen, Severity,
-};
+use model::{Answer, Applicability, Card, Finding, Judgement, Lane, Reach, Seen, Severity};
 use settings::Manifest;
 
-use crate::control::{Applies, Control};
 use crate::surface::judging::showing;
-use crate::surface::{self, MAIN, Surface, Tour, Visitor};
+use crate::surface::{Surface, SurfaceControl, Tour, Visitor};
 
 pub(crate) struct Compression;
-
-static CARD: Card = Card {
-    id: "compression",
-    applicability: Applicability::Universal,
-    reach: Reach::Target,
-    lane: Lane::Shared,
-    disturbs: "nothing but its own instance",
-    budget: 1,
-    page: include_str!("compression.md"),
-};
-
-#[async_trait]
-impl Control for Compression {
-    fn card(&self) -> &'static Card {
-        &CARD
-    }
-
-    fn applies(&self, _: &Manifest) -> Applies {
-        Applies::Yes
-    }
-
-    async fn prove(&self, bench: &Bench) -> Result<(), LabError> {
-        prove(bench).await
-    }
-
-    fn judge(&self, manifest: &Manifest, seen: &[Observation]) -> Judgement {
-        judge(manifest, seen)
-    }
-}
 
 const PLAIN: &str = "plain";
 const GZIP: &str = "gzip";
@@ -54,42 +21,94 @@ const DECODED: &str = "decoded";
 /// Below this, compression costs more than it saves.
 const WORTH_IT: u64 = 1024;
 
-async fn prove(bench: &Bench) -> Result<(), LabError> {
-    let Some((site, trial)) = surface::open(bench, MAIN, MAIN, None).await? else { return Ok(()) };
-    let visitor = Visitor::new(&site, &trial);
-    let tour = Tour::walk(bench, &visitor).await;
-    let settings = &bench.manifest().controls.compression;
-    let longest = tour.reads().max_by_key(|step| step.response.body.len());
-    let request = match &settings.request {
-        Some(text) => crate::business::declared(text),
-        None => longest.map_or_else(|| tour.read(bench.manifest()), |step| step.request.clone()),
+impl SurfaceControl for Compression {
+    const CARD: &'static Card = &Card {
+        id: "compression",
+        applicability: Applicability::Universal,
+        reach: Reach::Target,
+        lane: Lane::Shared,
+        disturbs: "nothing but its own instance",
+        budget: 1,
+        page: include_str!("compression.md"),
     };
-    visitor.ask(PLAIN, &request.clone().header("Accept-Encoding", "identity")).await;
-    let exchange = visitor.ask(GZIP, &request.header("Accept-Encoding", "gzip")).await;
-    if let Some(response) = &exchange.response
-        && response.header("content-encoding") == Some("gzip")
-    {
-        let mut text = Vec::new();
-        let decoded = GzDecoder::new(&response.body[..]).read_to_end(&mut text).is_ok();
-        let length = if decoded { text.len().to_string() } else { "never".to_owned() };
-        trial.saw(Seen::Remark { text: format!("{DECODED} {length}") });
-    }
-    for path in &settings.files {
-        let exchange = visitor.ask(FILE, &Request::get(path)).await;
-        let response = exchange.response.as_ref();
-        let value = |name: &str| response.and_then(|r| r.header(name)).map(str::to_owned);
-        let mut again = Request::get(path);
-        if let Some(tag) = value("etag") {
-            again = again.header("If-None-Match", &tag);
-        } else if let Some(since) = value("last-modified") {
-            again = again.header("If-Modified-Since", &since);
-        } else {
-            continue;
+
+    async fn visit(bench: &Bench, visitor: &Visitor<'_>) {
+        let trial = visitor.trial();
+        let tour = Tour::walk(bench, visitor).await;
+        let settings = &bench.manifest().controls.compression;
+        let longest = tour.reads().max_by_key(|step| step.response.body.len());
+        let request = match &settings.request {
+            Some(text) => crate::business::declared(text),
+            None => {
+                longest.map_or_else(|| tour.read(bench.manifest()), |step| step.request.clone())
+            }
+        };
+        visitor.ask(PLAIN, &request.clone().header("Accept-Encoding", "identity")).await;
+        let exchange = visitor.ask(GZIP, &request.header("Accept-Encoding", "gzip")).await;
+        if let Some(response) = &exchange.response
+            && response.header("content-encoding") == Some("gzip")
+        {
+            let mut text = Vec::new();
+            let decoded = GzDecoder::new(&response.body[..]).read_to_end(&mut text).is_ok();
+            let length = if decoded { text.len().to_string() } else { "never".to_owned() };
+            trial.saw(Seen::Remark { text: format!("{DECODED} {length}") });
         }
-        visitor.ask(AGAIN, &again).await;
+        for path in &settings.files {
+            let exchange = visitor.ask(FILE, &Request::get(path)).await;
+            let response = exchange.response.as_ref();
+            let value = |name: &str| response.and_then(|r| r.header(name)).map(str::to_owned);
+            let mut again = Request::get(path);
+            if let Some(tag) = value("etag") {
+                again = again.header("If-None-Match", &tag);
+            } else if let Some(since) = value("last-modified") {
+                again = again.header("If-Modified-Since", &since);
+            } else {
+                continue;
+            }
+            visitor.ask(AGAIN, &again).await;
+        }
     }
-    site.end().await;
-    Ok(())
+
+    fn judge(_: &Manifest, surface: &Surface<'_>) -> Judgement {
+        let mut findings = files(surface);
+        let (Some(plain), Some(gzip)) = (surface.find(PLAIN), surface.find(GZIP)) else {
+            return Judgement::inconclusive("nothing was asked for").with(findings);
+        };
+        let encoding =
+            |answer: &Answer| answer.header("content-encoding").unwrap_or("identity").to_owned();
+        if encoding(plain) != "identity" {
+            let text = format!("asked for identity, it answered with {}", encoding(plain));
+            findings.push(showing(Finding::fail("compresses-unasked", text), plain));
+        }
+        if !plain.is_success() || plain.bytes < WORTH_IT || !is_text(plain) {
+            if findings.iter().any(|finding| finding.severity == Severity::Fail) {
+                return Judgement::from_findings("", findings);
+            }
+            let why = format!(
+                "the longest answer has {} bytes of {:?}, too little to compress; declare a \
+                 longer one: [controls.compression] request = \"GET /…\"",
+                plain.bytes,
+                plain.media_type()
+            );
+            return Judgement::inconclusive(why).with(findings);
+        }
+        let decoded = surface.remarks().find_map(|text| text.strip_prefix(DECODED));
+        if encoding(gzip) == "identity" {
+            let text =
+                format!("{} bytes of {} are sent as they are", plain.bytes, plain.media_type());
+            let mend =
+                "compress text above a kilobyte when the client accepts it, or let the edge do it";
+            findings.push(showing(Finding::fail("not-compressed", text).mend(mend), gzip));
+        } else if decoded.is_some_and(|length| length.trim() == "never") {
+            let text = "it says gzip, and the body cannot be unpacked";
+            findings.push(showing(Finding::fail("broken-encoding", text), gzip));
+        } else if !names_encoding(gzip) {
+            let text = "the answer depends on Accept-Encoding, but Vary does not say so";
+            findings.push(showing(Finding::warn("no-vary", text), gzip));
+        }
+        let held = format!("{} bytes become {}", plain.bytes, gzip.bytes);
+        Judgement::from_findings(held, findings)
+    }
 }
 
 fn is_text(answer: &Answer) -> bool {
@@ -102,50 +121,6 @@ fn names_encoding(answer: &Answer) -> bool {
     let vary = answer.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("vary"));
     vary.flat_map(|(_, value)| value.split(','))
         .any(|name| name.trim().eq_ignore_ascii_case("accept-encoding") || name.trim() == "*")
-}
-
-fn judge(_: &Manifest, seen: &[Observation]) -> Judgement {
-    let surface = match surface::surface(seen, MAIN, MAIN) {
-        Ok(surface) => surface,
-        Err(judgement) => return judgement,
-    };
-    let mut findings = files(&surface);
-    let (Some(plain), Some(gzip)) = (surface.find(PLAIN), surface.find(GZIP)) else {
-        return Judgement::inconclusive("nothing was asked for").with(findings);
-    };
-    let encoding =
-        |answer: &Answer| answer.header("content-encoding").unwrap_or("identity").to_owned();
-    if encoding(plain) != "identity" {
-        let text = format!("asked for identity, it answered with {}", encoding(plain));
-        findings.push(showing(Finding::fail("compresses-unasked", text), plain));
-    }
-    if !plain.is_success() || plain.bytes < WORTH_IT || !is_text(plain) {
-        if findings.iter().any(|finding| finding.severity == Severity::Fail) {
-            return Judgement::from_findings("", findings);
-        }
-        let why = format!(
-            "the longest answer has {} bytes of {:?}, too little to compress; declare a longer one: \
-             [controls.compression] request = \"GET /…\"",
-            plain.bytes,
-            plain.media_type()
-        );
-        return Judgement::inconclusive(why).with(findings);
-    }
-    let decoded = surface.remarks().find_map(|text| text.strip_prefix(DECODED));
-    if encoding(gzip) == "identity" {
-        let text = format!("{} bytes of {} are sent as they are", plain.bytes, plain.media_type());
-        let mend =
-            "compress text above a kilobyte when the client accepts it, or let the edge do it";
-        findings.push(showing(Finding::fail("not-compressed", text).mend(mend), gzip));
-    } else if decoded.is_some_and(|length| length.trim() == "never") {
-        let text = "it says gzip, and the body cannot be unpacked";
-        findings.push(showing(Finding::fail("broken-encoding", text), gzip));
-    } else if !names_encoding(gzip) {
-        let text = "the answer depends on Accept-Encoding, but Vary does not say so";
-        findings.push(showing(Finding::warn("no-vary", text), gzip));
-    }
-    let held = format!("{} bytes become {}", plain.bytes, gzip.bytes);
-    Judgement::from_findings(held, findings)
 }
 
 fn files(surface: &Surface<'_>) -> Vec<Finding> {
@@ -177,7 +152,7 @@ mod tests {
     use model::Verdict;
 
     fn run(plain: Answer, gzip: Answer) -> Judgement {
-        judge(&manifest(""), &main(vec![plain, gzip]))
+        Compression.judge(&manifest(""), &main(vec![plain, gzip]))
     }
 
     fn long(label: &str) -> Answer {

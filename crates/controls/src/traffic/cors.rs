@@ -2,110 +2,83 @@
 
 mod origins;
 
-use async_trait::async_trait;
-use lab::{Bench, LabError};
-use model::{Answer, Applicability, Card, Finding, Judgement, Lane, Observation, Reach};
+use lab::Bench;
+use model::{Answer, Applicability, Card, Finding, Judgement, Lane, Reach};
 use settings::Manifest;
 
-use crate::control::{Applies, Control};
 use crate::surface::judging::{once_per_cause, showing};
-use crate::surface::{self, MAIN, Tour, Visitor};
+use crate::surface::{Surface, SurfaceControl, Tour, Visitor};
 
 pub(crate) struct Cors;
-
-static CARD: Card = Card {
-    id: "cors",
-    applicability: Applicability::Universal,
-    reach: Reach::Target,
-    lane: Lane::Shared,
-    disturbs: "nothing but its own instance",
-    budget: 1,
-    page: include_str!("cors.md"),
-};
-
-#[async_trait]
-impl Control for Cors {
-    fn card(&self) -> &'static Card {
-        &CARD
-    }
-
-    fn applies(&self, _: &Manifest) -> Applies {
-        Applies::Yes
-    }
-
-    async fn prove(&self, bench: &Bench) -> Result<(), LabError> {
-        prove(bench).await
-    }
-
-    fn judge(&self, manifest: &Manifest, seen: &[Observation]) -> Judgement {
-        judge(manifest, seen)
-    }
-}
 
 const SIMPLE: &str = "simple";
 const COOKIE: &str = "simple with a cookie";
 const PREFLIGHT: &str = "preflight";
 const ERROR: &str = "error";
 
-async fn prove(bench: &Bench) -> Result<(), LabError> {
-    let Some((site, trial)) = surface::open(bench, MAIN, MAIN, None).await? else { return Ok(()) };
-    let visitor = Visitor::new(&site, &trial);
-    let tour = Tour::walk(bench, &visitor).await;
-    let manifest = bench.manifest();
-    let read = tour.read(bench.manifest());
-    let error = tour.errors(manifest, true).into_iter().next().map(|(_, request)| request);
-    let allowed = manifest.controls.cors.allow.iter().map(|origin| ("allowed", origin.clone()));
-    let hostile = origins::hostile(&manifest.controls.cors.allow);
-    for (class, origin) in allowed.chain(hostile) {
-        let with = |request: &client::Request| request.clone().header("Origin", &origin);
-        let label = |kind: &str| format!("{class} {kind}");
-        visitor.ask(&label(SIMPLE), &with(&read)).await;
-        visitor.ask(&label(COOKIE), &with(&read).header("Cookie", "session=seaworthy")).await;
-        let mut preflight = client::Request::new("OPTIONS", &read.target);
-        preflight = with(&preflight).header("Access-Control-Request-Method", "GET");
-        preflight = preflight.header("Access-Control-Request-Headers", "authorization");
-        visitor.ask(&label(PREFLIGHT), &preflight).await;
-        if let Some(error) = &error {
-            visitor.ask(&label(ERROR), &with(error)).await;
+impl SurfaceControl for Cors {
+    const CARD: &'static Card = &Card {
+        id: "cors",
+        applicability: Applicability::Universal,
+        reach: Reach::Target,
+        lane: Lane::Shared,
+        disturbs: "nothing but its own instance",
+        budget: 1,
+        page: include_str!("cors.md"),
+    };
+
+    async fn visit(bench: &Bench, visitor: &Visitor<'_>) {
+        let tour = Tour::walk(bench, visitor).await;
+        let manifest = bench.manifest();
+        let read = tour.read(bench.manifest());
+        let error = tour.errors(manifest, true).into_iter().next().map(|(_, request)| request);
+        let allowed = manifest.controls.cors.allow.iter().map(|origin| ("allowed", origin.clone()));
+        let hostile = origins::hostile(&manifest.controls.cors.allow);
+        for (class, origin) in allowed.chain(hostile) {
+            let with = |request: &client::Request| request.clone().header("Origin", &origin);
+            let label = |kind: &str| format!("{class} {kind}");
+            visitor.ask(&label(SIMPLE), &with(&read)).await;
+            visitor.ask(&label(COOKIE), &with(&read).header("Cookie", "session=seaworthy")).await;
+            let mut preflight = client::Request::new("OPTIONS", &read.target);
+            preflight = with(&preflight).header("Access-Control-Request-Method", "GET");
+            preflight = preflight.header("Access-Control-Request-Headers", "authorization");
+            visitor.ask(&label(PREFLIGHT), &preflight).await;
+            if let Some(error) = &error {
+                visitor.ask(&label(ERROR), &with(error)).await;
+            }
         }
     }
-    site.end().await;
-    Ok(())
+
+    fn judge(manifest: &Manifest, surface: &Surface<'_>) -> Judgement {
+        let settings = &manifest.controls.cors;
+        let asked: Vec<_> =
+            surface.answers.iter().filter(|answer| !origin(answer).is_empty()).collect();
+        let read = surface.labelled(&format!("strange {SIMPLE}")).any(Answer::is_success);
+        if !read {
+            let why = "no reading request succeeded, so refusals prove nothing; declare a journey";
+            return Judgement::inconclusive(why);
+        }
+        let mut findings = Vec::new();
+        for answer in &asked {
+            if answer.status().is_none() {
+                continue;
+            }
+            match answer.label.starts_with("allowed") {
+                true => findings.extend(about_allowed(answer)),
+                false => findings.extend(about_hostile(settings, answer)),
+            }
+        }
+        let held = match settings.allow.len() {
+            0 => "no origin is allowed with credentials".to_owned(),
+            n => format!("{n} declared allowed, the rest refused"),
+        };
+        Judgement::from_findings(held, once_per_cause(findings, asked.len()))
+    }
 }
 
 fn origin(answer: &Answer) -> &str {
     let found = answer.request.headers.iter().find(|(name, _)| name == "Origin");
     found.map_or("", |(_, value)| value)
-}
-
-fn judge(manifest: &Manifest, seen: &[Observation]) -> Judgement {
-    let surface = match surface::surface(seen, MAIN, MAIN) {
-        Ok(surface) => surface,
-        Err(judgement) => return judgement,
-    };
-    let settings = &manifest.controls.cors;
-    let asked: Vec<_> =
-        surface.answers.iter().filter(|answer| !origin(answer).is_empty()).collect();
-    let read = surface.labelled(&format!("strange {SIMPLE}")).any(Answer::is_success);
-    if !read {
-        let why = "no reading request succeeded, so refusals prove nothing; declare a journey";
-        return Judgement::inconclusive(why);
-    }
-    let mut findings = Vec::new();
-    for answer in &asked {
-        if answer.status().is_none() {
-            continue;
-        }
-        match answer.label.starts_with("allowed") {
-            true => findings.extend(about_allowed(answer)),
-            false => findings.extend(about_hostile(settings, answer)),
-        }
-    }
-    let held = match settings.allow.len() {
-        0 => "no origin is allowed with credentials".to_owned(),
-        n => format!("{n} declared allowed, the rest refused"),
-    };
-    Judgement::from_findings(held, once_per_cause(findings, asked.len()))
 }
 
 /// What a hostile origin was granted (OWASP ASVS 5.0 3.4.2).
@@ -196,7 +169,7 @@ mod tests {
     }
 
     fn judged(more: &str, answers: Vec<Answer>) -> Judgement {
-        judge(&manifest(more), &main(answers))
+        Cors.judge(&manifest(more), &main(answers))
     }
 
     const EVIL: &str = "https://evil.example";

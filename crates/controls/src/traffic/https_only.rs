@@ -2,73 +2,119 @@
 
 mod certificate;
 
-use async_trait::async_trait;
 use client::Request;
-use lab::{Bench, LabError};
-use model::{Answer, Applicability, Card, Finding, Judgement, Lane, Observation, Reach, Seen};
+use client::old_tls::{self, Hello, OldTls};
+use lab::Bench;
+use model::{Answer, Applicability, Card, Finding, Judgement, Lane, Reach, Seen};
 use settings::Manifest;
 use settings::controls::EnforcedBy;
 
-use crate::control::{Applies, Control};
+use crate::control::Applies;
 use crate::surface::judging::{once_per_cause, showing};
 use crate::surface::tour::path_of;
 use crate::surface::visitor::PATIENCE;
-use crate::surface::{self, MAIN, Tour, Visitor};
+use crate::surface::{Surface, SurfaceControl, Tour, Visitor};
 
 pub(crate) struct HttpsOnly;
-
-static CARD: Card = Card {
-    id: "https-only",
-    applicability: Applicability::Universal,
-    reach: Reach::Target,
-    lane: Lane::Shared,
-    disturbs: "nothing but its own instance",
-    budget: 1,
-    page: include_str!("https_only.md"),
-};
-
-#[async_trait]
-impl Control for HttpsOnly {
-    fn card(&self) -> &'static Card {
-        &CARD
-    }
-
-    fn applies(&self, manifest: &Manifest) -> Applies {
-        applies(manifest)
-    }
-
-    async fn prove(&self, bench: &Bench) -> Result<(), LabError> {
-        prove(bench).await
-    }
-
-    fn judge(&self, manifest: &Manifest, seen: &[Observation]) -> Judgement {
-        judge(manifest, seen)
-    }
-}
 
 const PLAIN: &str = "plain";
 const SECURE: &str = "secure";
 const CERTIFICATE: &str = "certificate";
+const OLD: &str = "speaks";
+/// How the reason of a connection that failed begins when it was the certificate.
+const INVALID: &str = "invalid peer certificate: ";
 
-async fn prove(bench: &Bench) -> Result<(), LabError> {
-    let Some((site, trial)) = surface::open(bench, MAIN, MAIN, None).await? else { return Ok(()) };
-    let visitor = Visitor::new(&site, &trial);
-    if site.is_target() {
-        target(&visitor).await;
-        site.end().await;
-        return Ok(());
+impl SurfaceControl for HttpsOnly {
+    const CARD: &'static Card = &Card {
+        id: "https-only",
+        applicability: Applicability::Universal,
+        reach: Reach::Target,
+        lane: Lane::Shared,
+        disturbs: "nothing but its own instance",
+        budget: 1,
+        page: include_str!("https_only.md"),
+    };
+
+    fn applies(manifest: &Manifest) -> Applies {
+        match manifest.controls.https_only.enforced_by {
+            Some(EnforcedBy::Service) => Applies::Yes,
+            Some(EnforcedBy::Edge) => Applies::No(
+                "the edge before it does it; seaworthy prove --target https://… tries the edge"
+                    .into(),
+            ),
+            None => Applies::Undeclared(
+                "say who redirects plain HTTP: [controls.https-only] enforced_by = \"service\" \
+                 (behind a proxy that sends X-Forwarded-Proto) or \"edge\""
+                    .into(),
+            ),
+        }
     }
-    let tour = Tour::walk(bench, &visitor).await;
-    let header = &bench.manifest().controls.https_only.header;
-    let read = tour.read(bench.manifest());
-    visitor.ask(SECURE, &read.clone().header(header, "https")).await;
-    visitor.ask(PLAIN, &read.clone().header(header, "http")).await;
-    let with_query = Request { target: format!("{}?a=1", path_of(&read)), ..read.clone() };
-    visitor.ask(PLAIN, &with_query.header(header, "http")).await;
-    let unknown = Request::get("/seaworthy-no-such-path").header(header, "https");
-    visitor.ask(SECURE, &unknown).await;
-    site.end().await;
-    Ok(())
+
+    async fn visit(bench: &Bench, visitor: &Visitor<'_>) {
+        let site = visitor.site();
+        if site.is_target() {
+            target(visitor).await;
+            return;
+        }
+        let tour = Tour::walk(bench, visitor).await;
+        let header = &bench.manifest().controls.https_only.header;
+        let read = tour.read(bench.manifest());
+        visitor.ask(SECURE, &read.clone().header(header, "https")).await;
+        visitor.ask(PLAIN, &read.clone().header(header, "http")).await;
+        let with_query = Request { target: format!("{}?a=1", path_of(&read)), ..read.clone() };
+        visitor.ask(PLAIN, &with_query.header(header, "http")).await;
+        let unknown = Request::get("/seaworthy-no-such-path").header(header, "https");
+        visitor.ask(SECURE, &unknown).await;
+    }
+
+    fn judge(manifest: &Manifest, surface: &Surface<'_>) -> Judgement {
+        let settings = &manifest.controls.https_only;
+        let secure: Vec<_> = surface.labelled(SECURE).filter(|a| a.status().is_some()).collect();
+        let plain: Vec<_> = surface.labelled(PLAIN).collect();
+        if plain.iter().all(|a| a.status().is_none()) && secure.is_empty() {
+            return Judgement::inconclusive("neither plain nor secure requests were answered");
+        }
+        let mut findings = Vec::new();
+        for answer in &secure {
+            if is_redirect_to_https(answer) {
+                let text =
+                    "a request that came over HTTPS is redirected to HTTPS: a loop".to_owned();
+                findings.push(showing(Finding::fail("redirect-loop", text), answer));
+            }
+            findings.extend(about_hsts(answer, settings.hsts.0.as_secs()));
+        }
+        for answer in &plain {
+            findings.extend(about_plain(answer));
+        }
+        let old = surface.remarks().filter_map(|text| text.strip_prefix(OLD)).map(str::trim);
+        let old: Vec<_> = old.collect();
+        if !old.is_empty() {
+            let text = format!("it still speaks {}", old.join(" and "));
+            let mend = "speak TLS 1.2 and 1.3 only (RFC 8996; ASVS 5.0 12.1.1)";
+            findings.push(Finding::fail("old-tls", text).mend(mend));
+        }
+        for left in surface.remarks().filter_map(|text| text.strip_prefix(CERTIFICATE)) {
+            let left: i64 = left.trim().parse().unwrap_or_default();
+            let needed = i64::try_from(settings.certificate.0.as_secs()).unwrap_or(i64::MAX);
+            if left < needed {
+                let text = format!("the certificate is valid for {} more days", left / 86_400);
+                findings.push(
+                    Finding::fail("certificate-expires", text).mend("renew it, and watch it"),
+                );
+            }
+        }
+        if secure.is_empty() {
+            return Judgement::inconclusive("no secure request was answered").with(findings);
+        }
+        let held = "plain HTTP is redirected or refused, HSTS is set";
+        Judgement::from_findings(held, once_per_cause(findings, surface.answers.len()))
+    }
+
+    fn unanswered(surface: &Surface<'_>) -> Judgement {
+        let invalid = surface.not_connected().and_then(|why| why.strip_prefix(INVALID));
+        let Some(why) = invalid else { return surface.without_answer() };
+        Judgement::from_findings("", vec![about_certificate(why)])
+    }
 }
 
 /// The deployed service: HTTPS as it is reached, and plain HTTP at port 80 of the same host.
@@ -86,6 +132,11 @@ async fn target(visitor: &Visitor<'_>) {
         let left = until - now.map_or(0, |now| i64::try_from(now.as_secs()).unwrap_or(i64::MAX));
         visitor.trial().saw(Seen::Remark { text: format!("{CERTIFICATE} {left}") });
     }
+    for version in OldTls::ALL {
+        if old_tls::speaks(peer, version, PATIENCE).await == Hello::Spoken {
+            visitor.trial().saw(Seen::Remark { text: format!("{OLD} {}", version.name()) });
+        }
+    }
     // Only at the usual port is it known where plain HTTP would be.
     if !peer.host.contains(':') {
         let mut plain = client::Peer { tls: false, ..peer.clone() };
@@ -94,56 +145,16 @@ async fn target(visitor: &Visitor<'_>) {
     }
 }
 
-fn applies(manifest: &Manifest) -> Applies {
-    match manifest.controls.https_only.enforced_by {
-        Some(EnforcedBy::Service) => Applies::Yes,
-        Some(EnforcedBy::Edge) => Applies::No(
-            "the edge before it does it; seaworthy prove --target https://… tries the edge".into(),
-        ),
-        None => Applies::Undeclared(
-            "say who redirects plain HTTP: [controls.https-only] enforced_by = \"service\" (behind a \
-             proxy that sends X-Forwarded-Proto) or \"edge\""
-                .into(),
-        ),
+/// Why nobody who checks it would connect.
+fn about_certificate(why: &str) -> Finding {
+    let text = format!("no connection is made, since its certificate is not valid: {why}");
+    if why.contains("xpired") {
+        return Finding::fail("certificate-expired", text).mend("renew it, and watch it");
     }
-}
-
-fn judge(manifest: &Manifest, seen: &[Observation]) -> Judgement {
-    let surface = match surface::surface(seen, MAIN, MAIN) {
-        Ok(surface) => surface,
-        Err(judgement) => return judgement,
-    };
-    let settings = &manifest.controls.https_only;
-    let secure: Vec<_> = surface.labelled(SECURE).filter(|a| a.status().is_some()).collect();
-    let plain: Vec<_> = surface.labelled(PLAIN).collect();
-    if plain.iter().all(|a| a.status().is_none()) && secure.is_empty() {
-        return Judgement::inconclusive("neither plain nor secure requests were answered");
-    }
-    let mut findings = Vec::new();
-    for answer in &secure {
-        if is_redirect_to_https(answer) {
-            let text = "a request that came over HTTPS is redirected to HTTPS: a loop".to_owned();
-            findings.push(showing(Finding::fail("redirect-loop", text), answer));
-        }
-        findings.extend(about_hsts(answer, settings.hsts.0.as_secs()));
-    }
-    for answer in &plain {
-        findings.extend(about_plain(answer));
-    }
-    for left in surface.remarks().filter_map(|text| text.strip_prefix(CERTIFICATE)) {
-        let left: i64 = left.trim().parse().unwrap_or_default();
-        let needed = i64::try_from(settings.certificate.0.as_secs()).unwrap_or(i64::MAX);
-        if left < needed {
-            let text = format!("the certificate is valid for {} more days", left / 86_400);
-            findings
-                .push(Finding::fail("certificate-expires", text).mend("renew it, and watch it"));
-        }
-    }
-    if secure.is_empty() {
-        return Judgement::inconclusive("no secure request was answered").with(findings);
-    }
-    let held = "plain HTTP is redirected or refused, HSTS is set";
-    Judgement::from_findings(held, once_per_cause(findings, surface.answers.len()))
+    let mend = "get it from an authority that its callers trust, for each name by which it is \
+                called, and send the whole chain; for an authority of your own, name its \
+                certificate in SSL_CERT_FILE and try again";
+    Finding::fail("certificate-not-valid", text).mend(mend)
 }
 
 fn is_redirect_to_https(answer: &Answer) -> bool {
@@ -195,7 +206,7 @@ mod tests {
     }
 
     fn judged(plain: Answer, secure: Answer) -> Judgement {
-        judge(&manifest(""), &main(vec![plain, secure]))
+        HttpsOnly.judge(&manifest(""), &main(vec![plain, secure]))
     }
 
     #[test]
@@ -214,6 +225,41 @@ mod tests {
         assert_eq!(none.findings[0].cause, "no-hsts");
         let short = answer(SECURE, "GET /a", 200).with("Strict-Transport-Security", "max-age=60");
         assert_eq!(judged(refused(), short).findings[0].cause, "short-hsts");
+    }
+
+    fn remarked(answers: Vec<Answer>, remark: &str) -> Judgement {
+        let mut seen = main(answers);
+        let trial = seen[0].trial.clone();
+        let seen_remark = Seen::Remark { text: remark.to_owned() };
+        seen.push(model::Observation { at: 9_000_000, trial, seen: seen_remark });
+        HttpsOnly.judge(&manifest(""), &seen)
+    }
+
+    #[test]
+    fn what_is_old_or_about_to_expire_fails() {
+        for (remark, cause) in [
+            ("speaks TLS 1.0", Some("old-tls")),
+            ("certificate 432000", Some("certificate-expires")),
+            ("certificate 4320000", None),
+        ] {
+            let judgement = remarked(vec![secure()], remark);
+            assert_eq!(judgement.findings.first().map(|f| f.cause.as_str()), cause, "{remark}");
+        }
+    }
+
+    #[test]
+    fn a_certificate_that_is_not_valid_fails_and_another_reason_decides_nothing() {
+        let mut silent = answer(SECURE, "GET /", 200);
+        silent.outcome = model::Outcome::NotConnected;
+        for (why, cause) in [
+            ("not connected: invalid peer certificate: UnknownIssuer", "certificate-not-valid"),
+            ("not connected: invalid peer certificate: certificate expired", "certificate-expired"),
+        ] {
+            assert_eq!(remarked(vec![silent.clone()], why).findings[0].cause, cause);
+        }
+        let judgement = remarked(vec![silent], "not connected: no route to host");
+        assert_eq!(judgement.verdict, Verdict::Inconclusive);
+        assert!(judgement.summary.contains("no route"), "{}", judgement.summary);
     }
 
     #[test]

@@ -6,47 +6,17 @@ mod shrink;
 
 use std::time::Duration;
 
-use async_trait::async_trait;
 use client::{Exchange, Request};
-use lab::{Bench, LabError};
-use model::{Answer, Applicability, Card, Finding, Judgement, Lane, Observation, Outcome, Reach};
+use lab::Bench;
+use model::{Answer, Applicability, Card, Finding, Judgement, Lane, Outcome, Reach};
 use settings::Manifest;
 
-use crate::control::{Applies, Control};
+use crate::control::Applies;
 use crate::surface::judging::showing;
 use crate::surface::tour::path_of;
-use crate::surface::{self, MAIN, Tour, Visitor};
+use crate::surface::{Surface, SurfaceControl, Tour, Visitor};
 
 pub(crate) struct InputValidation;
-
-static CARD: Card = Card {
-    id: "input-validation",
-    applicability: Applicability::Universal,
-    reach: Reach::Lab,
-    lane: Lane::Shared,
-    disturbs: "nothing but its own instance",
-    budget: 6,
-    page: include_str!("input_validation.md"),
-};
-
-#[async_trait]
-impl Control for InputValidation {
-    fn card(&self) -> &'static Card {
-        &CARD
-    }
-
-    fn applies(&self, manifest: &Manifest) -> Applies {
-        applies(manifest)
-    }
-
-    async fn prove(&self, bench: &Bench) -> Result<(), LabError> {
-        prove(bench).await
-    }
-
-    fn judge(&self, manifest: &Manifest, seen: &[Observation]) -> Judgement {
-        judge(manifest, seen)
-    }
-}
 
 const GENERATED: &str = "generated";
 const WITNESS: &str = "witness";
@@ -58,46 +28,120 @@ const HANGING: usize = 3;
 /// How many different failures are made smaller.
 const SHRUNK: usize = 5;
 
-async fn prove(bench: &Bench) -> Result<(), LabError> {
-    let Some((site, trial)) = surface::open(bench, MAIN, MAIN, None).await? else { return Ok(()) };
-    let visitor = Visitor::new(&site, &trial);
-    let tour = Tour::walk(bench, &visitor).await;
-    let settings = &bench.manifest().controls.input_validation;
-    let document = openapi::read(bench, &visitor).await;
-    let good: Vec<Request> =
-        tour.steps.iter().filter(|step| step.is_success()).map(|s| s.request.clone()).collect();
-    let described = document.iter().flat_map(|document| openapi::requests(document, &good));
-    let mut bases: Vec<Request> = good.clone();
-    bases.extend(described);
-    let mut seen_shapes = std::collections::BTreeSet::new();
-    bases.retain(|request| seen_shapes.insert(format!("{} {}", request.method, path_of(request))));
-    let most = usize::try_from(settings.requests).unwrap_or(usize::MAX);
-    let variants = generate::variants(&bases, most);
-    let mut shrunk: Vec<(String, String)> = Vec::new();
-    let mut hanging = 0;
-    for (count, variant) in variants.iter().enumerate() {
-        if count % 50 == 0 {
-            bench.progress(format!("{count} of {} odd requests", variants.len()));
+impl SurfaceControl for InputValidation {
+    const CARD: &'static Card = &Card {
+        id: "input-validation",
+        applicability: Applicability::Universal,
+        reach: Reach::Lab,
+        lane: Lane::Shared,
+        disturbs: "nothing but its own instance",
+        budget: 6,
+        page: include_str!("input_validation.md"),
+    };
+
+    fn applies(manifest: &Manifest) -> Applies {
+        let settings = &manifest.controls.input_validation;
+        if settings.openapi.is_some() || !manifest.journeys.is_empty() {
+            return Applies::Yes;
         }
-        let exchange = visitor.ask_within(GENERATED, &variant.request, WITHIN).await;
-        let place = (path_of(&variant.base).to_owned(), variant.field.clone());
-        if is_failure(settings, &exchange) && shrunk.len() < SHRUNK && !shrunk.contains(&place) {
-            shrunk.push(place);
-            let smallest = shrink::shrink(variant, |request| {
-                let (peer, settings) = (visitor.peer.clone(), settings.clone());
-                async move { is_failure(&settings, &peer.once(&request, WITHIN).await) }
-            })
-            .await;
-            visitor.ask_within(WITNESS, &smallest, WITHIN).await;
-        }
-        hanging += usize::from(matches!(exchange.end, client::End::TimedOut { .. }));
-        if !site.is_alive() || hanging >= HANGING {
-            break;
-        }
+        Applies::Undeclared(
+            "declare what it takes: a journey, or [controls.input-validation] openapi = \
+             \"openapi.json\""
+                .to_owned(),
+        )
     }
-    visitor.ask(AFTER, &tour.read(bench.manifest())).await;
-    site.end().await;
-    Ok(())
+
+    async fn visit(bench: &Bench, visitor: &Visitor<'_>) {
+        let site = visitor.site();
+        let tour = Tour::walk(bench, visitor).await;
+        let settings = &bench.manifest().controls.input_validation;
+        let document = openapi::read(bench, visitor).await;
+        let good: Vec<Request> =
+            tour.steps.iter().filter(|step| step.is_success()).map(|s| s.request.clone()).collect();
+        let described = document.iter().flat_map(|document| openapi::requests(document, &good));
+        let mut bases: Vec<Request> = good.clone();
+        bases.extend(described);
+        let mut seen_shapes = std::collections::BTreeSet::new();
+        bases.retain(|request| {
+            seen_shapes.insert(format!("{} {}", request.method, path_of(request)))
+        });
+        let most = usize::try_from(settings.requests).unwrap_or(usize::MAX);
+        let variants = generate::variants(&bases, most);
+        let mut shrunk: Vec<(String, String)> = Vec::new();
+        let mut hanging = 0;
+        for (count, variant) in variants.iter().enumerate() {
+            if count % 50 == 0 {
+                bench.progress(format!("{count} of {} odd requests", variants.len()));
+            }
+            let exchange = visitor.ask_within(GENERATED, &variant.request, WITHIN).await;
+            let place = (path_of(&variant.base).to_owned(), variant.field.clone());
+            if is_failure(settings, &exchange) && shrunk.len() < SHRUNK && !shrunk.contains(&place)
+            {
+                shrunk.push(place);
+                let smallest = shrink::shrink(variant, |request| {
+                    let (peer, settings) = (visitor.peer.clone(), settings.clone());
+                    async move { is_failure(&settings, &peer.once(&request, WITHIN).await) }
+                })
+                .await;
+                visitor.ask_within(WITNESS, &smallest, WITHIN).await;
+            }
+            hanging += usize::from(matches!(exchange.end, client::End::TimedOut { .. }));
+            if !site.is_alive() || hanging >= HANGING {
+                break;
+            }
+        }
+        visitor.ask(AFTER, &tour.read(bench.manifest())).await;
+    }
+
+    fn judge(manifest: &Manifest, surface: &Surface<'_>) -> Judgement {
+        let settings = &manifest.controls.input_validation;
+        let generated = surface.labelled(GENERATED);
+        let count = generated.len();
+        if count == 0 {
+            return Judgement::inconclusive(
+                "no request could be made odd: no journey succeeded, and no document was read",
+            );
+        }
+        let mut findings: Vec<Finding> = Vec::new();
+        let failing = surface.labelled(WITNESS).chain(surface.labelled(GENERATED));
+        let mut places = Vec::new();
+        for answer in failing {
+            let Some(cause) = cause(settings, answer) else { continue };
+            let place = (cause, answer.request.method.clone(), answer.path().to_owned());
+            // The request on which the process ended is told below.
+            let ended = cause == "drops" && surface.trial.exit().is_some();
+            if cause == "gone" || ended || places.contains(&place) {
+                continue;
+            }
+            places.push(place);
+            let shown: String = answer.request.body.chars().take(120).collect();
+            let with = if shown.is_empty() { String::new() } else { format!(" with {shown:?}") };
+            let text = format!("{}{with}: it {}", answer.asked(), answer.outcome.words());
+            let mend = "check input where it comes in, and map what the database refuses to 4xx";
+            findings.push(showing(Finding::fail(cause, text).mend(mend), answer));
+        }
+        if let Some((code, signal)) = surface.trial.exit() {
+            let text = format!("the process ended (code {code:?}, signal {signal:?})");
+            let mend =
+                "no request may end the process: catch what is thrown at the edge of a request";
+            findings.push(Finding::fail("crashes", text).mend(mend).log(surface.trial.few_lines()));
+        }
+        let looked_at = |answer: &Answer| {
+            answer.status().is_some_and(|status| !matches!(status, 401 | 403 | 404 | 405 | 429))
+        };
+        let reached = surface.labelled(GENERATED).filter(|answer| looked_at(answer)).count();
+        if findings.is_empty() && reached * 10 < count {
+            let why = format!(
+                "only {reached} of {count} odd requests got past the door (401, 403, 404, 405, 429)"
+            );
+            return Judgement::inconclusive(why);
+        }
+        if findings.is_empty() && !surface.find(AFTER).is_some_and(Answer::is_success) {
+            findings.push(Finding::fail("does-not-recover", "afterwards a good request fails"));
+        }
+        let held = format!("{count} odd requests, none made it fail");
+        Judgement::from_findings(held, findings)
+    }
 }
 
 fn is_failure(settings: &settings::controls::InputValidation, exchange: &Exchange) -> bool {
@@ -105,16 +149,6 @@ fn is_failure(settings: &settings::controls::InputValidation, exchange: &Exchang
         Some(status) => status >= 500 && !settings.accept.contains(&status),
         None => true,
     }
-}
-
-fn applies(manifest: &Manifest) -> Applies {
-    let settings = &manifest.controls.input_validation;
-    if settings.openapi.is_some() || !manifest.journeys.is_empty() {
-        return Applies::Yes;
-    }
-    Applies::Undeclared(
-        "declare what it takes: a journey, or [controls.input-validation] openapi = \"openapi.json\"".to_owned(),
-    )
 }
 
 /// What went wrong with an answer, if anything.
@@ -129,59 +163,6 @@ fn cause(settings: &settings::controls::InputValidation, answer: &Answer) -> Opt
     }
 }
 
-fn judge(manifest: &Manifest, seen: &[Observation]) -> Judgement {
-    let surface = match surface::surface(seen, MAIN, MAIN) {
-        Ok(surface) => surface,
-        Err(judgement) => return judgement,
-    };
-    let settings = &manifest.controls.input_validation;
-    let generated = surface.labelled(GENERATED);
-    let count = generated.len();
-    if count == 0 {
-        return Judgement::inconclusive(
-            "no request could be made odd: no journey succeeded, and no document was read",
-        );
-    }
-    let mut findings: Vec<Finding> = Vec::new();
-    let failing = surface.labelled(WITNESS).chain(surface.labelled(GENERATED));
-    let mut places = Vec::new();
-    for answer in failing {
-        let Some(cause) = cause(settings, answer) else { continue };
-        let place = (cause, answer.request.method.clone(), answer.path().to_owned());
-        // The request on which the process ended is told below.
-        let ended = cause == "drops" && surface.trial.exit().is_some();
-        if cause == "gone" || ended || places.contains(&place) {
-            continue;
-        }
-        places.push(place);
-        let shown: String = answer.request.body.chars().take(120).collect();
-        let with = if shown.is_empty() { String::new() } else { format!(" with {shown:?}") };
-        let text = format!("{}{with}: it {}", answer.asked(), answer.outcome.words());
-        let mend = "check input where it comes in, and map what the database refuses to 4xx";
-        findings.push(showing(Finding::fail(cause, text).mend(mend), answer));
-    }
-    if let Some((code, signal)) = surface.trial.exit() {
-        let text = format!("the process ended (code {code:?}, signal {signal:?})");
-        let mend = "no request may end the process: catch what is thrown at the edge of a request";
-        findings.push(Finding::fail("crashes", text).mend(mend).log(surface.trial.few_lines()));
-    }
-    let looked_at = |answer: &Answer| {
-        answer.status().is_some_and(|status| !matches!(status, 401 | 403 | 404 | 405 | 429))
-    };
-    let reached = surface.labelled(GENERATED).filter(|answer| looked_at(answer)).count();
-    if findings.is_empty() && reached * 10 < count {
-        let why = format!(
-            "only {reached} of {count} odd requests got past the door (401, 403, 404, 405, 429)"
-        );
-        return Judgement::inconclusive(why);
-    }
-    if findings.is_empty() && !surface.find(AFTER).is_some_and(Answer::is_success) {
-        findings.push(Finding::fail("does-not-recover", "afterwards a good request fails"));
-    }
-    let held = format!("{count} odd requests, none made it fail");
-    Judgement::from_findings(held, findings)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -190,7 +171,7 @@ mod tests {
 
     fn run(outcome: Outcome) -> Judgement {
         let odd = Answer { outcome, ..answer(GENERATED, "POST /a", 0) };
-        judge(
+        InputValidation.judge(
             &manifest(""),
             &main(vec![answer(GENERATED, "POST /a", 400), odd, answer(AFTER, "GET /", 200)]),
         )
@@ -213,6 +194,6 @@ mod tests {
     #[test]
     fn a_closed_door_decides_nothing() {
         let seen = main(vec![answer(GENERATED, "POST /a", 401), answer(AFTER, "GET /", 200)]);
-        assert_eq!(judge(&manifest(""), &seen).verdict, Verdict::Inconclusive);
+        assert_eq!(InputValidation.judge(&manifest(""), &seen).verdict, Verdict::Inconclusive);
     }
 }

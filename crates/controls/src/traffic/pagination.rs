@@ -1,49 +1,19 @@
 //! Every list is bounded.
 
-use async_trait::async_trait;
 use client::Request;
 use journey::{Entry, Journey, Walk};
-use lab::{Bench, LabError};
-use model::{Applicability, Card, Finding, Judgement, Lane, Observation, Reach, Seen};
+use lab::Bench;
+use model::{Applicability, Card, Finding, Judgement, Lane, Reach, Seen};
 use serde_json::Value;
 use settings::Manifest;
 
-use crate::control::{Applies, Control};
+use crate::control::Applies;
 use crate::surface::judging::{once_per_cause, showing};
 use crate::surface::tour::TOUR;
 use crate::surface::visitor::PATIENCE;
-use crate::surface::{self, MAIN, Visitor};
+use crate::surface::{Surface, SurfaceControl, Visitor};
 
 pub(crate) struct Pagination;
-
-static CARD: Card = Card {
-    id: "pagination",
-    applicability: Applicability::Universal,
-    reach: Reach::Lab,
-    lane: Lane::Shared,
-    disturbs: "nothing but its own instance",
-    budget: 4,
-    page: include_str!("pagination.md"),
-};
-
-#[async_trait]
-impl Control for Pagination {
-    fn card(&self) -> &'static Card {
-        &CARD
-    }
-
-    fn applies(&self, manifest: &Manifest) -> Applies {
-        applies(manifest)
-    }
-
-    async fn prove(&self, bench: &Bench) -> Result<(), LabError> {
-        prove(bench).await
-    }
-
-    fn judge(&self, manifest: &Manifest, seen: &[Observation]) -> Judgement {
-        judge(manifest, seen)
-    }
-}
 
 const ROWS: &str = "rows made:";
 const LISTED: &str = "listed";
@@ -54,56 +24,134 @@ const HUGE: &str = "a huge page";
 const LIMITS: [&str; 7] = ["limit", "per_page", "page_size", "pageSize", "size", "count", "take"];
 const MILLION: &str = "1000000";
 
-async fn prove(bench: &Bench) -> Result<(), LabError> {
-    let Some((site, trial)) = surface::open(bench, MAIN, MAIN, None).await? else { return Ok(()) };
-    let visitor = Visitor::new(&site, &trial);
-    let settings = &bench.manifest().controls.pagination;
-    for (name, journey) in bench.journeys() {
-        // One person does everything: lists may hold only their own rows.
-        let mut walk = visitor.person();
-        let mut lists: Vec<Request> = Vec::new();
-        let mut writes = Vec::new();
-        let mut done = true;
-        for entry in &journey.entries {
-            let Some((request, exchange, result)) = visitor.step(TOUR, &mut walk, entry).await
-            else {
-                done = false;
-                break;
-            };
-            let rows = exchange.response.as_ref().and_then(|response| rows(&response.body));
-            if settings.lists.is_empty() && request.method == "GET" && rows.is_some() {
-                lists.push(request.clone());
-            }
-            let created = exchange.status().is_some_and(|status| (200..300).contains(&status));
-            if created && request.method == "POST" && !request.body.is_empty() {
-                writes.push(entry.clone());
-            }
-            if result.is_err() {
-                done = false;
-                break;
-            }
+impl SurfaceControl for Pagination {
+    const CARD: &'static Card = &Card {
+        id: "pagination",
+        applicability: Applicability::Universal,
+        reach: Reach::Lab,
+        lane: Lane::Shared,
+        disturbs: "nothing but its own instance",
+        budget: 4,
+        page: include_str!("pagination.md"),
+    };
+
+    fn applies(manifest: &Manifest) -> Applies {
+        if !manifest.journeys.is_empty() {
+            return Applies::Yes;
         }
-        if !done {
-            continue;
-        }
-        lists.extend(settings.lists.iter().map(|text| with_identity(text, &walk, journey)));
-        for list in &lists {
-            list_it(&visitor, list, BEFORE).await;
-        }
-        bench.progress(format!("making {} rows with {name}", settings.rows));
-        let made = make_rows(&visitor, &mut walk, &writes, settings.rows).await;
-        trial.saw(Seen::Remark { text: format!("{ROWS} {made}") });
-        for list in &lists {
-            list_it(&visitor, list, AFTER).await;
-            for limit in settings.limit.as_deref().map_or(LIMITS.to_vec(), |limit| vec![limit]) {
-                let separator = if list.target.contains('?') { '&' } else { '?' };
-                let target = format!("{}{separator}{limit}={MILLION}", list.target);
-                list_it(&visitor, &Request { target, ..list.clone() }, HUGE).await;
+        Applies::Undeclared(
+            "declare a journey that writes and lists rows; or say under [not-applicable] that \
+             there is no list"
+                .to_owned(),
+        )
+    }
+
+    async fn visit(bench: &Bench, visitor: &Visitor<'_>) {
+        let trial = visitor.trial();
+        let settings = &bench.manifest().controls.pagination;
+        for (name, journey) in bench.journeys() {
+            // One person does everything: lists may hold only their own rows.
+            let mut walk = visitor.person();
+            let mut lists: Vec<Request> = Vec::new();
+            let mut writes = Vec::new();
+            let mut done = true;
+            for entry in &journey.entries {
+                let Some((request, exchange, result)) = visitor.step(TOUR, &mut walk, entry).await
+                else {
+                    done = false;
+                    break;
+                };
+                let rows = exchange.response.as_ref().and_then(|response| rows(&response.body));
+                if settings.lists.is_empty() && request.method == "GET" && rows.is_some() {
+                    lists.push(request.clone());
+                }
+                let created = exchange.status().is_some_and(|status| (200..300).contains(&status));
+                if created && request.method == "POST" && !request.body.is_empty() {
+                    writes.push(entry.clone());
+                }
+                if result.is_err() {
+                    done = false;
+                    break;
+                }
+            }
+            if !done {
+                continue;
+            }
+            lists.extend(settings.lists.iter().map(|text| with_identity(text, &walk, journey)));
+            for list in &lists {
+                list_it(visitor, list, BEFORE).await;
+            }
+            bench.progress(format!("making {} rows with {name}", settings.rows));
+            let made = make_rows(visitor, &mut walk, &writes, settings.rows).await;
+            trial.saw(Seen::Remark { text: format!("{ROWS} {made}") });
+            for list in &lists {
+                list_it(visitor, list, AFTER).await;
+                for limit in settings.limit.as_deref().map_or(LIMITS.to_vec(), |limit| vec![limit])
+                {
+                    let separator = if list.target.contains('?') { '&' } else { '?' };
+                    let target = format!("{}{separator}{limit}={MILLION}", list.target);
+                    list_it(visitor, &Request { target, ..list.clone() }, HUGE).await;
+                }
             }
         }
     }
-    site.end().await;
-    Ok(())
+
+    fn judge(manifest: &Manifest, surface: &Surface<'_>) -> Judgement {
+        let wanted = manifest.controls.pagination.rows as usize;
+        let made: usize = surface
+            .remarks()
+            .filter_map(|text| text.strip_prefix(ROWS)?.trim().parse().ok())
+            .max()
+            .unwrap_or(0);
+        let listed: Vec<(usize, &str, &str)> = surface.remarks().filter_map(parse_listed).collect();
+        if listed.is_empty() {
+            return Judgement::inconclusive(
+                "no step of a journey answers a list; declare one: [controls.pagination] lists = \
+                 [\"GET /…\"]",
+            );
+        }
+        let mend = "give every list a page size and a largest one, and cut what is asked for to it";
+        let mut findings = Vec::new();
+        for (count, phase, target) in &listed {
+            let answer =
+                surface.answers.iter().find(|a| a.label == *phase && a.request.target == *target);
+            let (cause, text) = match *phase {
+                AFTER if made >= wanted && *count >= wanted => (
+                    "unbounded",
+                    format!("{made} rows were made, and {target} answers {count} of them at once"),
+                ),
+                HUGE if *count >= wanted => {
+                    ("limit-ignored", format!("{target} answers {count} rows at once"))
+                }
+                _ => continue,
+            };
+            let finding = Finding::fail(cause, text).mend(mend);
+            findings.push(answer.map_or(finding.clone(), |answer| showing(finding, answer)));
+        }
+        let unbounded: Vec<_> =
+            findings.iter().filter(|f| f.cause == "unbounded").map(|f| f.subject.clone()).collect();
+        // A list without any bound ignores a limit, too; that is the same defect.
+        findings.retain(|f| {
+            f.cause == "unbounded"
+                || !unbounded.iter().any(|subject| f.subject.starts_with(subject))
+        });
+        for answer in
+            surface.labelled(HUGE).filter(|a| a.status().is_none_or(|status| status >= 500))
+        {
+            let text = format!("a page of a million rows: it {}", answer.outcome.words());
+            findings.push(showing(Finding::fail("fails", text).mend(mend), answer));
+        }
+        let largest = listed.iter().map(|(count, ..)| *count).max().unwrap_or(0);
+        if findings.is_empty() && made < wanted && largest < wanted {
+            let why = format!(
+                "only {made} of {wanted} rows could be made, too few to see whether lists are \
+                 bounded"
+            );
+            return Judgement::inconclusive(why);
+        }
+        let held = format!("{made} rows were made, and no answer holds more than {largest}");
+        Judgement::from_findings(held, once_per_cause(findings, listed.len()))
+    }
 }
 
 /// A declared list, with the headers of the journey's last step.
@@ -156,69 +204,6 @@ fn rows(body: &[u8]) -> Option<usize> {
     }
 }
 
-fn applies(manifest: &Manifest) -> Applies {
-    if !manifest.journeys.is_empty() {
-        return Applies::Yes;
-    }
-    Applies::Undeclared("declare a journey that writes and lists rows; or say under [not-applicable] that there is no list".to_owned())
-}
-
-fn judge(manifest: &Manifest, seen: &[Observation]) -> Judgement {
-    let surface = match surface::surface(seen, MAIN, MAIN) {
-        Ok(surface) => surface,
-        Err(judgement) => return judgement,
-    };
-    let wanted = manifest.controls.pagination.rows as usize;
-    let made: usize = surface
-        .remarks()
-        .filter_map(|text| text.strip_prefix(ROWS)?.trim().parse().ok())
-        .max()
-        .unwrap_or(0);
-    let listed: Vec<(usize, &str, &str)> = surface.remarks().filter_map(parse_listed).collect();
-    if listed.is_empty() {
-        return Judgement::inconclusive(
-            "no step of a journey answers a list; declare one: [controls.pagination] lists = [\"GET /…\"]",
-        );
-    }
-    let mend = "give every list a page size and a largest one, and cut what is asked for to it";
-    let mut findings = Vec::new();
-    for (count, phase, target) in &listed {
-        let answer =
-            surface.answers.iter().find(|a| a.label == *phase && a.request.target == *target);
-        let (cause, text) = match *phase {
-            AFTER if made >= wanted && *count >= wanted => (
-                "unbounded",
-                format!("{made} rows were made, and {target} answers {count} of them at once"),
-            ),
-            HUGE if *count >= wanted => {
-                ("limit-ignored", format!("{target} answers {count} rows at once"))
-            }
-            _ => continue,
-        };
-        let finding = Finding::fail(cause, text).mend(mend);
-        findings.push(answer.map_or(finding.clone(), |answer| showing(finding, answer)));
-    }
-    let unbounded: Vec<_> =
-        findings.iter().filter(|f| f.cause == "unbounded").map(|f| f.subject.clone()).collect();
-    // A list without any bound ignores a limit, too; that is the same defect.
-    findings.retain(|f| {
-        f.cause == "unbounded" || !unbounded.iter().any(|subject| f.subject.starts_with(subject))
-    });
-    for answer in surface.labelled(HUGE).filter(|a| a.status().is_none_or(|status| status >= 500)) {
-        let text = format!("a page of a million rows: it {}", answer.outcome.words());
-        findings.push(showing(Finding::fail("fails", text).mend(mend), answer));
-    }
-    let largest = listed.iter().map(|(count, ..)| *count).max().unwrap_or(0);
-    if findings.is_empty() && made < wanted && largest < wanted {
-        let why = format!(
-            "only {made} of {wanted} rows could be made, too few to see whether lists are bounded"
-        );
-        return Judgement::inconclusive(why);
-    }
-    let held = format!("{made} rows were made, and no answer holds more than {largest}");
-    Judgement::from_findings(held, once_per_cause(findings, listed.len()))
-}
-
 /// `listed COUNT PHASE TARGET`.
 fn parse_listed(text: &str) -> Option<(usize, &str, &str)> {
     let (count, rest) = text.strip_prefix(LISTED)?.trim().split_once(' ')?;
@@ -230,7 +215,7 @@ fn parse_listed(text: &str) -> Option<(usize, &str, &str)> {
 mod tests {
     use super::*;
     use crate::surface::judging::build::*;
-    use model::Verdict;
+    use model::{Observation, Verdict};
 
     fn run(made: u32, remarks: &[&str]) -> Judgement {
         let mut seen = main(vec![answer(AFTER, "GET /a", 200)]);
@@ -241,7 +226,7 @@ mod tests {
             trial: trial.clone(),
             seen: Seen::Remark { text },
         }));
-        judge(&manifest(""), &seen)
+        Pagination.judge(&manifest(""), &seen)
     }
 
     #[test]

@@ -1,57 +1,92 @@
 //! The headers that matter for its content are on every answer, errors too.
 
-use async_trait::async_trait;
-use lab::{Bench, LabError};
-use model::{Answer, Applicability, Card, Finding, Judgement, Lane, Observation, Reach};
+use lab::Bench;
+use model::{Answer, Applicability, Card, Finding, Judgement, Lane, Reach};
 use settings::Manifest;
 
-use crate::control::{Applies, Control};
 use crate::surface::judging::{once_per_cause, showing};
-use crate::surface::{self, MAIN, Tour, Visitor};
+use crate::surface::{Surface, SurfaceControl, Tour, Visitor};
 
 pub(crate) struct SecurityHeaders;
-
-static CARD: Card = Card {
-    id: "security-headers",
-    applicability: Applicability::Universal,
-    reach: Reach::Target,
-    lane: Lane::Shared,
-    disturbs: "nothing but its own instance",
-    budget: 1,
-    page: include_str!("security_headers.md"),
-};
-
-#[async_trait]
-impl Control for SecurityHeaders {
-    fn card(&self) -> &'static Card {
-        &CARD
-    }
-
-    fn applies(&self, _: &Manifest) -> Applies {
-        Applies::Yes
-    }
-
-    async fn prove(&self, bench: &Bench) -> Result<(), LabError> {
-        prove(bench).await
-    }
-
-    fn judge(&self, manifest: &Manifest, seen: &[Observation]) -> Judgement {
-        judge(manifest, seen)
-    }
-}
 
 const NOSNIFF: (&str, &str) = ("X-Content-Type-Options", "nosniff");
 const PAGE_POLICY: (&str, &str) = ("Content-Security-Policy", "");
 
-async fn prove(bench: &Bench) -> Result<(), LabError> {
-    let Some((site, trial)) = surface::open(bench, MAIN, MAIN, None).await? else { return Ok(()) };
-    let visitor = Visitor::new(&site, &trial);
-    let tour = Tour::walk(bench, &visitor).await;
-    for (label, request) in tour.errors(bench.manifest(), site.is_target()) {
-        visitor.ask(&label, &request).await;
+impl SurfaceControl for SecurityHeaders {
+    const CARD: &'static Card = &Card {
+        id: "security-headers",
+        applicability: Applicability::Universal,
+        reach: Reach::Target,
+        lane: Lane::Shared,
+        disturbs: "nothing but its own instance",
+        budget: 1,
+        page: include_str!("security_headers.md"),
+    };
+
+    async fn visit(bench: &Bench, visitor: &Visitor<'_>) {
+        let site = visitor.site();
+        let tour = Tour::walk(bench, visitor).await;
+        for (label, request) in tour.errors(bench.manifest(), site.is_target()) {
+            visitor.ask(&label, &request).await;
+        }
     }
-    site.end().await;
-    Ok(())
+
+    fn judge(manifest: &Manifest, surface: &Surface<'_>) -> Judgement {
+        let decides = |status: u16| (200..300).contains(&status) || status >= 400;
+        let answers: Vec<&Answer> = surface
+            .answers
+            .iter()
+            .copied()
+            .filter(|answer| answer.status().is_some_and(decides))
+            .collect();
+        let (good, bad): (Vec<&Answer>, Vec<&Answer>) =
+            answers.iter().copied().partition(|answer| answer.is_success());
+        if good.is_empty() || bad.is_empty() {
+            let what = if good.is_empty() { "success" } else { "error" };
+            return Judgement::inconclusive(format!(
+                "no {what} was answered, so half was not seen"
+            ));
+        }
+        let mut findings = Vec::new();
+        for answer in &answers {
+            let missing = required(manifest, answer);
+            let missing: Vec<_> =
+                missing.into_iter().filter(|(name, part)| !carries(answer, name, part)).collect();
+            if !missing.is_empty() {
+                let on_success = |one: &(&str, &str)| {
+                    good.iter().any(|good| {
+                        required(manifest, good).contains(one) && !carries(good, one.0, one.1)
+                    })
+                };
+                let cause = match missing.iter().any(on_success) {
+                    true => "missing",
+                    false => "missing-on-errors",
+                };
+                let status = answer.status().unwrap_or_default();
+                let words: Vec<_> = missing.iter().map(|one| expected(answer, *one)).collect();
+                let text = format!("{} answered {status}; {}", answer.label, words.join("; "));
+                let mend =
+                    "set it in one place that every answer passes, also those of the framework";
+                findings.push(showing(Finding::fail(cause, text).mend(mend), answer));
+            }
+            if answer.bytes > 0 && answer.header("content-type").is_none() {
+                let text = format!(
+                    "{} answered {} bytes without a Content-Type",
+                    answer.label, answer.bytes
+                );
+                let mend = "say what the body is: a browser guesses otherwise";
+                findings.push(showing(Finding::fail("no-content-type", text).mend(mend), answer));
+            }
+            findings.extend(["X-Powered-By", "Server"].into_iter().filter_map(|name| {
+                let value = answer.header(name)?;
+                let tells = name == "X-Powered-By" || value.contains(|c: char| c.is_ascii_digit());
+                let text = format!("{name}: {value} tells an attacker what to look for");
+                tells.then(|| showing(Finding::warn("discloses", text), answer))
+            }));
+        }
+        let held = format!("on every answer (successes {}, errors {})", good.len(), bad.len());
+        Judgement::from_findings(held, once_per_cause(findings, answers.len()))
+    }
 }
 
 /// What an answer must carry: a name, and a part of the value.
@@ -72,64 +107,17 @@ fn required<'a>(manifest: &'a Manifest, answer: &Answer) -> Vec<(&'a str, &'a st
     all
 }
 
+/// What was expected of a header, and what was found.
+fn expected(answer: &Answer, (name, part): (&str, &str)) -> String {
+    let found = answer.header(name);
+    let found = found.map_or("it is not there".to_owned(), |value| format!("found {value:?}"));
+    let wanted = if part.is_empty() { name.to_owned() } else { format!("{name}: {part}") };
+    format!("expected {wanted}, {found}")
+}
+
 fn carries(answer: &Answer, name: &str, part: &str) -> bool {
     let value = answer.header(name).unwrap_or_default().to_ascii_lowercase();
     answer.header(name).is_some() && value.contains(&part.to_ascii_lowercase())
-}
-
-fn judge(manifest: &Manifest, seen: &[Observation]) -> Judgement {
-    let surface = match surface::surface(seen, MAIN, MAIN) {
-        Ok(surface) => surface,
-        Err(judgement) => return judgement,
-    };
-    let decides = |status: u16| (200..300).contains(&status) || status >= 400;
-    let answers: Vec<&Answer> = surface
-        .answers
-        .iter()
-        .copied()
-        .filter(|answer| answer.status().is_some_and(decides))
-        .collect();
-    let (good, bad): (Vec<&Answer>, Vec<&Answer>) =
-        answers.iter().copied().partition(|answer| answer.is_success());
-    if good.is_empty() || bad.is_empty() {
-        let what = if good.is_empty() { "success" } else { "error" };
-        return Judgement::inconclusive(format!("no {what} was answered, so half was not seen"));
-    }
-    let mut findings = Vec::new();
-    for answer in &answers {
-        for (name, part) in required(manifest, answer) {
-            if carries(answer, name, part) {
-                continue;
-            }
-            let on_success = good.iter().any(|good| {
-                required(manifest, good).contains(&(name, part)) && !carries(good, name, part)
-            });
-            let cause = if on_success { "missing" } else { "missing-on-errors" };
-            let found = answer
-                .header(name)
-                .map_or("it is not there".to_owned(), |value| format!("found {value:?}"));
-            let status = answer.status().unwrap_or_default();
-            let expected =
-                if part.is_empty() { name.to_owned() } else { format!("{name}: {part}") };
-            let text = format!("{} answered {status}; expected {expected}, {found}", answer.label);
-            let mend = "set it in one place that every answer passes, also those of the framework";
-            findings.push(showing(Finding::fail(cause, text).mend(mend), answer));
-        }
-        if answer.bytes > 0 && answer.header("content-type").is_none() {
-            let text =
-                format!("{} answered {} bytes without a Content-Type", answer.label, answer.bytes);
-            let mend = "say what the body is: a browser guesses otherwise";
-            findings.push(showing(Finding::fail("no-content-type", text).mend(mend), answer));
-        }
-        findings.extend(["X-Powered-By", "Server"].into_iter().filter_map(|name| {
-            let value = answer.header(name)?;
-            let tells = name == "X-Powered-By" || value.contains(|c: char| c.is_ascii_digit());
-            let text = format!("{name}: {value} tells an attacker what to look for");
-            tells.then(|| showing(Finding::warn("discloses", text), answer))
-        }));
-    }
-    let held = format!("on every answer (successes {}, errors {})", good.len(), bad.len());
-    Judgement::from_findings(held, once_per_cause(findings, answers.len()))
 }
 
 #[cfg(test)]
@@ -139,7 +127,7 @@ mod tests {
     use model::Verdict;
 
     fn judged(answers: Vec<Answer>) -> Judgement {
-        judge(&manifest(""), &main(answers))
+        SecurityHeaders.judge(&manifest(""), &main(answers))
     }
 
     #[test]
@@ -148,6 +136,9 @@ mod tests {
             answer("tour", "GET /a", 200).json("{}").with("X-Content-Type-Options", "nosniff");
         let bad = answer("unknown path", "GET /x", 404).json("{}");
         assert_eq!(judged(vec![good.clone(), bad.clone()]).findings[0].cause, "missing-on-errors");
+        let page = answer("tour", "GET /b", 200).saying("<p>").with("Content-Type", "text/html");
+        let both = judged(vec![good.clone(), page, bad.clone()]);
+        assert_eq!(both.findings[0].seen, Some((2, 3)), "an answer counts once");
         let held = bad.with("X-Content-Type-Options", "NoSniff");
         assert_eq!(judged(vec![good, held]).verdict, Verdict::Pass);
     }

@@ -2,73 +2,119 @@
 
 mod files;
 
-use async_trait::async_trait;
 use client::Request;
-use lab::{Bench, LabError};
-use model::{
-    Answer, Applicability, Card, Finding, Judgement, Lane, Observation, Outcome, Reach, Seen,
-};
+use lab::Bench;
+use model::{Answer, Applicability, Card, Finding, Judgement, Lane, Outcome, Reach, Seen};
 use settings::Manifest;
 
-use crate::control::{Applies, Control};
+use crate::control::Applies;
 use crate::surface::judging::showing;
-use crate::surface::{self, MAIN, Visitor};
+use crate::surface::{Surface, SurfaceControl, Visitor};
 
 pub(crate) struct Uploads;
-
-static CARD: Card = Card {
-    id: "uploads",
-    applicability: Applicability::Declared,
-    reach: Reach::Lab,
-    lane: Lane::Shared,
-    disturbs: "nothing but its own instance",
-    budget: 2,
-    page: include_str!("uploads.md"),
-};
-
-#[async_trait]
-impl Control for Uploads {
-    fn card(&self) -> &'static Card {
-        &CARD
-    }
-
-    fn applies(&self, manifest: &Manifest) -> Applies {
-        applies(manifest)
-    }
-
-    async fn prove(&self, bench: &Bench) -> Result<(), LabError> {
-        prove(bench).await
-    }
-
-    fn judge(&self, manifest: &Manifest, seen: &[Observation]) -> Judgement {
-        judge(manifest, seen)
-    }
-}
 
 const GOOD: &str = "good";
 const AFTER: &str = "afterwards";
 
-async fn prove(bench: &Bench) -> Result<(), LabError> {
-    let Some((site, trial)) = surface::open(bench, MAIN, MAIN, None).await? else { return Ok(()) };
-    let visitor = Visitor::new(&site, &trial);
-    let settings = &bench.manifest().controls.uploads;
-    if let Some(text) = &settings.request {
-        let headers = identity(bench, &visitor).await;
-        let request = Request { headers, ..crate::business::declared(text) };
-        let outside =
-            site.instance().map(|instance| instance.folder().join("..").join(files::ESCAPED));
-        for (label, file) in files::cases(settings) {
-            bench.progress(label);
-            visitor.ask(label, &file.post(&request, &settings.field)).await;
+impl SurfaceControl for Uploads {
+    const CARD: &'static Card = &Card {
+        id: "uploads",
+        applicability: Applicability::Declared,
+        reach: Reach::Lab,
+        lane: Lane::Shared,
+        disturbs: "nothing but its own instance",
+        budget: 2,
+        page: include_str!("uploads.md"),
+    };
+
+    fn applies(manifest: &Manifest) -> Applies {
+        match manifest.controls.uploads.request {
+            Some(_) => Applies::Yes,
+            None => Applies::No(
+                "no upload is declared: [controls.uploads] request = \"POST /…\"".into(),
+            ),
         }
-        if outside.is_some_and(|path| path.exists()) {
-            trial.saw(Seen::Remark { text: files::ESCAPED.to_owned() });
-        }
-        let good = files::good(settings);
-        visitor.ask(AFTER, &good.post(&request, &settings.field)).await;
     }
-    site.end().await;
-    Ok(())
+
+    async fn visit(bench: &Bench, visitor: &Visitor<'_>) {
+        let (site, trial) = (visitor.site(), visitor.trial());
+        let settings = &bench.manifest().controls.uploads;
+        if let Some(text) = &settings.request {
+            let headers = identity(bench, visitor).await;
+            let request = Request { headers, ..crate::business::declared(text) };
+            let outside =
+                site.instance().map(|instance| instance.folder().join("..").join(files::ESCAPED));
+            for (label, file) in files::cases(settings) {
+                bench.progress(label);
+                visitor.ask(label, &file.post(&request, &settings.field)).await;
+            }
+            if outside.is_some_and(|path| path.exists()) {
+                trial.saw(Seen::Remark { text: files::ESCAPED.to_owned() });
+            }
+            let good = files::good(settings);
+            visitor.ask(AFTER, &good.post(&request, &settings.field)).await;
+        }
+    }
+
+    fn judge(_: &Manifest, surface: &Surface<'_>) -> Judgement {
+        let good = surface.find(GOOD);
+        if !good.is_some_and(Answer::is_success) {
+            let found = good.map_or("was not sent".to_owned(), |answer| answer.outcome.words());
+            return Judgement::inconclusive(format!(
+                "a good file {found}, so refusals prove nothing"
+            ));
+        }
+        let mend = "look at the first bytes, not at the name or the declared type; count the size \
+                    while reading; store under a name of your own (OWASP ASVS 5.0 5.2.2, 5.3.2)";
+        let mut findings = Vec::new();
+        let mut tried = 0;
+        let exit = surface.trial.exit();
+        let mut last = None;
+        for (label, cause) in files::EXPECTED {
+            let Some(answer) = surface.find(label) else { continue };
+            tried += 1;
+            let text = format!("{label}: it {}", answer.outcome.words());
+            let closed = matches!(answer.outcome, Outcome::Closed { .. } | Outcome::Reset { .. });
+            let cause = match answer.status() {
+                None if closed && label == files::TOO_LARGE => continue,
+                // Its end explains everything that was not answered.
+                None if exit.is_some() => {
+                    last.get_or_insert(answer);
+                    continue;
+                }
+                None => "fails",
+                Some(500..) => "fails",
+                Some(400..500) => continue,
+                // A name may be replaced instead of refused; then nothing of it comes back.
+                Some(_) if label == files::TRAVERSAL && !answer.body.contains("..") => continue,
+                Some(_) => cause,
+            };
+            findings.push(showing(Finding::fail(cause, text).mend(mend), answer));
+        }
+        if surface.remarks().any(|text| text == files::ESCAPED) {
+            let text = "a file whose name leads upwards was written outside its folder";
+            findings.push(Finding::fail("keeps-traversal", text).mend(mend));
+        }
+        if let Some((code, signal)) = exit {
+            let text = format!("it ended (code {code:?}, signal {signal:?}) during these uploads");
+            let finding = Finding::fail("crashes", text).log(surface.trial.few_lines());
+            findings.push(last.map_or(finding.clone(), |answer| showing(finding, answer)));
+        } else if !surface.find(AFTER).is_some_and(Answer::is_success) {
+            findings.push(Finding::fail("does-not-recover", "afterwards a good file is refused"));
+        }
+        if tried == 0 {
+            return Judgement::inconclusive("no file was tried").with(findings);
+        }
+        Judgement::from_findings(format!("{tried} bad files were refused or disarmed"), findings)
+    }
+}
+
+/// The declared upload of a good file under another name, where one is declared.
+pub(crate) async fn named(bench: &Bench, visitor: &Visitor<'_>, name: &str) -> Option<Request> {
+    let settings = &bench.manifest().controls.uploads;
+    let request = crate::business::declared(settings.request.as_deref()?);
+    let request = Request { headers: identity(bench, visitor).await, ..request };
+    Some(files::good(settings).named(name).post(&request, &settings.field))
 }
 
 /// What the last step of the declared journey carried as proof of identity.
@@ -92,70 +138,16 @@ async fn identity(bench: &Bench, visitor: &Visitor<'_>) -> Vec<(String, String)>
     headers
 }
 
-fn applies(manifest: &Manifest) -> Applies {
-    match manifest.controls.uploads.request {
-        Some(_) => Applies::Yes,
-        None => {
-            Applies::No("no upload is declared: [controls.uploads] request = \"POST /…\"".into())
-        }
-    }
-}
-
-fn judge(_: &Manifest, seen: &[Observation]) -> Judgement {
-    let surface = match surface::surface(seen, MAIN, MAIN) {
-        Ok(surface) => surface,
-        Err(judgement) => return judgement,
-    };
-    let good = surface.find(GOOD);
-    if !good.is_some_and(Answer::is_success) {
-        let found = good.map_or("was not sent".to_owned(), |answer| answer.outcome.words());
-        return Judgement::inconclusive(format!("a good file {found}, so refusals prove nothing"));
-    }
-    let mend = "look at the first bytes, not at the name or the declared type; count the size while \
-                reading; store under a name of your own (OWASP ASVS 5.0 5.2.2, 5.3.2)";
-    let mut findings = Vec::new();
-    let mut tried = 0;
-    for (label, cause) in files::EXPECTED {
-        let Some(answer) = surface.find(label) else { continue };
-        tried += 1;
-        let text = format!("{label}: it {}", answer.outcome.words());
-        let closed = matches!(answer.outcome, Outcome::Closed { .. } | Outcome::Reset { .. });
-        let cause = match answer.status() {
-            None if closed && label == files::TOO_LARGE => continue,
-            None => "fails",
-            Some(500..) => "fails",
-            Some(400..500) => continue,
-            // A name may be replaced instead of refused; then nothing of it comes back.
-            Some(_) if label == files::TRAVERSAL && !answer.body.contains("..") => continue,
-            Some(_) => cause,
-        };
-        findings.push(showing(Finding::fail(cause, text).mend(mend), answer));
-    }
-    if surface.remarks().any(|text| text == files::ESCAPED) {
-        let text = "a file whose name leads upwards was written outside its folder";
-        findings.push(Finding::fail("keeps-traversal", text).mend(mend));
-    }
-    if let Some((code, signal)) = surface.trial.exit() {
-        let text = format!("it ended (code {code:?}, signal {signal:?}) during these uploads");
-        findings.push(Finding::fail("crashes", text).log(surface.trial.few_lines()));
-    } else if !surface.find(AFTER).is_some_and(Answer::is_success) {
-        findings.push(Finding::fail("does-not-recover", "afterwards a good file is refused"));
-    }
-    if tried == 0 {
-        return Judgement::inconclusive("no file was tried").with(findings);
-    }
-    Judgement::from_findings(format!("{tried} bad files were refused or disarmed"), findings)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::surface::judging::build::*;
+    use crate::trials::build::exited;
     use model::Verdict;
 
     fn run(label: &str, status: u16, body: &str) -> Judgement {
         let case = answer(label, "POST /a", status).json(body);
-        judge(
+        Uploads.judge(
             &manifest(""),
             &main(vec![answer(GOOD, "POST /a", 201), case, answer(AFTER, "POST /a", 201)]),
         )
@@ -173,5 +165,17 @@ mod tests {
         ] {
             assert_eq!(run(label, status, body).findings[0].cause, cause);
         }
+    }
+
+    #[test]
+    fn a_crash_explains_what_was_not_answered() {
+        let mut case = answer(files::WRONG_CONTENT, "POST /a", 415);
+        case.outcome = Outcome::Closed { received: 0 };
+        let mut seen = main(vec![answer(GOOD, "POST /a", 201), case]);
+        let trial = seen[0].trial.clone();
+        seen.push(model::Observation { at: 9_000_000, trial, seen: exited(139) });
+        let judgement = Uploads.judge(&manifest(""), &seen);
+        let causes: Vec<_> = judgement.findings.iter().map(|f| f.cause.as_str()).collect();
+        assert_eq!(causes, ["crashes"]);
     }
 }

@@ -8,3 +8,4 @@ mod dependencies;
 mod steps;
 mod stored;
 mod target;
+mod tls;

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 pub struct PrivateLogs {
     /// Headers whose value is secret, beside the usual ones.
     pub headers: Vec<String>,
+    /// Paths in which something secret or personal stands, in braces: `/invitations/{token}`. What
+    /// stands there must not be logged; without this, what is found of a path is only told.
+    pub paths: Vec<String>,
     /// Personal data that the service may log, by the position: `email`.
     pub allow: Vec<String>,
 }

@@ -88,6 +88,42 @@ pub(super) fn in_query(redactor: &Redactor, request: &Request) -> Request {
     Request { target, ..request.clone() }
 }
 
+/// Where a canary stands in a path of which nobody said that it is secret.
+pub(super) const PATH: &str = "in a path";
+/// Where it stands in a path that was declared.
+pub(super) const DECLARED_PATH: &str = "in a declared path";
+
+/// What stands between `open` and `close` becomes a canary of that name.
+pub(super) fn filled(
+    redactor: &Redactor,
+    path: &str,
+    (open, close): (&str, &str),
+    at: &str,
+) -> String {
+    let mut all = String::new();
+    let mut rest = path;
+    while let Some((before, name, after)) = rest.split_once(open).and_then(|(before, inner)| {
+        inner.split_once(close).map(|(name, after)| (before, name.trim(), after))
+    }) {
+        all.push_str(before);
+        all.push_str(&canary(redactor, name, at));
+        rest = after;
+    }
+    all + rest
+}
+
+/// Whether the name of a variable says that it is secret or personal.
+pub(super) fn is_private(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let words = ["mail", "token", "secret", "password", "phone", "card", "iban", "ssn"];
+    words.iter().any(|word| name.contains(word))
+}
+
+/// The name of a file.
+pub(super) fn file_name(redactor: &Redactor) -> String {
+    canary(redactor, "filename", "in an upload")
+}
+
 /// Every text of a JSON body is a canary.
 pub(super) fn in_body(redactor: &Redactor, request: &Request) -> Request {
     let mut body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
@@ -125,6 +161,17 @@ mod tests {
             .sum();
         assert_eq!((digits.len(), sum % 10), (16, 0));
         assert_ne!(card(), number);
+    }
+
+    #[test]
+    fn what_stands_in_braces_is_replaced() {
+        let redactor = Redactor::default();
+        let path = filled(&redactor, "/a/{id}/b/{email}?x", ("{", "}"), PATH);
+        let masked = redactor.mask(&path);
+        let expected = "/a/‹canary id in a path›/b/‹canary email in a path›@example.com?x";
+        assert_eq!(masked, expected);
+        assert_eq!(filled(&redactor, "/a/{id", ("{", "}"), PATH), "/a/{id");
+        assert!(is_private("reset_token") && !is_private("item"));
     }
 
     #[test]

@@ -47,6 +47,13 @@ impl File {
         Self { name: name.to_owned(), kind: kind.to_owned(), content: content.into() }
     }
 
+    /// The same file under another name, with its suffix.
+    pub(super) fn named(mut self, name: &str) -> Self {
+        let suffix = self.name.rsplit('.').next().unwrap_or_default();
+        self.name = format!("{name}.{suffix}");
+        self
+    }
+
     /// The request that carries it in a field of `multipart/form-data` (RFC 7578).
     pub(super) fn post(&self, request: &Request, field: &str) -> Request {
         let mut body = format!(
