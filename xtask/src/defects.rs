@@ -31,6 +31,8 @@ pub(crate) struct Defect {
     pub(crate) never_ready: Option<String>,
     /// Why the service ends by itself a moment later: whatever is tried then may fail as well.
     pub(crate) dies: Option<String>,
+    /// Why `seaworthy run` does not mend it, although it supplies the control.
+    pub(crate) unsupplied: Option<String>,
 }
 
 impl Defect {
@@ -59,9 +61,14 @@ pub(crate) fn read(fixture: &Path) -> Result<Vec<Defect>, String> {
     let text = fs::read_to_string(&path).map_err(|error| wrong(error.to_string()))?;
     let file: File = toml_edit::de::from_str(&text).map_err(|error| wrong(error.to_string()))?;
     for defect in &file.defect {
-        let mut reasons = defect.moves.values().chain(&defect.never_ready).chain(&defect.dies);
+        let mut reasons = defect
+            .moves
+            .values()
+            .chain(&defect.never_ready)
+            .chain(&defect.dies)
+            .chain(&defect.unsupplied);
         if reasons.any(|reason| reason.trim().is_empty()) {
-            return Err(wrong(format!("{} moves a control without a reason", defect.name)));
+            return Err(wrong(format!("{} holds an empty reason", defect.name)));
         }
         if controls::find(defect.control()).is_none() {
             return Err(wrong(format!("{} breaks a control that is not built", defect.name)));

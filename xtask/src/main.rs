@@ -5,6 +5,7 @@ mod defects;
 mod generate;
 mod matrix;
 mod new_control;
+mod supplied;
 mod tidy;
 
 use std::path::PathBuf;
@@ -21,6 +22,7 @@ cargo xtask new-control FAMILY ID --surface   the same for what a client can see
 cargo xtask defects [FIXTURE]         the healthy run, then each defect with --only
 cargo xtask matrix [FIXTURE]          each defect against every control; writes docs/reference/matrix.md
 cargo xtask matrix --shared           the same among the controls that do not judge time
+cargo xtask matrix --supplied         each defect of a supplied control, alone and through the edge
 cargo xtask tidy                      sizes, registrations, licences";
 
 fn main() -> ExitCode {
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
         ["defects", fixture] => matrix::each_with_only(Some(fixture)),
         ["matrix"] => matrix::everything(None, Scope::Everything),
         ["matrix", "--shared"] => matrix::everything(None, Scope::Shared),
+        ["matrix", "--supplied"] => supplied::everything(),
         ["matrix", fixture] => matrix::everything(Some(fixture), Scope::Everything),
         ["tidy"] => tidy::check(),
         _ => Err(USAGE.to_owned()),

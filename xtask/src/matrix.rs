@@ -12,7 +12,7 @@ use serde_json::Value;
 use model::Lane;
 
 use crate::defects::{self, Defect};
-use crate::root;
+use crate::{root, supplied};
 
 /// The folders with a `defects.toml`.
 pub(crate) fn fixtures(only: Option<&str>) -> Result<Vec<PathBuf>, String> {
@@ -28,7 +28,7 @@ pub(crate) fn fixtures(only: Option<&str>) -> Result<Vec<PathBuf>, String> {
     if found.is_empty() { Err("there is no such fixture".to_owned()) } else { Ok(found) }
 }
 
-fn name(fixture: &Path) -> String {
+pub(crate) fn name(fixture: &Path) -> String {
     fixture.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
@@ -62,6 +62,7 @@ pub(crate) fn each_with_only(only: Option<&str>) -> Result<String, String> {
 fn defects_of(fixture: &Path) -> Result<(usize, Vec<String>), String> {
     let mut wrong = unhealthy(fixture, &prove(fixture, None, None)?, &Scope::Everything.ids());
     let mut count = 1;
+    let mut supplied = supplied::controls_of(fixture)?;
     for defect in defects::read(fixture)? {
         let began = Instant::now();
         let card = prove(fixture, Some(&defect), Some(defect.control()))?;
@@ -71,6 +72,18 @@ fn defects_of(fixture: &Path) -> Result<(usize, Vec<String>), String> {
         println!("{word:>8} [{seconds:>5.1}s] {} {}", name(fixture), defect.name);
         wrong.extend(found.map(|why| format!("{} {}: {why}", name(fixture), defect.name)));
         count += 1;
+        // The third case, for one defect of each control that is supplied.
+        if supplied.remove(defect.control()) {
+            if defect.unsupplied.is_some() {
+                supplied.insert(defect.control().to_owned());
+                continue;
+            }
+            let edge = supplied::try_one(fixture, &defect)?;
+            let word = if edge.wrong.is_none() { "mended" } else { "NOT MENDED" };
+            println!("{word:>10}       {} {} through the edge", name(fixture), defect.name);
+            wrong.extend(edge.wrong);
+            count += 1;
+        }
     }
     Ok((count, wrong))
 }
@@ -204,9 +217,19 @@ fn program() -> PathBuf {
 }
 
 fn prove(fixture: &Path, defect: Option<&Defect>, only: Option<&str>) -> Result<Value, String> {
+    prove_with(fixture, defect, only, &[])
+}
+
+/// Proves with further words on the command line.
+pub(crate) fn prove_with(
+    fixture: &Path,
+    defect: Option<&Defect>,
+    only: Option<&str>,
+    more: &[&str],
+) -> Result<Value, String> {
     let program = program();
     let mut command = Command::new(&program);
-    command.arg("prove").arg(fixture).args(["--format", "json"]);
+    command.arg("prove").arg(fixture).args(["--format", "json"]).args(more);
     if let Some(defect) = defect {
         let variable = format!("{}_DEFECT", name(fixture).to_uppercase());
         command.args(["--env", &format!("{variable}={}", defect.name)]);

@@ -15,7 +15,7 @@ use tower::ServiceExt;
 async fn ask(app: Router, request: Request<Body>) -> (Response<()>, String) {
     let answer = app.oneshot(request).await.expect("a router does not fail");
     let (head, body) = answer.into_parts();
-    let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+    let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     (Response::from_parts(head, ()), String::from_utf8_lossy(&body).into_owned())
 }
 
@@ -31,7 +31,7 @@ fn app() -> Router {
     Router::new()
         .route("/", get(|| async { "hello" }))
         .route("/long", get(|| async { "hello ".repeat(200) }))
-        .route("/slow", get(|| std::future::pending::<&str>()))
+        .route("/slow", get(std::future::pending::<&str>))
         .route("/echo", post(|body: String| async { body }))
         .route(
             "/fails",
