@@ -99,6 +99,8 @@ pub struct Config {
     pub(crate) trusted: Arc<Vec<Range>>,
     pub(crate) proto: HeaderName,
     pub routes: Vec<String>,
+    /// Paths whose segments in braces are secret.
+    pub private_paths: Vec<String>,
     pub workers: usize,
     /// The path of the operators' socket; none without one.
     pub admin: Option<PathBuf>,
@@ -168,6 +170,7 @@ impl Config {
             trusted: Arc::new(trusted),
             proto,
             routes: Vec::new(),
+            private_paths: manifest.controls.private_logs.paths.clone(),
             workers: 1,
             admin: None,
             addresses,

@@ -45,14 +45,16 @@ impl Shared {
         }
         if config.access_log {
             let log = out.clone();
-            sinks.push(Arc::new(AccessLog::new(move |line| log.write_soon(line))));
+            let private = Routes::new(config.private_paths.iter().cloned());
+            let log = AccessLog::new(move |line| log.write_soon(line)).private(private);
+            sinks.push(Arc::new(log));
         }
         let scrubber = config.supplied.scrub.then(|| {
             let known = Redactor::default();
             for (name, value) in &config.secrets {
                 known.learn(name, value);
             }
-            Scrubber::new(known, Style::Mask)
+            Scrubber::new(known, Style::Mask).paths(&config.private_paths)
         });
         start.env.extend(config.forced.clone());
         Self {

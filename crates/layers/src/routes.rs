@@ -25,17 +25,22 @@ impl Routes {
         Self { templates: Arc::new(templates.collect()), seen: Arc::default() }
     }
 
-    /// The template of a path. Unknown paths that were not found are all the same one.
-    pub fn of(&self, path: &str, status: u16) -> String {
+    /// The known template of a path.
+    pub fn known(&self, path: &str) -> Option<String> {
         let matches = |template: &&Vec<String>| {
             let mut parts = segments(path);
-            template
-                .iter()
-                .all(|part| parts.next().is_some_and(|p| part.starts_with('{') || part == p))
-                && parts.next().is_none()
+            let fits =
+                |own: &String| parts.next().is_some_and(|part| own.starts_with('{') || own == part);
+            template.iter().all(fits) && parts.next().is_none()
         };
-        if let Some(template) = self.templates.iter().find(matches) {
-            return format!("/{}", template.join("/"));
+        let template = self.templates.iter().find(matches)?;
+        Some(format!("/{}", template.join("/")))
+    }
+
+    /// The template of a path. Unknown paths that were not found are all the same one.
+    pub fn of(&self, path: &str, status: u16) -> String {
+        if let Some(template) = self.known(path) {
+            return template;
         }
         if matches!(status, 404 | 405) {
             return UNMATCHED.to_owned();

@@ -24,6 +24,8 @@ pub enum Style {
 pub struct Scrubber {
     known: Redactor,
     style: Style,
+    /// Paths with secret segments, and what is written in their place.
+    paths: Vec<(Regex, String)>,
 }
 
 const NAMES: &str = r"(?:[a-z0-9_.-]*(?:passw(?:or)?d|passwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|authorization|session(?:id)?|cookie|credential|csrf|otp|cvv|cvc|card|iban|ssn|phone)[a-z0-9_-]*)";
@@ -52,7 +54,23 @@ static ADDRESS: LazyLock<Option<Regex>> =
 impl Scrubber {
     /// Masks these known secrets, and everything that looks like one.
     pub fn new(known: Redactor, style: Style) -> Self {
-        Self { known, style }
+        Self { known, style, paths: Vec::new() }
+    }
+
+    /// Also masks what stands in the places in braces of paths like these: `/invitations/{token}`.
+    #[must_use]
+    pub fn paths(mut self, templates: &[String]) -> Self {
+        let pattern = |template: &String| {
+            let parts = template.split('/').map(|part| match part.starts_with('{') {
+                true => r#"[^/\s"'?&]+"#.to_owned(),
+                false => regex::escape(part),
+            });
+            let found = Regex::new(&parts.collect::<Vec<_>>().join("/")).ok()?;
+            Some((found, template.replace(['{', '}'], "").replace('$', "$$")))
+        };
+        let secret = templates.iter().filter(|template| template.contains("/{"));
+        self.paths = secret.filter_map(pattern).collect();
+        self
     }
 
     /// The line without what nobody may read.
@@ -67,6 +85,10 @@ impl Scrubber {
             format!("{}{}{}", &found[1], &found[2], self.stand_in("token", &found[0]))
         });
         let text = self.each(&MAIL, &text, |found| self.stand_in("email", &found[0]));
+        let mut text = text;
+        for (pattern, template) in &self.paths {
+            text = Cow::Owned(pattern.replace_all(&text, template.as_str()).into_owned());
+        }
         let text = self.each(&DIGITS, &text, |found| match is_card(&found[0]) {
             true => self.stand_in("card", &found[0]),
             false => found[0].to_owned(),
@@ -173,6 +195,14 @@ mod tests {
             let clean = scrub(line);
             assert!(!clean.contains(gone), "{clean}");
         }
+    }
+
+    #[test]
+    fn secret_segments_of_paths_are_masked() {
+        let paths = ["/invitations/{token}".to_owned()];
+        let scrubber = Scrubber::new(Redactor::default(), Style::Mask).paths(&paths);
+        let clean = scrubber.scrub("GET /invitations/c4n4ry?a=1 and /other/c4n4ry");
+        assert_eq!(clean, "GET /invitations/token?a=1 and /other/c4n4ry");
     }
 
     #[test]
