@@ -49,13 +49,15 @@ fn catalogue() -> String {
         if family != Some(entry.family) {
             family = Some(entry.family);
             page.push_str(&format!("\n## {}\n", entry.family.word()));
-            page.push_str("| control | risk | promise |\n|---|---|---|\n");
+            page.push_str("| control | risk | promise | seaworthy run |\n|---|---|---|---|\n");
         }
         let id = match controls::find(entry.id) {
             Some(_) => format!("[{0}](controls/{0}.md)", entry.id),
             None => format!("{} (not built yet)", entry.id),
         };
-        page.push_str(&format!("| {id} | {} | {} |\n", entry.risk.word(), entry.promise));
+        let supply = settings::supply::how(entry.id).unwrap_or("–");
+        let (risk, promise) = (entry.risk.word(), entry.promise);
+        page.push_str(&format!("| {id} | {risk} | {promise} | {supply} |\n"));
     }
     page
 }

@@ -92,7 +92,8 @@ async fn send(
             },
         }
     }
-    let fresh = pool.fresh().await;
+    // Rare and large: kept out of the future that every request moves.
+    let fresh = Box::pin(pool.fresh()).await;
     let mut lease = fresh.map_err(|_| {
         let message = "the service takes no connections at the moment";
         Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "service_unavailable", message).retry_after(1)

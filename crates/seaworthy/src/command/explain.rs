@@ -36,6 +36,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         card.disturbs,
         card.budget
     );
+    let supply = match settings::supply::how(card.id) {
+        Some(how) => format!("seaworthy run {how}: [supply] controls = [\"{}\"]\n", card.id),
+        None => "only the service itself can hold it\n".to_owned(),
+    };
+    let facts = format!("{facts}{supply}");
     let page = card.page.lines().map(|line| match line.strip_prefix('#') {
         Some(rest) => paint(styles.strong, rest.trim_start_matches('#').trim()),
         None => line.to_owned(),
