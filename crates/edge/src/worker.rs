@@ -23,6 +23,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::pool::Pool;
+use crate::proxy::forget_named;
 use crate::stack::{Parts, stack};
 
 /// What a worker is told to do.
@@ -165,7 +166,8 @@ where
     type Error = Infallible;
     type Future = Farewell<S::Future>;
 
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        forget_named(request.headers_mut());
         Farewell { answering: self.service.borrow_mut().call(request), board: self.board.clone() }
     }
 }
