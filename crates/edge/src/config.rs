@@ -135,7 +135,9 @@ impl Config {
         });
         for id in supplied.iter().filter(|id| settings::supply::how(id).is_none()) {
             let ids: Vec<_> = settings::supply::SUPPLIED.iter().map(|(id, _)| *id).collect();
-            problems.push(format!("{id} cannot be supplied; these can: {}", ids.join(", ")));
+            let near = settings::parse::nearest(id, ids.iter().copied());
+            let near = near.map(|near| format!(" (did you mean {near}?)")).unwrap_or_default();
+            problems.push(format!("{id} cannot be supplied{near}; these can: {}", ids.join(", ")));
         }
         let parts = supplied_parts(manifest, &has, &proto, &mut problems);
         let (flags, forced) = features(manifest, &has, values);
