@@ -5,7 +5,10 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{
@@ -30,6 +33,34 @@ pub(crate) type Outgoing = Bounded<Incoming>;
 #[derive(Debug, Clone)]
 pub(crate) struct Proxy {
     pub(crate) pool: Pool,
+    pub(crate) tunnels: Tunnels,
+}
+
+/// How many connections have switched protocols and live on. Clones are one.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Tunnels(Arc<AtomicUsize>);
+
+/// One of them.
+struct Inside(Tunnels);
+
+impl Tunnels {
+    fn enter(&self) -> Inside {
+        self.0.fetch_add(1, Ordering::AcqRel);
+        Inside(self.clone())
+    }
+
+    /// Waits until none is left.
+    pub(crate) async fn ended(&self) {
+        while self.0.load(Ordering::Acquire) > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 impl Service<Request<Outgoing>> for Proxy {
@@ -42,15 +73,19 @@ impl Service<Request<Outgoing>> for Proxy {
     }
 
     fn call(&mut self, request: Request<Outgoing>) -> Self::Future {
-        let pool = self.pool.clone();
+        let (pool, tunnels) = (self.pool.clone(), self.tunnels.clone());
         Box::pin(async move {
-            let answer = forward(&pool, request).await;
+            let answer = forward(&pool, &tunnels, request).await;
             Ok(answer.unwrap_or_else(|refusal| refusal.answer().map(Answer::from)))
         })
     }
 }
 
-async fn forward(pool: &Pool, mut request: Request<Outgoing>) -> Result<Response<Answer>, Refusal> {
+async fn forward(
+    pool: &Pool,
+    tunnels: &Tunnels,
+    mut request: Request<Outgoing>,
+) -> Result<Response<Answer>, Refusal> {
     let wanted = upgrade(request.headers());
     let client = wanted.as_ref().map(|_| hyper::upgrade::on(&mut request));
     prepare(&mut request, wanted.as_ref(), pool.address());
@@ -60,7 +95,7 @@ async fn forward(pool: &Pool, mut request: Request<Outgoing>) -> Result<Response
     if let (true, Some(client)) = (switched, client) {
         let mut answer = Response::from_parts(head, ());
         let service = hyper::upgrade::on(&mut answer);
-        tokio::spawn(tunnel(client, service));
+        tokio::spawn(tunnel(tunnels.enter(), client, service));
         return Ok(answer.map(|()| Answer::from(Bytes::new())));
     }
     if switched {
@@ -117,7 +152,7 @@ fn bad_gateway(message: &'static str) -> Refusal {
 }
 
 /// Joins the two ends until one closes.
-async fn tunnel(client: OnUpgrade, service: OnUpgrade) {
+async fn tunnel(_inside: Inside, client: OnUpgrade, service: OnUpgrade) {
     if let (Ok(client), Ok(service)) = tokio::join!(client, service) {
         let (mut client, mut service) = (TokioIo::new(client), TokioIo::new(service));
         // Either end may break off; both are closed then.
