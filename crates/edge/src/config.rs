@@ -137,7 +137,9 @@ impl Config {
         });
         for id in supplied.iter().filter(|id| settings::supply::how(id).is_none()) {
             let ids: Vec<_> = settings::supply::SUPPLIED.iter().map(|(id, _)| *id).collect();
-            problems.push(format!("{id} cannot be supplied; these can: {}", ids.join(", ")));
+            let near = settings::parse::nearest(id, ids.iter().copied());
+            let near = near.map(|near| format!(" (did you mean {near}?)")).unwrap_or_default();
+            problems.push(format!("{id} cannot be supplied{near}; these can: {}", ids.join(", ")));
         }
         let parts = supplied_parts(manifest, &has, &proto, &mut problems);
         let (flags, forced) = features(manifest, &has, values);
@@ -220,6 +222,7 @@ fn supplied_parts(
             problems.push(format!("{id} is to be supplied, but {key} does not say where"));
         }
     }
+    problems.extend(one_path_for_two(manifest, has));
     Supplied {
         correlation: has("correlation-ids").then(|| correlation(manifest, problems)),
         security_headers: has("security-headers").then(|| headers(manifest, problems)),
@@ -253,6 +256,20 @@ fn supplied_parts(
         gates: gates(manifest, has, problems),
         scrub: has("private-logs"),
     }
+}
+
+/// One path cannot be both probes: readiness says no while a dependency is away, liveness must not.
+fn one_path_for_two(manifest: &Manifest, has: &impl Fn(&str) -> bool) -> Option<Problem> {
+    let (ready, live) = (manifest.service.ready.as_ref()?, manifest.service.live.as_ref()?);
+    let same = path_of(&ready.0.path) == path_of(&live.0.path) && ready.0.port == live.0.port;
+    let told = manifest.dependencies.values().any(|dependency| dependency.critical);
+    (same && told && has("readiness")).then(|| {
+        format!(
+            "service.ready and service.live are both {}, and the edge can answer only one of them \
+             there; give service.live a path of its own, /live for example, and supply liveness too",
+            ready.0.path
+        )
+    })
 }
 
 fn path_of(text: &str) -> String {
@@ -433,6 +450,19 @@ fields = ["code"]
         let problems =
             config(&text, &["metrics", "liveness", "pagination"], &[]).expect_err("wrong");
         assert_eq!(problems.len(), 4, "{problems:?}");
+    }
+
+    #[test]
+    fn one_path_is_not_two_probes() {
+        let probes = |live: &str| {
+            let service = format!("start = \"a {{port}}\"\nready = \"/h\"\nlive = \"{live}\"");
+            let text = MANIFEST.replace("start = \"a {port}\"", &service);
+            format!("{text}[dependencies.db]\nkind = \"redis\"\ncritical = true\n")
+        };
+        let told = config(&probes("/h"), &["readiness", "liveness"], &[]).expect_err("one path");
+        assert!(told[0].contains("service.live a path of its own"), "{told:?}");
+        assert!(config(&probes("/live"), &["readiness", "liveness"], &[]).is_ok());
+        assert!(config(&probes("/h"), &["liveness"], &[]).is_ok());
     }
 
     #[test]

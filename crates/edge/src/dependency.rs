@@ -35,14 +35,32 @@ pub(crate) fn declared(manifest: &Manifest, values: &BTreeMap<String, String>) -
 /// the parts.
 fn address(manifest: &Manifest, name: &str, values: &BTreeMap<String, String>) -> Option<String> {
     let of = |part: &str| {
-        let template = format!("{{{name}.{part}}}");
+        let wanted = format!("{name}.{part}");
         manifest.environment.iter().find_map(|(variable, declared)| {
-            let (before, after) = declared.value.as_deref()?.split_once(&template)?;
-            let value = values.get(variable)?;
-            Some(value.strip_prefix(before)?.strip_suffix(after)?.to_owned())
+            part_of(declared.value.as_deref()?, values.get(variable)?, &wanted)
         })
     };
     of("url").or_else(|| Some(format!("tcp://{}:{}", of("host")?, of("port")?)))
+}
+
+/// What stands in a value at the place of this name in its template: `{cache.host}:{cache.port}`.
+fn part_of(template: &str, value: &str, wanted: &str) -> Option<String> {
+    let (before, mut template) = template.split_once('{')?;
+    let mut value = value.strip_prefix(before)?;
+    loop {
+        let (name, rest) = template.split_once('}')?;
+        let (literal, more) = rest.split_once('{').map_or((rest, None), |(l, m)| (l, Some(m)));
+        // The last one takes all that is left; an address may hold any sign.
+        let at = match more {
+            None => value.len().checked_sub(literal.len()).filter(|_| value.ends_with(literal)),
+            Some(_) => value.find(literal),
+        }?;
+        if name == wanted {
+            return Some(value[..at].to_owned());
+        }
+        value = &value[at + literal.len()..];
+        template = more?;
+    }
 }
 
 /// Asks a dependency again and again over one connection, as long as that holds.
@@ -62,7 +80,8 @@ impl Look {
         let Some(url) = &self.dependency.url else { return false };
         match self.dependency.kind {
             DependencyKind::Postgres if url.starts_with("postgres") => self.postgres(url).await,
-            DependencyKind::Redis if url.starts_with("redis") => redis(url).await.is_some(),
+            DependencyKind::Redis => redis(url).await.is_some(),
+            DependencyKind::Postgres => greeted(url).await.is_some(),
             _ => connect(url, self.dependency.kind.default_port()).await.is_some(),
         }
     }
@@ -118,10 +137,19 @@ async fn redis(url: &str) -> Option<()> {
             None => vec!["AUTH", &password],
         };
         stream.write_all(&command(&words)).await.ok()?;
-        starts_with(&mut stream, b"+OK").await?;
+        starts_with(&mut stream, b"+OK", b"+OK").await?;
     }
     stream.write_all(&command(&["PING"])).await.ok()?;
-    starts_with(&mut stream, b"+PONG").await
+    // Without a password that it wants, it answers all the same.
+    starts_with(&mut stream, b"+PONG", b"-NOAUTH").await
+}
+
+/// Asks a Postgres whose user is not known whether it speaks TLS; it answers with one letter.
+async fn greeted(url: &str) -> Option<()> {
+    let mut stream = connect(url, Some(5432)).await?;
+    stream.write_all(&[0, 0, 0, 8, 4, 210, 22, 47]).await.ok()?;
+    let letter = stream.read_u8().await.ok()?;
+    matches!(letter, b'S' | b'N').then_some(())
 }
 
 /// A command in RESP.
@@ -133,7 +161,7 @@ fn command(words: &[&str]) -> Vec<u8> {
     text.into_bytes()
 }
 
-async fn starts_with(stream: &mut TcpStream, expected: &[u8]) -> Option<()> {
+async fn starts_with(stream: &mut TcpStream, one: &[u8], other: &[u8]) -> Option<()> {
     let mut answer = Vec::new();
     while !answer.ends_with(b"\r\n") {
         let mut byte = [0; 64];
@@ -145,7 +173,7 @@ async fn starts_with(stream: &mut TcpStream, expected: &[u8]) -> Option<()> {
             return None;
         }
     }
-    answer.starts_with(expected).then_some(())
+    (answer.starts_with(one) || answer.starts_with(other)).then_some(())
 }
 
 /// Wakes those who look after dependencies, for somebody who has seen a failure and wants to know
@@ -213,6 +241,10 @@ value = "{db.url}?sslmode=disable"
 value = "{cache.host}"
 [environment.CACHE_PORT]
 value = "{cache.port}"
+[environment.QUEUE]
+value = "redis://{queue.host}:{queue.port}/0"
+[dependencies.queue]
+kind = "redis"
 [dependencies.db]
 kind = "postgres"
 [dependencies.cache]
@@ -226,10 +258,11 @@ kind = "postgres"
             ("DATABASE_URL", "postgres://u:p@h:1/d?sslmode=disable"),
             ("CACHE_HOST", "c"),
             ("CACHE_PORT", "7"),
+            ("QUEUE", "redis://q:8/0"),
         ];
         let values = pairs.map(|(n, v)| (n.to_owned(), v.to_owned())).into();
         let urls: Vec<_> = declared(&manifest, &values).into_iter().map(|d| d.url).collect();
-        let expected = [Some("tcp://c:7"), Some("postgres://u:p@h:1/d"), None];
+        let expected = [Some("tcp://c:7"), Some("postgres://u:p@h:1/d"), None, Some("tcp://q:8")];
         assert_eq!(urls, expected.map(|url| url.map(str::to_owned)));
     }
 

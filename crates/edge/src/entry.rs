@@ -73,11 +73,13 @@ impl Entry {
             headers.insert(FORWARDED_FOR, self.peer.clone());
             return;
         }
-        let before = headers.get(FORWARDED_FOR).and_then(|value| value.to_str().ok());
-        let chain = match before {
-            None => self.peer.clone(),
-            Some(before) => {
-                let chain = format!("{before}, {}", self.peer.to_str().unwrap_or_default());
+        // A proxy may add a line of its own; together they are one list.
+        let lines = headers.get_all(FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok());
+        let mut chain: String = lines.flat_map(|line| [line, ", "]).collect();
+        let chain = match chain.is_empty() {
+            true => self.peer.clone(),
+            false => {
+                chain.push_str(self.peer.to_str().unwrap_or_default());
                 HeaderValue::from_str(&chain).unwrap_or_else(|_| self.peer.clone())
             }
         };
@@ -177,6 +179,14 @@ mod tests {
         let headers = through(&entry(&["192.0.2.0/24"]));
         assert_eq!(headers["x-forwarded-for"], "1.1.1.1, 192.0.2.7");
         assert_eq!(headers["x-forwarded-proto"], "https");
+    }
+
+    #[test]
+    fn the_line_that_a_proxy_added_counts_too() {
+        let request = Request::get("/").header("host", "a").header("x-forwarded-for", "1.1.1.1");
+        let mut request = request.header("x-forwarded-for", "2.2.2.2").body(()).expect("sound");
+        entry(&["192.0.2.0/24"]).request(&mut request).expect("it passes");
+        assert_eq!(request.headers()["x-forwarded-for"], "1.1.1.1, 2.2.2.2, 192.0.2.7");
     }
 
     #[test]

@@ -32,6 +32,11 @@ impl Pool {
         Self(Arc::new(Inner { address, idle: Mutex::default() }))
     }
 
+    /// Where the service listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.0.address
+    }
+
     /// A connection that was used before and is open, as far as is known.
     pub(crate) async fn used(&self) -> Option<Lease> {
         loop {

@@ -1,5 +1,6 @@
 //! A run from its first check to its exit code.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -66,9 +67,27 @@ pub async fn run(
 fn reserve(addresses: &[Address]) -> Result<Vec<Reserved>, Problem> {
     let take = |address: &Address| {
         let public = address.public;
-        Reserved::take(public).map_err(|error| format!("cannot listen on {public}: {error}"))
+        Reserved::take(public).map_err(|error| refused(public, &error))
     };
     addresses.iter().map(take).collect()
+}
+
+fn refused(public: SocketAddr, error: &std::io::Error) -> Problem {
+    use std::io::ErrorKind::{AddrInUse, AddrNotAvailable, PermissionDenied};
+    let port = public.port();
+    let help = match error.kind() {
+        AddrInUse => format!(
+            "; somebody else listens there: end it (ss -ltnp 'sport = :{port}' shows it) or give another --listen"
+        ),
+        AddrNotAvailable => format!(
+            "; this machine does not have it: listen at {port} for this machine alone or at 0.0.0.0:{port} for all"
+        ),
+        PermissionDenied if port < 1024 => {
+            "; ports below 1024 need root or CAP_NET_BIND_SERVICE: give another --listen".to_owned()
+        }
+        _ => String::new(),
+    };
+    format!("cannot listen on {public}: {error}{help}")
 }
 
 /// Why a run comes to its end.
@@ -86,7 +105,7 @@ struct Run<'a> {
     admin: Operators,
 }
 
-impl Run<'_> {
+impl<'a> Run<'a> {
     async fn live(&mut self, reserved: Vec<Reserved>) -> Result<Ended, Problem> {
         let shared = self.shared;
         let mut life = self.begin()?;
@@ -101,10 +120,12 @@ impl Run<'_> {
             }
             Ok(Became::Late) => {
                 let patience = shared.config.life.patience;
+                let (main, probe) = self.asked();
+                let why = crate::late::why(&life.service, main, probe).await;
                 life.service.kill();
                 life.drain_output(Duration::from_secs(1)).await;
                 return Err(format!(
-                    "the service was not ready within {patience:?} (service.patience); it was killed"
+                    "the service was not ready within {patience:?} (service.patience) and was killed; {why}"
                 ));
             }
             Err(signal) => return Ok(self.stop_service(&life, signal, Instant::now()).await),
@@ -160,7 +181,7 @@ impl Run<'_> {
     }
 
     /// What is asked to see whether the service hangs.
-    fn look(&self) -> (std::net::SocketAddr, String) {
+    fn look(&self) -> (SocketAddr, String) {
         let life = &self.shared.config.life;
         match life.live.as_ref().or(life.ready.as_ref()) {
             Some(probe) => (self.address(probe.0.port.as_ref()).service, probe.0.path.clone()),
@@ -168,13 +189,18 @@ impl Run<'_> {
         }
     }
 
+    /// Where the service listens, and what is asked there, or at another port, until it is ready.
+    fn asked(&self) -> (SocketAddr, Option<(&'a settings::Probe, SocketAddr)>) {
+        let shared: &'a Shared = self.shared;
+        let probe = shared.config.life.ready.as_ref();
+        let probe = probe.map(|probe| (probe, self.address(probe.0.port.as_ref()).service));
+        (self.main().service, probe)
+    }
+
     /// Waits until the service is ready; a signal to stop ends the waiting.
     async fn until_ready(&mut self, life: &Life) -> Result<Became, &'static str> {
-        let config = &self.shared.config;
-        let probe = config.life.ready.as_ref();
-        let probe = probe.map(|probe| (probe, self.address(probe.0.port.as_ref()).service));
-        let main = self.main().service;
-        let ready = life.ready(main, probe, config.life.patience);
+        let (main, probe) = self.asked();
+        let ready = life.ready(main, probe, self.shared.config.life.patience);
         tokio::pin!(ready);
         loop {
             tokio::select! {
@@ -371,7 +397,7 @@ fn pass_on(life: &Life, signal: &'static str) {
 }
 
 /// Asks the service for any answer, again and again: two silences in a row mean that it hangs.
-async fn watch_for_hanging(board: Board, (at, path): (std::net::SocketAddr, String)) {
+async fn watch_for_hanging(board: Board, (at, path): (SocketAddr, String)) {
     let mut silences = 0;
     loop {
         tokio::time::sleep(Duration::from_secs(1)).await;

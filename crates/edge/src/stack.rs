@@ -19,7 +19,7 @@ use crate::entry::{Entry, Range};
 use crate::outage::{Outage, OutageLayer};
 use crate::own::Own;
 use crate::pool::Pool;
-use crate::proxy::Proxy;
+use crate::proxy::{Proxy, Tunnels};
 
 /// What stands before the service on one listener: everything that may be turned on, and is or not.
 #[derive(Debug, Clone)]
@@ -50,6 +50,7 @@ pub(crate) fn stack(
     parts: &Parts,
     peer: IpAddr,
     pool: Pool,
+    tunnels: &Tunnels,
 ) -> impl Service<
     Request<Incoming>,
     Response = Response<Body>,
@@ -57,7 +58,7 @@ pub(crate) fn stack(
     Future: Send + 'static,
 > + Send
 + 'static {
-    let service = Proxy { pool };
+    let service = Proxy { pool, tunnels: tunnels.clone() };
     // Innermost, because waiting for the service is all that it bounds.
     let service = DeadlineLayer(parts.deadline.clone()).layer(service);
     // Around the deadline, so that a body that breaks its bounds is told so, whatever came of it.

@@ -72,7 +72,7 @@ impl Life {
             }
             let open = match probe {
                 Some((probe, at)) => accepts(probe, at).await && connects(main).await,
-                None => ask(main, "/", "", PROBE_WITHIN).await.is_some(),
+                None => answers(main, "/", PROBE_WITHIN).await,
             };
             if open {
                 return Became::Ready;
@@ -103,18 +103,36 @@ async fn connects(address: SocketAddr) -> bool {
 }
 
 async fn accepts(probe: &Probe, at: SocketAddr) -> bool {
-    let headers: String =
-        probe.0.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     let within = probe.0.within.0.max(PROBE_WITHIN);
-    match ask(at, &probe.0.path, &headers, within).await {
+    match ask(at, &probe.0.path, &lines(&probe.0.headers), within, Until::Body).await {
         Some((status, body)) => probe.accepts(status, &body),
         None => false,
     }
 }
 
+fn lines(headers: &BTreeMap<String, String>) -> String {
+    headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect()
+}
+
+/// The status of an answer, if one comes.
+pub(crate) async fn status(
+    at: SocketAddr,
+    path: &str,
+    headers: &BTreeMap<String, String>,
+) -> Option<u16> {
+    ask(at, path, &lines(headers), PROBE_WITHIN, Until::Head).await.map(|(status, _)| status)
+}
+
 /// Whether a service answers anything at all in time: a service that says no is alive.
 pub(crate) async fn answers(at: SocketAddr, path: &str, within: Duration) -> bool {
-    ask(at, path, "", within).await.is_some()
+    ask(at, path, "", within, Until::Head).await.is_some()
+}
+
+/// How much of an answer is waited for: a page may never end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Until {
+    Head,
+    Body,
 }
 
 /// One request on a connection of its own: status and body.
@@ -123,24 +141,35 @@ async fn ask(
     path: &str,
     headers: &str,
     within: Duration,
+    until: Until,
 ) -> Option<(u16, Vec<u8>)> {
+    let mut answer = Vec::new();
     let asking = async {
         let mut stream = TcpStream::connect(at).await.ok()?;
         let head =
             format!("GET {path} HTTP/1.1\r\nHost: {at}\r\n{headers}Connection: close\r\n\r\n");
         stream.write_all(head.as_bytes()).await.ok()?;
-        let mut answer = Vec::new();
-        stream.take(LONGEST).read_to_end(&mut answer).await.ok()?;
-        let line = answer.strip_prefix(b"HTTP/1.")?;
-        let status = std::str::from_utf8(line.get(2..5)?).ok()?.parse().ok()?;
-        let body = answer.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
-        Some((status, answer.split_off(body)))
+        while stream.read_buf(&mut answer).await.ok()? > 0 && answer.len() < LONGEST {
+            if until == Until::Head && end_of_head(&answer).is_some() {
+                break;
+            }
+        }
+        Some(())
     };
-    tokio::time::timeout(within, asking).await.ok()?
+    // One that keeps the connection open has answered all the same.
+    let _ = tokio::time::timeout(within, asking).await;
+    let line = answer.strip_prefix(b"HTTP/1.")?;
+    let status = std::str::from_utf8(line.get(2..5)?).ok()?.parse().ok()?;
+    let body = end_of_head(&answer)?;
+    Some((status, answer.split_off(body)))
+}
+
+fn end_of_head(answer: &[u8]) -> Option<usize> {
+    Some(answer.windows(4).position(|four| four == b"\r\n\r\n")? + 4)
 }
 
 /// So much of an answer to a probe is read, in bytes.
-const LONGEST: u64 = 64 * 1024;
+const LONGEST: usize = 64 * 1024;
 
 /// The pause before the next life: doubling from 100 ms to 30 s, anew after a minute of health.
 #[derive(Debug, Default)]

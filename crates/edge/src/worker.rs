@@ -23,6 +23,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::pool::Pool;
+use crate::proxy::{Tunnels, forget_named};
 use crate::stack::{Parts, stack};
 
 /// What a worker is told to do.
@@ -43,6 +44,7 @@ pub(crate) struct Site {
     pub(crate) parts: Arc<Parts>,
     pub(crate) compress: bool,
     pub(crate) board: Board,
+    pub(crate) tunnels: Tunnels,
     /// The longest time from the opening of a connection, or the last answer, to the end of the
     /// next head.
     pub(crate) head_within: Duration,
@@ -107,7 +109,7 @@ async fn serve(
 ) {
     // Without it an answer in two pieces waits for an acknowledgement.
     let _ = stream.set_nodelay(true);
-    let inner = stack(&site.parts, peer.ip(), pool);
+    let inner = stack(&site.parts, peer.ip(), pool, &site.tunnels);
     let observe = ObserveLayer(site.parts.observe.clone());
     // The client may break off at any time; there is nobody left to tell then.
     let _ = match site.compress {
@@ -165,7 +167,8 @@ where
     type Error = Infallible;
     type Future = Farewell<S::Future>;
 
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        forget_named(request.headers_mut());
         Farewell { answering: self.service.borrow_mut().call(request), board: self.board.clone() }
     }
 }

@@ -1,7 +1,7 @@
 //! From observations to rows and a scorecard; the same for a fresh run and a stored one.
 
 use model::scorecard::{Binding, Waiver};
-use model::{Judgement, Observation, Row, Scorecard, Verdict, catalogue};
+use model::{Judgement, Observation, Row, Scorecard, Severity, Verdict, catalogue};
 use settings::Manifest;
 
 use crate::store::{RunFile, Store, StoreError};
@@ -31,7 +31,12 @@ pub fn row(
         words => format!("{words} "),
     };
     let supplied = context.supplied.iter().flatten().any(|one| one == id);
-    if row.verdict == Verdict::Fail && !supplied {
+    let mends = row.findings.iter().any(|finding| {
+        let (cause, subject) = (&finding.cause, &finding.subject);
+        finding.severity == Severity::Fail
+            && settings::supply::cannot(manifest, id, cause, subject).is_none()
+    });
+    if row.verdict == Verdict::Fail && !supplied && mends {
         row.supply = settings::supply::how(id).map(str::to_owned);
     }
     row.again = format!("seaworthy prove {asked}--only {id}");

@@ -6,6 +6,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
@@ -48,6 +49,8 @@ impl fmt::Debug for Envelope {
 
 /// The longest error that is read; a longer one is replaced.
 const LONGEST: usize = 64 * 1024;
+/// An error that does not end by then is replaced, too.
+const READ_WITHIN: Duration = Duration::from_secs(2);
 
 /// What only the inside of a service shows. Kept apart from what the prover looks for, so that
 /// neither can hide a gap of the other.
@@ -269,8 +272,9 @@ where
     let refusal = match known {
         Some(refusal) => refusal,
         None => {
-            let read = Limited::new(body, LONGEST).collect().await;
-            let bytes = read.map(Collected::to_bytes).unwrap_or_default();
+            let read =
+                tokio::time::timeout(READ_WITHIN, Limited::new(body, LONGEST).collect()).await;
+            let bytes = read.ok().and_then(Result::ok).map(Collected::to_bytes).unwrap_or_default();
             let readable = !head.headers.contains_key(CONTENT_ENCODING);
             let page = asked.page && is_page(&head.headers) && !leaks(&bytes);
             if readable && (page || envelope.is_sound(head.status, &head.headers, &bytes)) {

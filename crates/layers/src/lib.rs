@@ -31,6 +31,7 @@ mod https;
 mod metrics;
 mod observe;
 mod ofrep;
+mod packed;
 mod policy;
 mod refusal;
 mod routes;

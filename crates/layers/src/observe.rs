@@ -180,8 +180,14 @@ where
                 }
                 let length = answer.headers().get(CONTENT_LENGTH).and_then(|l| l.to_str().ok());
                 watching.expected = length.and_then(|length| length.parse().ok());
-                // An empty body is never asked for its end.
-                if answer.body().is_end_stream() || answer.status().is_informational() {
+                watching.expected = watching.expected.or(answer.body().size_hint().exact());
+                let status = answer.status();
+                // An empty body is never asked for its end, nor one that is not sent.
+                if answer.body().is_end_stream()
+                    || status.is_informational()
+                    || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+                    || watching.served.as_ref().is_some_and(|served| served.method == Method::HEAD)
+                {
                     watching.end();
                 }
             }

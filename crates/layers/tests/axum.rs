@@ -8,14 +8,14 @@ use axum::Router;
 use axum::body::Body;
 use axum::routing::{get, post};
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, Collected};
 use layers::*;
 use tower::ServiceExt;
 
 async fn ask(app: Router, request: Request<Body>) -> (Response<()>, String) {
     let answer = app.oneshot(request).await.expect("a router does not fail");
     let (head, body) = answer.into_parts();
-    let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    let body = body.collect().await.map(Collected::to_bytes).unwrap_or_default();
     (Response::from_parts(head, ()), String::from_utf8_lossy(&body).into_owned())
 }
 
@@ -181,6 +181,35 @@ async fn text_is_compressed_for_those_who_ask() {
     assert_eq!(head.headers()["content-encoding"], "gzip");
     let (head, body) = ask(app, get_of("/long")).await;
     assert!(!head.headers().contains_key("content-encoding") && body.starts_with("hello"));
+}
+
+#[tokio::test]
+async fn what_a_service_packs_itself_is_kept_where_it_can_be_read() {
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    packer.write_all("hello ".repeat(200).as_bytes()).expect("into memory");
+    let packed = packer.finish().expect("into memory");
+    let (whole, part) = (packed.clone(), packed[4..12].to_vec());
+    let kind = [("content-encoding", "gzip"), ("content-type", "text/plain"), ("etag", "\"a\"")];
+    let range = [("content-range", "bytes 4-11/40"), ("content-encoding", "gzip")];
+    let app = Router::new()
+        .route("/packed", get(move || async move { (kind, whole) }))
+        .route("/part", get(move || async move { (StatusCode::PARTIAL_CONTENT, range, part) }))
+        .layer(CompressionLayer);
+    let ask = async |path: &str, reads: &'static str| {
+        let mut request = get_of(path);
+        request.headers_mut().insert("accept-encoding", HeaderValue::from_static(reads));
+        let answer = app.clone().oneshot(request).await.expect("a router does not fail");
+        let (head, body) = answer.into_parts();
+        (head, body.collect().await.expect("a whole body").to_bytes())
+    };
+    let (head, body) = ask("/packed", "gzip").await;
+    assert_eq!((head.headers["etag"].as_bytes(), body.to_vec()), (&b"\"a\""[..], packed.clone()));
+    let (head, body) = ask("/packed", "identity;q=0").await;
+    assert_eq!((head.status, head.headers["etag"].as_bytes()), (StatusCode::OK, &b"W/\"a\""[..]));
+    assert!(body.starts_with(b"hello") && !head.headers.contains_key("content-encoding"));
+    let (head, body) = ask("/part", "br").await;
+    assert_eq!(head.headers["content-encoding"], "gzip");
+    assert_eq!(body, packed[4..12]);
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 use model::{Finding, Observation, Row, Scorecard, Severity, Verdict};
 
-use crate::words::{harmless, label};
+use crate::words::{harmless, label, through_the_edge};
 
 /// The observations of each experiment, by the control's id.
 pub type Evidence = Vec<(String, Vec<Observation>)>;
@@ -67,6 +67,9 @@ fn head(out: &mut String, card: &Scorecard) {
         card.coverage.decided,
         card.coverage.applicable,
     );
+    if let Some(text) = through_the_edge(card) {
+        let _ = writeln!(out, "<p class=\"sub\">{}</p>", escape(&text));
+    }
     out.push_str("<ul class=\"sum\">\n");
     for row in &card.controls {
         let class = class(row.verdict);
@@ -100,6 +103,7 @@ fn control(out: &mut String, row: &Row, seen: &[Observation]) {
         promise = escape(&row.promise),
         summary = escape(&row.summary),
     );
+    edge(out, row);
     if let Some(waiver) = &row.waived {
         let word = if waiver.expired { "waiver expired" } else { "waived until" };
         let _ = writeln!(
@@ -115,6 +119,17 @@ fn control(out: &mut String, row: &Row, seen: &[Observation]) {
     }
     timeline::trials(out, seen);
     let _ = write!(out, "<p class=\"again\"><code>{}</code></p>\n</section>\n", escape(&row.again));
+}
+
+/// What the service was alone, where the edge stood before it, and what the edge could do.
+fn edge(out: &mut String, row: &Row) {
+    if let Some(bare) = row.bare {
+        let (class, label) = (class(bare), label(bare));
+        let _ = writeln!(out, "<p>The service alone: <b class=\"tag {class}\">{label}</b></p>");
+    }
+    if let Some(supply) = &row.supply {
+        let _ = writeln!(out, "<p><b>seaworthy run can supply it:</b> {}</p>", escape(supply));
+    }
 }
 
 fn finding(out: &mut String, finding: &Finding) {
@@ -177,9 +192,7 @@ mod tests {
     use model::scorecard::Binding;
     use model::{Judgement, Outcome, Seen};
 
-    fn page_of(line: &str) -> String {
-        let finding = Finding::fail("dropped", "<script>alert(1)</script>").log(vec![line.into()]);
-        let row = Row::new("graceful-shutdown", Judgement::from_findings("", vec![finding]), 1.0);
+    fn page_with(row: Row, evidence: &Evidence) -> String {
         let card = Scorecard {
             service: "a & b".into(),
             score: Some(50.0),
@@ -189,6 +202,12 @@ mod tests {
             controls: vec![row],
             evidence: Binding::default(),
         };
+        page(&card, evidence)
+    }
+
+    fn page_of(line: &str) -> String {
+        let finding = Finding::fail("dropped", "<script>alert(1)</script>").log(vec![line.into()]);
+        let row = Row::new("graceful-shutdown", Judgement::from_findings("", vec![finding]), 1.0);
         let observe = |at, seen| Observation { at, trial: "t/1".into(), seen };
         let (client, request) = ("slow".to_owned(), "GET /<x>".to_owned());
         let outcome = Outcome::Closed { received: 0 };
@@ -205,7 +224,7 @@ mod tests {
             ),
             observe(950_000, Seen::Exited { pid: 1, code: Some(0), signal: None }),
         ];
-        page(&card, &vec![("graceful-shutdown".into(), seen)])
+        page_with(row, &vec![("graceful-shutdown".into(), seen)])
     }
 
     #[test]
@@ -215,6 +234,23 @@ mod tests {
         assert!(page.contains("&lt;script&gt;"));
         assert!(page.contains("GET /&lt;x&gt;"));
         assert!(!page.contains('\u{1b}'));
+    }
+
+    #[test]
+    fn the_service_alone_and_what_could_be_supplied_are_shown() {
+        let judgement = Judgement::from_findings("", vec![Finding::fail("missing", "x")]);
+        let mut row = Row::new("security-headers", judgement, 1.0);
+        row.supply = Some("adds <what> is missing".into());
+        let page = page_with(row.clone(), &Vec::new());
+        assert!(page.contains("can supply it:</b> adds &lt;what&gt; is missing"));
+        assert!(page.contains("seaworthy run can supply 1: security-headers"));
+        assert!(!page.contains("alone"));
+        row.supply = None;
+        row.bare = Some(Verdict::Fail);
+        row.verdict = Verdict::Pass;
+        let page = page_with(row, &Vec::new());
+        assert!(page.contains("The service alone: <b class=\"tag fail\">FAIL</b>"));
+        assert!(page.contains("the service alone: 0 passed, 1 failed"));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Numbers and words for people.
 
-use model::Verdict;
+use model::{Scorecard, Verdict};
 
 /// `1 control`, `2 controls`.
 pub fn count(number: usize, singular: &str) -> String {
@@ -19,6 +19,28 @@ pub fn label(verdict: Verdict) -> &'static str {
         Verdict::NotApplicable => "N/A",
         Verdict::Error => "ERROR",
     }
+}
+
+/// What the edge changed, where one stood before the service, or could change.
+pub(crate) fn through_the_edge(card: &Scorecard) -> Option<String> {
+    let alone: Vec<Verdict> = card.controls.iter().filter_map(|row| row.bare).collect();
+    if !alone.is_empty() {
+        let with = |verdict| alone.iter().filter(|one| **one == verdict).count();
+        let (passed, failed) = (with(Verdict::Pass), with(Verdict::Fail));
+        return Some(format!(
+            "through the edge; the service alone: {passed} passed, {failed} failed"
+        ));
+    }
+    let could: Vec<_> = card.controls.iter().filter(|row| row.supply.is_some()).collect();
+    if could.is_empty() {
+        return None;
+    }
+    let ids: Vec<_> = could.iter().map(|row| row.id.as_str()).collect();
+    Some(format!(
+        "seaworthy run can supply {}: {}; seaworthy supply --suggest prints the lines",
+        ids.len(),
+        ids.join(", ")
+    ))
 }
 
 /// Breaks a text into lines of at most `width` characters, at spaces where there are any.

@@ -4,7 +4,7 @@ use model::{Row, Scorecard, Severity, Verdict};
 
 use super::findings;
 use crate::style::{Styles, paint};
-use crate::words::{count, label, wrap};
+use crate::words::{count, label, through_the_edge, wrap};
 
 /// With more controls than this, those that passed are folded.
 const FOLDED_ABOVE: usize = 8;
@@ -120,28 +120,6 @@ fn totals(card: &Scorecard, styles: &Styles) -> String {
     let catalogue = format!("this version tries {built} of the {all} controls of the catalogue");
     let edge = through_the_edge(card).map(|text| format!("\n{text}")).unwrap_or_default();
     format!("{}{edge}\n{score} · {coverage}\n{}", parts.join(", "), paint(styles.faint, &catalogue))
-}
-
-/// What the edge changed, where one stood before the service, or could change.
-fn through_the_edge(card: &Scorecard) -> Option<String> {
-    let alone: Vec<Verdict> = card.controls.iter().filter_map(|row| row.bare).collect();
-    if !alone.is_empty() {
-        let with = |verdict| alone.iter().filter(|one| **one == verdict).count();
-        let (passed, failed) = (with(Verdict::Pass), with(Verdict::Fail));
-        return Some(format!(
-            "through the edge; the service alone: {passed} passed, {failed} failed"
-        ));
-    }
-    let could: Vec<_> = card.controls.iter().filter(|row| row.supply.is_some()).collect();
-    if could.is_empty() {
-        return None;
-    }
-    let ids: Vec<_> = could.iter().map(|row| row.id.as_str()).collect();
-    Some(format!(
-        "seaworthy run can supply {}: {}; seaworthy supply --suggest prints the lines",
-        ids.len(),
-        ids.join(", ")
-    ))
 }
 
 fn score(card: &Scorecard, styles: &Styles) -> String {

@@ -82,7 +82,14 @@ fn prepare(arguments: &Arguments) -> Result<Prepared, Failure> {
     tell_ports(&manifest, &addresses, &mut values);
     // What was given is checked, and not what stands in its place then.
     let checked = values.clone().into_iter().chain(given).collect();
-    problems.extend(environment(&manifest, &supplied, &checked));
+    let unread = problems.clone();
+    // A file that could not be read is told once, and not as a missing variable again.
+    let told = |problem: &String| {
+        let name = problem.split(' ').next().unwrap_or_default();
+        unread.iter().any(|one| one.starts_with(&format!("{name}_FILE")))
+    };
+    let wrong = environment(&manifest, &supplied, &checked).into_iter();
+    problems.extend(wrong.filter(|problem| !told(problem)));
     let argv = argv(arguments, &manifest, &addresses, &values, &mut problems);
     let folder = match arguments.command.is_empty() {
         true => root.join(&manifest.service.folder),
@@ -155,7 +162,9 @@ fn addresses(
     for (name, port) in arguments.port.iter().map(|text| named(text)) {
         match port.parse() {
             Ok(port) => drop(inner.insert(name, port)),
-            Err(_) => problems.push(format!("--port: expected a port, found {port:?}")),
+            Err(_) => {
+                problems.push(format!("--port: expected a port such as 3000, found {port:?}"));
+            }
         }
     }
     if !public.contains_key(&None) {
@@ -168,8 +177,9 @@ fn addresses(
         let known = name.as_ref().is_none_or(|name| manifest.service.ports.contains(name));
         if !known {
             let ports = manifest.service.ports.join(", ");
+            let ports = if ports.is_empty() { "none".to_owned() } else { ports };
             problems.push(format!(
-                "service.ports has no {:?}; it has: {ports}",
+                "listen: expected the name of a port in service.ports, found {:?}; declared: {ports}",
                 name.unwrap_or_default()
             ));
             continue;

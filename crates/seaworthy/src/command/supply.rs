@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use edge::Config;
 use engine::store::Store;
-use model::Verdict;
-use settings::supply::{SUPPLIED, how};
+use model::{Row, Severity, Verdict};
+use settings::Manifest;
+use settings::supply::{SUPPLIED, cannot, how, unknown};
 
 use crate::exit::{self, Exit};
 use crate::failure::Failure;
@@ -38,22 +39,16 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let store = Store::open(&out, &arguments.run)?;
     let card = engine::judge::again(&store)?;
     let manifest = &file.parsed.manifest;
-    let failed = card.controls.iter().filter(|row| row.verdict == Verdict::Fail);
-    let failed: Vec<&str> = failed.map(|row| row.id.as_str()).collect();
+    let failed: Vec<_> = card.controls.iter().filter(|r| r.verdict == Verdict::Fail).collect();
     let mut ids = manifest.supply.controls.clone();
     let mut notes = String::new();
-    for id in &failed {
-        match how(id) {
-            None => notes.push_str(&format!("# {id}: only the service itself can mend it\n")),
-            Some(_) if ids.iter().any(|one| one == id) => {}
-            Some(_) => {
-                match Config::new(manifest, &[(*id).to_owned()], Vec::new(), &BTreeMap::new()) {
-                    Ok(_) => ids.push((*id).to_owned()),
-                    Err(problems) => {
-                        problems.iter().for_each(|text| notes.push_str(&format!("# {text}\n")));
-                    }
-                }
-            }
+    for row in &failed {
+        let advice = advise(manifest, row);
+        if advice.helps && !ids.contains(&row.id) {
+            ids.push(row.id.clone());
+        }
+        for note in advice.notes {
+            notes.push_str(&format!("# {}: {note}\n", row.id));
         }
     }
     let asked = arguments.path.display();
@@ -74,6 +69,40 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     }
     screen::data(&format!("{text}]\n{notes}"));
     Ok(exit::OK)
+}
+
+/// Whether supplying a failed control helps, and what to know about it.
+struct Advice {
+    helps: bool,
+    notes: Vec<String>,
+}
+
+fn advise(manifest: &Manifest, row: &Row) -> Advice {
+    let only = |note: &str| Advice { helps: false, notes: vec![note.to_owned()] };
+    if how(&row.id).is_none() {
+        return only("only the service itself can mend it");
+    }
+    let ids = [row.id.clone()];
+    if let Err(notes) = Config::new(manifest, &ids, Vec::new(), &BTreeMap::new()) {
+        return Advice { helps: false, notes };
+    }
+    let mut notes = unknown(manifest, &row.id);
+    let mut helps = false;
+    for finding in row.findings.iter().filter(|finding| finding.severity == Severity::Fail) {
+        match cannot(manifest, &row.id, &finding.cause, &finding.subject) {
+            Some(why) => {
+                let note = match finding.subject.as_str() {
+                    "" => format!("{}: {why}", finding.cause),
+                    subject => format!("{} ({subject}): {why}", finding.cause),
+                };
+                if !notes.contains(&note) {
+                    notes.push(note);
+                }
+            }
+            None => helps = true,
+        }
+    }
+    Advice { helps, notes }
 }
 
 fn list(file: &ManifestFile) -> Exit {

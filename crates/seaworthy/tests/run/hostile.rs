@@ -165,7 +165,7 @@ fn trickle(edge: &Edge, beginning: &[u8]) -> String {
 #[test]
 fn what_is_for_one_connection_does_not_pass() {
     let edge = edge();
-    let request = "GET /headers\nX-Secret: 1\nConnection: X-Secret\nKeep-Alive: 5\n\
+    let request = "GET /headers\nX-Secret: 1\nConnection: X-Secret, X-Forwarded-For\nKeep-Alive: 5\n\
                    Proxy-Authorization: Basic x\nTE: trailers\nX-Kept: 1";
     let (status, head, body) = edge.ask(request);
     let body = body.to_ascii_lowercase();
@@ -175,6 +175,13 @@ fn what_is_for_one_connection_does_not_pass() {
     }
     assert!(body.contains("x-kept: 1") && body.contains("x-forwarded-for: 127.0.0.1"), "{body}");
     assert!(!head.contains("x-inner") && !head.contains("keep-alive"), "{head}");
+}
+
+#[test]
+fn an_old_request_without_a_host_is_served() {
+    let answer = edge().raw(b"GET /headers HTTP/1.0\r\n\r\n");
+    let (status, _, body) = split(&answer);
+    assert!(status == 200 && body.to_ascii_lowercase().contains("host: 127.0.0.1:"), "{answer}");
 }
 
 #[test]

@@ -159,3 +159,16 @@ fn systemd_is_told() {
     let inside = edge.output();
     assert!(!inside.contains("error"), "{inside}");
 }
+
+#[test]
+fn who_switched_protocols_hears_the_services_goodbye() {
+    let mut edge = Edge::start(&Options::default());
+    let mut socket = edge.connect();
+    let ask =
+        b"GET /socket HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\nping";
+    socket.write_all(ask).expect("sent");
+    until("it is open", || edge.seen().contains("/socket"));
+    edge.signal("SIGTERM");
+    assert_eq!(edge.ended(), Some(0), "{}", edge.output());
+    assert!(read_all(&mut socket).ends_with("goodbye"));
+}

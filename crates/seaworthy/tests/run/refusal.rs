@@ -84,10 +84,24 @@ fn a_taken_address_is_told_before_the_service_starts() {
     let (code, text) =
         run(&["--admin", "none", "--listen", &address, "--", "sh", "-c", "echo started >&2"]);
     assert_eq!(code, Some(2), "{text}");
-    assert!(text.contains("cannot listen on") && !text.contains("started"), "{text}");
+    assert!(text.contains("cannot listen on") && text.contains("--listen"), "{text}");
+    assert!(!text.contains("started"), "{text}");
     let (code, text) = run(&["--", "no-such-program"]);
     assert_eq!(code, Some(2), "{text}");
     assert!(text.contains("no-such-program") && text.contains("--listen"), "{text}");
     assert_eq!(run(&[]).0, Some(2));
     assert_eq!(run(&["--listen", "nowhere", "--", "sh"]).0, Some(2));
+}
+
+#[test]
+fn a_service_that_listens_elsewhere_is_told_so() {
+    let mut edge = Edge::begin(&Options {
+        manifest: "patience = \"3s\"\n".into(),
+        wrapper: vec!["env", "PORT=0"],
+        ..Options::default()
+    });
+    assert_eq!(edge.ended(), Some(2), "{}", edge.output());
+    for part in ["not ready within 3s", "it listens at 127.0.0.1:", "expected at", "--port"] {
+        assert!(edge.output().contains(part), "{part}: {}", edge.output());
+    }
 }

@@ -9,6 +9,7 @@ import threading
 import time
 
 SEEN = []
+SOCKETS = []
 HANGING = threading.Event()
 
 
@@ -79,6 +80,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return None
         if path == "/socket" and self.headers.get("Upgrade") == "echo":
             self.wfile.write(b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n")
+            SOCKETS.append(self.connection)
             while data := self.connection.recv(1024):
                 self.connection.sendall(data)
             self.close_connection = True
@@ -95,6 +97,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 def stop(*_):
     time.sleep(float(os.environ.get("STOP_TAKES", "0")))
+    for open_one in SOCKETS:
+        open_one.sendall(b"goodbye")
     print("stopped in order", flush=True)
     os._exit(int(os.environ.get("STOP_CODE", "0")))
 
