@@ -11,6 +11,8 @@ use http::{HeaderName, HeaderValue, Method, StatusCode};
 use layers::{
     BodyLimits, Correlation, Cors, Envelope, Gate, Https, Report, SecurityHeaders, Setting, Shape,
 };
+use redact::Style;
+use settings::supply::Masks;
 use settings::{Manifest, Probe, Restart, Serves};
 
 use crate::dependency::Dependency;
@@ -99,6 +101,7 @@ pub struct Config {
     pub(crate) trusted: Arc<Vec<Range>>,
     pub(crate) proto: HeaderName,
     pub routes: Vec<String>,
+    pub masks: Style,
     /// Paths whose segments in braces are secret.
     pub private_paths: Vec<String>,
     pub workers: usize,
@@ -172,11 +175,23 @@ impl Config {
             trusted: Arc::new(trusted),
             proto,
             routes: Vec::new(),
+            masks: masks(manifest, values),
             private_paths: manifest.controls.private_logs.paths.clone(),
             workers: 1,
             admin: None,
             addresses,
         })
+    }
+}
+
+/// How private words are masked.
+fn masks(manifest: &Manifest, values: &BTreeMap<String, String>) -> Style {
+    match manifest.supply.masks {
+        Masks::Kind => Style::Mask,
+        Masks::Hash => Style::Hash(match values.get("SEAWORTHY_LOG_KEY") {
+            Some(key) => key.clone().into_bytes(),
+            None => fastrand::u128(..).to_be_bytes().to_vec(),
+        }),
     }
 }
 

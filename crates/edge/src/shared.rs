@@ -7,7 +7,7 @@ use layers::{
     AccessLog, Board, Concurrency, Deadline, Flags, Gates, Health, Metrics, Observe, Ofrep, Routes,
     Sink,
 };
-use redact::{Redactor, Scrubber, Style};
+use redact::{Redactor, Scrubber};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -54,7 +54,7 @@ impl Shared {
             for (name, value) in &config.secrets {
                 known.learn(name, value);
             }
-            Scrubber::new(known, Style::Mask).paths(&config.private_paths)
+            Scrubber::new(known, config.masks.clone()).paths(&config.private_paths)
         });
         start.env.extend(config.forced.clone());
         Self {

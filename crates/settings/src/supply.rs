@@ -70,6 +70,9 @@ pub struct Supply {
     pub flags: Option<String>,
     /// Folders of secrets: one file for each variable, as Docker and Kubernetes mount them.
     pub secrets: Vec<String>,
+    /// What stands in the place of a secret or personal datum in the service's output, where
+    /// private-logs is supplied.
+    pub masks: Masks,
 }
 
 impl Default for Supply {
@@ -86,8 +89,20 @@ impl Default for Supply {
             restart: Restart::OnFailure,
             flags: None,
             secrets: vec!["/run/secrets".to_owned()],
+            masks: Masks::Kind,
         }
     }
+}
+
+/// What stands in the place of something private.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Masks {
+    /// Its kind: `‹email›`.
+    Kind,
+    /// Its kind and a keyed hash, so that equal values can be told to be equal. The key is
+    /// `SEAWORTHY_LOG_KEY`; without it, each run has its own.
+    Hash,
 }
 
 /// What happens when the service ends by itself after it was ready.

@@ -103,6 +103,8 @@ fn prepare(arguments: &Arguments) -> Result<Prepared, Failure> {
             config.workers = arguments.workers.map_or(processors, usize::from);
             config.admin = admin(arguments, &manifest.service.name, main);
             config.routes = routes(&manifest, &root);
+            // It belongs to the log and not to the service.
+            values.remove("SEAWORTHY_LOG_KEY");
             config.flags_file = config.flags_file.map(|file| root.join(file));
             Ok(Prepared { config, argv, folder, env: values })
         }
