@@ -23,7 +23,16 @@ impl Range {
         let ip: IpAddr = ip.trim().parse().ok()?;
         let longest = if ip.is_ipv4() { 32 } else { 128 };
         let bits = bits.map_or(Some(longest), |bits| bits.trim().parse().ok())?;
-        (bits <= longest).then_some(Self { ip, bits })
+        if bits > longest {
+            return None;
+        }
+        // Peers are compared in their shortest form, and so must be what is compared with.
+        match ip.to_canonical() {
+            short if short.is_ipv4() && bits >= 96 && longest == 128 => {
+                Some(Self { ip: short, bits: bits - 96 })
+            }
+            _ => Some(Self { ip, bits }),
+        }
     }
 
     fn contains(&self, ip: IpAddr) -> bool {
@@ -73,14 +82,10 @@ impl Entry {
             headers.insert(FORWARDED_FOR, self.peer.clone());
             return;
         }
-        let before = headers.get(FORWARDED_FOR).and_then(|value| value.to_str().ok());
-        let chain = match before {
-            None => self.peer.clone(),
-            Some(before) => {
-                let chain = format!("{before}, {}", self.peer.to_str().unwrap_or_default());
-                HeaderValue::from_str(&chain).unwrap_or_else(|_| self.peer.clone())
-            }
-        };
+        // A proxy may add a line of its own to the client's: the last line is what it says.
+        let before = headers.get_all(FORWARDED_FOR).iter().chain([&self.peer]);
+        let lines: Vec<_> = before.filter_map(|value| value.to_str().ok()).collect();
+        let chain = HeaderValue::from_str(&lines.join(", ")).unwrap_or_else(|_| self.peer.clone());
         headers.insert(FORWARDED_FOR, chain);
     }
 }
@@ -151,6 +156,7 @@ mod tests {
         assert!(contains("127.0.0.1", "127.0.0.1") && !contains("127.0.0.1", "127.0.0.2"));
         assert!(contains("0.0.0.0/0", "1.2.3.4") && !contains("0.0.0.0/0", "::1"));
         assert!(contains("fd00::/8", "fd12::1") && !contains("fd00::/8", "fe80::1"));
+        assert!(contains("::ffff:10.0.0.0/104", "10.9.8.7"), "peers are compared as IPv4");
         for wrong in ["", "a", "10.0.0.0/33", "10.0.0/8", "::/129"] {
             assert_eq!(Range::parse(wrong), None, "{wrong}");
         }
@@ -177,6 +183,15 @@ mod tests {
         let headers = through(&entry(&["192.0.2.0/24"]));
         assert_eq!(headers["x-forwarded-for"], "1.1.1.1, 192.0.2.7");
         assert_eq!(headers["x-forwarded-proto"], "https");
+    }
+
+    #[test]
+    fn what_a_trusted_proxy_adds_as_a_line_of_its_own_is_kept() {
+        let request = Request::get("/").header("host", "a").header("x-forwarded-for", "6.6.6.6");
+        let mut request = request.header("x-forwarded-for", "1.1.1.1").body(()).expect("sound");
+        entry(&["192.0.2.0/24"]).request(&mut request).expect("it passes");
+        let all: Vec<_> = request.headers().get_all("x-forwarded-for").iter().collect();
+        assert_eq!(all, ["6.6.6.6, 1.1.1.1, 192.0.2.7"]);
     }
 
     #[test]
