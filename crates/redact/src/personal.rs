@@ -31,8 +31,9 @@ const NAMES: &str = r"(?:[a-z0-9_.-]*(?:passw(?:or)?d|passwd|secret|token|api[_-
 static MAIL: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r"(?i)[\w.%+-]+(?:@|%40|\\u0040)[\w-]+(?:\.[\w-]+)*\.\p{L}{2,}").ok()
 });
-static SCHEME: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"(?i)\b(bearer|basic|token)(\s+|%20|\+)[a-z0-9._~+/=-]{6,}").ok());
+static SCHEME: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"(?i)((?:\b|\d)(?:bearer|basic|token))(\s+|%20|\+)[a-z0-9._~+/=-]{6,}").ok()
+});
 // Without a boundary before them: what comes before may be an escape, `\n` or `%3D`.
 static TOKEN: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
@@ -142,6 +143,7 @@ mod tests {
             ("key declared-secret-value here", "declared-secret"),
             ("stripe sk_live_abcdefghijklmnop", "abcdefgh"),
             ("paid 4111111111111111 12/27", "4111"),
+            ("4111111111111111Bearer abcd/127", "abcd"),
             ("order 42 4111-1111-1111-1111 200", "4111"),
             ("q=%204111111111111111", "4111"),
             (r"pan:\n4111111111111111", "4111"),
