@@ -10,6 +10,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{Mutex, Notify, watch};
 
+use crate::url::{Parts, parts};
+
 /// A dependency and where the service finds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dependency {
@@ -80,7 +82,8 @@ impl Look {
         let Some(url) = &self.dependency.url else { return false };
         match self.dependency.kind {
             DependencyKind::Postgres if url.starts_with("postgres") => self.postgres(url).await,
-            DependencyKind::Redis => redis(url).await.is_some(),
+            // Over TLS (rediss) only the port is looked at.
+            DependencyKind::Redis if !url.starts_with("rediss") => redis(url).await.is_some(),
             DependencyKind::Postgres => greeted(url).await.is_some(),
             _ => connect(url, self.dependency.kind.default_port()).await.is_some(),
         }
@@ -106,30 +109,13 @@ impl Look {
     }
 }
 
-/// `user`, `password`, `host` and `port` of an address.
-fn parts(url: &str, default: Option<u16>) -> Option<(Option<String>, Option<String>, String, u16)> {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let authority = rest.split(['/', '?']).next()?;
-    let (login, host) = authority.rsplit_once('@').map_or((None, authority), |(l, h)| (Some(l), h));
-    let (user, password) = match login.map(|login| login.split_once(':').unwrap_or((login, ""))) {
-        Some((user, password)) => (Some(user.to_owned()), Some(password.to_owned())),
-        None => (None, None),
-    };
-    let (host, port) = match host.rsplit_once(':') {
-        Some((host, port)) if !port.contains(']') => (host, port.parse().ok()?),
-        _ => (host, default?),
-    };
-    let filled = |text: Option<String>| text.filter(|text| !text.is_empty());
-    Some((filled(user), filled(password), host.trim_matches(['[', ']']).to_owned(), port))
-}
-
 async fn connect(url: &str, default: Option<u16>) -> Option<TcpStream> {
-    let (_, _, host, port) = parts(url, default)?;
+    let Parts { host, port, .. } = parts(url, default)?;
     TcpStream::connect((host.as_str(), port)).await.ok()
 }
 
 async fn redis(url: &str) -> Option<()> {
-    let (user, password, ..) = parts(url, Some(6379))?;
+    let Parts { user, password, .. } = parts(url, Some(6379))?;
     let mut stream = connect(url, Some(6379)).await?;
     if let Some(password) = password {
         let words = match &user {
@@ -264,16 +250,5 @@ kind = "postgres"
         let urls: Vec<_> = declared(&manifest, &values).into_iter().map(|d| d.url).collect();
         let expected = [Some("tcp://c:7"), Some("postgres://u:p@h:1/d"), None, Some("tcp://q:8")];
         assert_eq!(urls, expected.map(|url| url.map(str::to_owned)));
-    }
-
-    #[test]
-    fn parts_of_addresses() {
-        let read = |url: &str| {
-            parts(url, Some(6379)).map(|(u, p, h, port)| format!("{u:?} {p:?} {h} {port}"))
-        };
-        assert_eq!(read("redis://:pw@h:1/0").as_deref(), Some("None Some(\"pw\") h 1"));
-        assert_eq!(read("redis://h").as_deref(), Some("None None h 6379"));
-        assert_eq!(read("tcp://[::1]:5").as_deref(), Some("None None ::1 5"));
-        assert_eq!(read("redis://h:x"), None);
     }
 }

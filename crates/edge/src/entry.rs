@@ -23,7 +23,16 @@ impl Range {
         let ip: IpAddr = ip.trim().parse().ok()?;
         let longest = if ip.is_ipv4() { 32 } else { 128 };
         let bits = bits.map_or(Some(longest), |bits| bits.trim().parse().ok())?;
-        (bits <= longest).then_some(Self { ip, bits })
+        if bits > longest {
+            return None;
+        }
+        // Peers are compared in their shortest form, and so must be what is compared with.
+        match ip.to_canonical() {
+            short if short.is_ipv4() && bits >= 96 && longest == 128 => {
+                Some(Self { ip: short, bits: bits - 96 })
+            }
+            _ => Some(Self { ip, bits }),
+        }
     }
 
     fn contains(&self, ip: IpAddr) -> bool {
@@ -73,16 +82,10 @@ impl Entry {
             headers.insert(FORWARDED_FOR, self.peer.clone());
             return;
         }
-        // A proxy may add a line of its own; together they are one list.
-        let lines = headers.get_all(FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok());
-        let mut chain: String = lines.flat_map(|line| [line, ", "]).collect();
-        let chain = match chain.is_empty() {
-            true => self.peer.clone(),
-            false => {
-                chain.push_str(self.peer.to_str().unwrap_or_default());
-                HeaderValue::from_str(&chain).unwrap_or_else(|_| self.peer.clone())
-            }
-        };
+        // A proxy may add a line of its own to the client's: the last line is what it says.
+        let before = headers.get_all(FORWARDED_FOR).iter().chain([&self.peer]);
+        let lines: Vec<_> = before.filter_map(|value| value.to_str().ok()).collect();
+        let chain = HeaderValue::from_str(&lines.join(", ")).unwrap_or_else(|_| self.peer.clone());
         headers.insert(FORWARDED_FOR, chain);
     }
 }
@@ -153,6 +156,7 @@ mod tests {
         assert!(contains("127.0.0.1", "127.0.0.1") && !contains("127.0.0.1", "127.0.0.2"));
         assert!(contains("0.0.0.0/0", "1.2.3.4") && !contains("0.0.0.0/0", "::1"));
         assert!(contains("fd00::/8", "fd12::1") && !contains("fd00::/8", "fe80::1"));
+        assert!(contains("::ffff:10.0.0.0/104", "10.9.8.7"), "peers are compared as IPv4");
         for wrong in ["", "a", "10.0.0.0/33", "10.0.0/8", "::/129"] {
             assert_eq!(Range::parse(wrong), None, "{wrong}");
         }
@@ -182,11 +186,12 @@ mod tests {
     }
 
     #[test]
-    fn the_line_that_a_proxy_added_counts_too() {
-        let request = Request::get("/").header("host", "a").header("x-forwarded-for", "1.1.1.1");
-        let mut request = request.header("x-forwarded-for", "2.2.2.2").body(()).expect("sound");
+    fn what_a_trusted_proxy_adds_as_a_line_of_its_own_is_kept() {
+        let request = Request::get("/").header("host", "a").header("x-forwarded-for", "6.6.6.6");
+        let mut request = request.header("x-forwarded-for", "1.1.1.1").body(()).expect("sound");
         entry(&["192.0.2.0/24"]).request(&mut request).expect("it passes");
-        assert_eq!(request.headers()["x-forwarded-for"], "1.1.1.1, 2.2.2.2, 192.0.2.7");
+        let all: Vec<_> = request.headers().get_all("x-forwarded-for").iter().collect();
+        assert_eq!(all, ["6.6.6.6, 1.1.1.1, 192.0.2.7"]);
     }
 
     #[test]

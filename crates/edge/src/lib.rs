@@ -22,6 +22,7 @@ mod shared;
 mod signals;
 mod stack;
 mod supervisor;
+mod url;
 mod worker;
 mod workers;
 

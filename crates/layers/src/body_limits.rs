@@ -187,7 +187,7 @@ impl Guard {
 
 /// Unpacks what goes by, only to count it.
 enum Unpacked {
-    Gzip(flate2::write::GzDecoder<Counter>),
+    Gzip(flate2::write::MultiGzDecoder<Counter>),
     Deflate(flate2::write::ZlibDecoder<Counter>),
 }
 
@@ -208,7 +208,7 @@ impl Write for Counter {
 impl Unpacked {
     fn of(headers: &HeaderMap, max: u64) -> Option<Self> {
         match headers.get(CONTENT_ENCODING)?.to_str().ok()?.to_ascii_lowercase().trim() {
-            "gzip" | "x-gzip" => Some(Self::Gzip(flate2::write::GzDecoder::new(Counter(max)))),
+            "gzip" | "x-gzip" => Some(Self::Gzip(flate2::write::MultiGzDecoder::new(Counter(max)))),
             "deflate" => Some(Self::Deflate(flate2::write::ZlibDecoder::new(Counter(max)))),
             _ => None,
         }
@@ -292,5 +292,28 @@ where
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn packed(data: &[u8]) -> Vec<u8> {
+        let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packer.write_all(data).expect("memory");
+        packer.finish().expect("memory")
+    }
+
+    #[test]
+    fn every_member_of_a_packed_body_counts() {
+        let headers = HeaderMap::from_iter([(CONTENT_ENCODING, "gzip".parse().expect("sound"))]);
+        let fed = |max: u64| {
+            let mut unpacked = Unpacked::of(&headers, max).expect("it is packed");
+            let body = [packed(&[0; 600]), packed(&[1; 600])].concat();
+            body.chunks(7).try_for_each(|piece| unpacked.feed(piece))
+        };
+        assert_eq!(fed(1200), Ok(()));
+        assert_eq!(fed(1199), Err(Overrun::TooLarge));
     }
 }

@@ -9,7 +9,7 @@ use http::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
     ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
 };
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 
 use crate::policy::Policy;
 
@@ -22,6 +22,7 @@ pub struct Cors {
 
 /// How long a browser may remember a preflight, in seconds.
 const REMEMBERED: &str = "600";
+const PRIVATE_NETWORK: HeaderName = HeaderName::from_static("access-control-allow-private-network");
 const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 
 impl Cors {
@@ -85,6 +86,7 @@ impl Policy for Cors {
             ACCESS_CONTROL_ALLOW_METHODS,
             ACCESS_CONTROL_ALLOW_HEADERS,
             ACCESS_CONTROL_MAX_AGE,
+            PRIVATE_NETWORK,
         ] {
             headers.remove(name);
         }
@@ -126,6 +128,7 @@ mod tests {
                 let mut answer = Response::new(Bytes::new());
                 let any = HeaderValue::from_static("*");
                 answer.headers_mut().insert("access-control-allow-origin", any);
+                answer.headers_mut().insert(PRIVATE_NETWORK, HeaderValue::from_static("true"));
                 cors.response(state, &mut answer);
                 answer
             }
@@ -137,6 +140,7 @@ mod tests {
         let cors = Cors::origins([OURS.to_owned()]);
         for method in [Method::GET, Method::OPTIONS] {
             let good = answer(&cors, method.clone(), OURS);
+            assert!(!good.headers().contains_key(PRIVATE_NETWORK));
             assert_eq!(good.headers()["access-control-allow-origin"], OURS);
             let hostile =
                 ["null", "https://app.example.com.evil.example", "http://app.example.com", "*"];

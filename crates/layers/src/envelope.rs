@@ -125,13 +125,27 @@ impl Envelope {
             Shape::Problem => true,
             Shape::Json(fields) => fields.iter().all(|field| members.contains_key(field)),
         };
-        agrees && whole && !leaks(body)
+        agrees && whole && !leaks(body) && !members.iter().any(|(n, v)| shows(n) || tells(v))
     }
 }
 
 fn leaks(body: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(body);
+    shows(&String::from_utf8_lossy(body))
+}
+
+fn shows(text: &str) -> bool {
     INSIDE.iter().any(|inside| text.contains(inside))
+}
+
+/// Whether any text within a value shows the inside. In the bytes it may be written with escapes:
+/// `node_modules\/`.
+fn tells(value: &Value) -> bool {
+    match value {
+        Value::String(text) => shows(text),
+        Value::Array(all) => all.iter().any(tells),
+        Value::Object(all) => all.iter().any(|(name, value)| shows(name) || tells(value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
 }
 
 fn member(field: &str, refusal: &Refusal, id: Option<&RequestId>) -> Value {
@@ -155,6 +169,9 @@ fn refusal_of(status: StatusCode, body: &[u8]) -> Refusal {
         return refusal;
     }
     let Ok(Value::Object(members)) = serde_json::from_slice::<Value>(body) else { return refusal };
+    if members.iter().any(|(name, value)| shows(name) || tells(value)) {
+        return refusal;
+    }
     let text = |names: &[&str]| {
         let found = names.iter().find_map(|name| members.get(*name)?.as_str());
         found.filter(|text| !text.is_empty() && text.len() <= 300).map(str::to_owned)
@@ -316,6 +333,12 @@ mod tests {
         assert!(!sound(404, r#"{"status":404,"code":"a"}"#));
         assert!(!sound(500, r#"{"status":500,"code":"a","message":"x\n    at f (a.js:1)"}"#));
         assert!(!sound(404, "Not Found") && !sound(404, ""));
+        for escaped in [r"node_modules\/x", r"SQLSTAT\u0045 1"] {
+            let body = format!(r#"{{"status":404,"code":"a","message":"{escaped}"}}"#);
+            assert!(!sound(404, &body), "{escaped}");
+            let kept = refusal_of(StatusCode::NOT_FOUND, body.as_bytes());
+            assert_eq!(kept.message, "Not Found");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
 use http::{Method, Request, Response, StatusCode};
+use percent_encoding::percent_decode_str;
 
 use crate::flags::Flags;
 use crate::policy::Policy;
@@ -34,8 +35,13 @@ impl Gate {
                 .path
                 .split('/')
                 .filter(|part| !part.is_empty())
-                .all(|own| parts.next().is_some_and(|part| own.starts_with('{') || own == part))
+                .all(|own| parts.next().is_some_and(|part| own.starts_with('{') || same(own, part)))
     }
+}
+
+/// Whether a segment is this one, as a service reads it: with what is encoded decoded.
+fn same(own: &str, part: &str) -> bool {
+    own == part || (part.contains('%') && percent_decode_str(part).eq(own.bytes()))
 }
 
 /// All gates, and the flags that open them.
@@ -101,6 +107,7 @@ mod tests {
         for (method, path) in [("GET", "/quotes"), ("POST", "/quotes/7"), ("GET", "/quotesx/7")] {
             assert!(ask(method, path).is_ok(), "{method} {path}");
         }
+        assert!(ask("GET", "/%71uot%65s/7").is_err(), "it is the same path, written otherwise");
         flags.set("quotes", Some(Setting::plain(true))).expect("it is known");
         assert!(ask("GET", "/quotes/7").is_ok());
     }

@@ -1,5 +1,7 @@
 //! Plain HTTP is redirected and HSTS set (RFC 6797), by the word of the proxy that ends TLS.
 
+use std::net::Ipv6Addr;
+
 use bytes::Bytes;
 use http::header::{HOST, LOCATION, STRICT_TRANSPORT_SECURITY};
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
@@ -33,7 +35,8 @@ impl Https {
     /// redirected, as with a probe from within. Where clients can reach the service without the
     /// proxy, an outer layer must take their own such header away.
     fn secure<B>(&self, request: &Request<B>) -> Option<bool> {
-        scheme(request.headers().get(&self.header)?)
+        // A proxy may add a line of its own to the client's: the last one counts.
+        scheme(request.headers().get_all(&self.header).iter().next_back()?)
     }
 }
 
@@ -58,6 +61,8 @@ impl Policy for Https {
         };
         let host = host.strip_suffix(":80").unwrap_or(host);
         let rest = request.uri().path_and_query().map_or("/", |path| path.as_str());
+        // `OPTIONS *` is about the whole server.
+        let rest = if rest.starts_with('/') { rest } else { "/" };
         let Ok(location) = HeaderValue::from_str(&format!("https://{host}{rest}")) else {
             return Refusal::new(StatusCode::BAD_REQUEST, "bad_target", "expected a path").refuse();
         };
@@ -77,9 +82,20 @@ impl Policy for Https {
     }
 }
 
-fn is_host(host: &str) -> bool {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']');
-    !host.is_empty() && host.chars().all(allowed)
+/// A name, an IPv4 address or an IPv6 address in brackets, with or without a port.
+fn is_host(text: &str) -> bool {
+    let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((inner, port)) => (inner.parse::<Ipv6Addr>().is_ok(), port.strip_prefix(':')),
+        None => {
+            let (name, port) = text.split_once(':').map_or((text, None), |(n, p)| (n, Some(p)));
+            let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
+            (!name.is_empty() && name.bytes().all(allowed), port)
+        }
+    };
+    let ends = port.is_some() || !text.starts_with('[') || text.ends_with(']');
+    let digits =
+        |port: &str| port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok();
+    host && ends && port.is_none_or(digits)
 }
 
 #[cfg(test)]
@@ -101,6 +117,31 @@ mod tests {
         let redirect = ask("a.example:80", Some("http")).expect_err("redirected");
         assert_eq!(redirect.status(), 308);
         assert_eq!(redirect.headers()["location"], "https://a.example/a?b=1");
-        assert_eq!(ask("evil/path", Some("http")).expect_err("refused").status(), 400);
+        for host in ["evil/path", ":80", ":", "a:b", "a@b", "[::1", "[::1]x", "a:99999", ""] {
+            let refused = ask(host, Some("http")).expect_err("refused");
+            assert_eq!(refused.status(), 400, "{host}");
+        }
+        for host in ["[::1]:8080", "a_b.example:8080", "127.0.0.1"] {
+            assert_eq!(ask(host, Some("http")).expect_err("redirected").status(), 308, "{host}");
+        }
+    }
+
+    #[test]
+    fn the_last_line_of_the_header_counts() {
+        let mut request = Request::builder()
+            .header("host", "a.example")
+            .header("x-forwarded-proto", "https")
+            .header("x-forwarded-proto", "http")
+            .body(())
+            .expect("it is sound");
+        assert_eq!(Https::default().request(&mut request).expect_err("plain").status(), 308);
+    }
+
+    #[test]
+    fn the_whole_server_is_its_root() {
+        let request = Request::options("*").header("host", "a.example");
+        let request = request.header("x-forwarded-proto", "http").body(());
+        let redirect = Https::default().request(&mut request.expect("it is sound"));
+        assert_eq!(redirect.expect_err("plain").headers()["location"], "https://a.example/");
     }
 }

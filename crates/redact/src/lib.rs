@@ -1,6 +1,7 @@
 //! Finds secrets in everything that is written down, in the forms in which they travel, and puts
 //! their names in their place.
 
+mod cards;
 mod personal;
 
 use std::sync::{Arc, RwLock};
@@ -25,7 +26,6 @@ pub struct Redactor {
 #[derive(Debug, Default)]
 struct Known {
     secrets: Vec<(String, String)>,
-    forms: Vec<String>,
     labels: Vec<String>,
     finder: Option<AhoCorasick>,
 }
@@ -46,15 +46,23 @@ impl Redactor {
             return;
         }
         known.secrets.push((label.to_owned(), value.to_owned()));
-        for form in forms(value) {
-            known.forms.push(form);
-            known.labels.push(mask_of(label));
+        let (mut found, mut written) = (Vec::new(), Vec::new());
+        for (label, value) in &known.secrets {
+            for form in forms(value) {
+                found.push(form);
+                written.push(mask_of(label));
+            }
         }
+        // What stands in a secret's place stays, even when it holds another secret's value.
+        let masks: Vec<_> = known.secrets.iter().map(|(label, _)| mask_of(label)).collect();
+        found.extend_from_slice(&masks);
+        written.extend(masks);
         known.finder = AhoCorasick::builder()
             .match_kind(MatchKind::LeftmostLongest)
             .ascii_case_insensitive(true)
-            .build(&known.forms)
+            .build(&found)
             .ok();
+        known.labels = written;
     }
 
     /// The text with the name of each secret in its place.
@@ -80,12 +88,12 @@ impl Redactor {
 /// The forms in which a value travels: as it is, escaped for JSON and for URLs, in hexadecimal,
 /// and within base64 at any of its three alignments.
 pub fn forms(value: &str) -> Vec<String> {
-    let json = serde_json::to_string(value).unwrap_or_default();
+    let json = Value::from(value).to_string();
     let url = utf8_percent_encode(value, NON_ALPHANUMERIC).to_string();
     let hex = value.bytes().map(|byte| format!("{byte:02x}")).collect();
     let mut all = vec![
         value.to_owned(),
-        json.trim_matches('"').to_owned(),
+        json[1..json.len() - 1].to_owned(),
         url.replace("%20", "+"),
         url,
         hex,
@@ -148,6 +156,16 @@ mod tests {
         let redactor = redactor();
         redactor.learn("URL", &format!("pg://u:{SECRET}@h"));
         assert_eq!(redactor.mask(&format!("to pg://u:{SECRET}@h now")), "to ‹URL› now");
+    }
+
+    #[test]
+    fn twice_is_the_same_as_once() {
+        let redactor = Redactor::default();
+        redactor.learn("JWT_SECRET", "secret");
+        redactor.learn("KEY", "ends with \"");
+        let once = redactor.mask("a secret");
+        assert_eq!((once.as_str(), redactor.mask(&once)), ("a ‹JWT_SECRET›", once.clone()));
+        assert_eq!(redactor.mask(r#"{"k":"ends with \""}"#), r#"{"k":"‹KEY›"}"#);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::time::Duration;
 use client::{Exchange, Request};
 use lab::Bench;
 use model::{Answer, Applicability, Card, Finding, Judgement, Lane, Outcome, Reach};
+use serde_json::Value;
 use settings::Manifest;
 
 use crate::control::Applies;
@@ -55,7 +56,7 @@ impl SurfaceControl for InputValidation {
         let site = visitor.site();
         let tour = Tour::walk(bench, visitor).await;
         let settings = &bench.manifest().controls.input_validation;
-        let document = openapi::read(bench, visitor).await;
+        let document = document(bench, visitor).await;
         let good: Vec<Request> =
             tour.steps.iter().filter(|step| step.is_success()).map(|s| s.request.clone()).collect();
         let described = document.iter().flat_map(|document| openapi::requests(document, &good));
@@ -142,6 +143,17 @@ impl SurfaceControl for InputValidation {
         let held = format!("{count} odd requests, none made it fail");
         Judgement::from_findings(held, findings)
     }
+}
+
+/// The declared document: a file beside the manifest, or what the service answers at a path.
+async fn document(bench: &Bench, visitor: &Visitor<'_>) -> Option<Value> {
+    let place = bench.manifest().controls.input_validation.openapi.as_ref()?;
+    if place.starts_with('/') {
+        let exchange = visitor.ask("document", &Request::get(place)).await;
+        return serde_json::from_slice(&exchange.response?.body).ok();
+    }
+    let text = std::fs::read(bench.root().join(place)).ok()?;
+    serde_json::from_slice(&text).ok()
 }
 
 fn is_failure(settings: &settings::controls::InputValidation, exchange: &Exchange) -> bool {

@@ -1,27 +1,24 @@
 //! Good requests from an OpenAPI document (3.x, JSON): examples where it has them, made-up values of
 //! the right type otherwise.
 
+use std::cell::Cell;
+
 use client::Request;
-use lab::Bench;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 
-use crate::surface::Visitor;
 use crate::surface::tour::path_of;
 
 /// How deep a schema is followed.
 const DEPTH: usize = 8;
+/// How many values are made for one schema: one that holds itself ten times has 10^8 within `DEPTH`.
+const MOST: usize = 1000;
+/// How long a text is made for a `minLength`.
+const LONGEST: usize = 64 * 1024;
+/// What stands in a path or a query as it is.
+const PLAIN: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b':').remove(b',');
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
-
-/// The declared document: a file beside the manifest, or what the service answers at a path.
-pub(super) async fn read(bench: &Bench, visitor: &Visitor<'_>) -> Option<Value> {
-    let place = bench.manifest().controls.input_validation.openapi.as_ref()?;
-    if place.starts_with('/') {
-        let exchange = visitor.ask("document", &Request::get(place)).await;
-        return serde_json::from_slice(&exchange.response?.body).ok();
-    }
-    let text = std::fs::read(bench.root().join(place)).ok()?;
-    serde_json::from_slice(&text).ok()
-}
 
 /// One request for each operation. Credentials are those of the good requests; what changes things
 /// carries a body that fits its schema.
@@ -75,12 +72,17 @@ fn request(
         let Some(name) = parameter["name"].as_str() else { continue };
         let value = match parameter.get("example") {
             Some(example) => example.clone(),
-            None => sample(document, &parameter["schema"], 0),
+            None => Maker::new(document).value(&parameter["schema"], 0),
         };
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let text = utf8_percent_encode(&text, PLAIN);
         match parameter["in"].as_str() {
-            Some("path") => target = target.replace(&format!("{{{name}}}"), &text),
-            Some("query") => query.push(format!("{name}={text}")),
+            Some("path") => {
+                target = target.replace(&format!("{{{name}}}"), &text.to_string());
+            }
+            Some("query") => {
+                query.push(format!("{}={text}", utf8_percent_encode(name, PLAIN)));
+            }
             _ => {}
         }
     }
@@ -93,7 +95,7 @@ fn request(
     if content.is_object() {
         let body = match content.get("example") {
             Some(example) => example.clone(),
-            None => sample(document, &content["schema"], 0),
+            None => Maker::new(document).value(&content["schema"], 0),
         };
         request = request.header("Content-Type", "application/json").body(body.to_string());
     }
@@ -106,43 +108,55 @@ fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
     pointer.and_then(|pointer| document.pointer(pointer)).unwrap_or(value)
 }
 
-/// A value that fits a schema.
-fn sample(document: &Value, schema: &Value, depth: usize) -> Value {
-    let schema = resolved(document, schema);
-    for key in ["example", "default", "const"] {
-        if let Some(value) = schema.get(key) {
+/// Makes values that fit a schema.
+struct Maker<'a> {
+    document: &'a Value,
+    left: Cell<usize>,
+}
+
+impl<'a> Maker<'a> {
+    fn new(document: &'a Value) -> Self {
+        Self { document, left: Cell::new(MOST) }
+    }
+
+    fn value(&self, schema: &Value, depth: usize) -> Value {
+        let schema = resolved(self.document, schema);
+        for key in ["example", "default", "const"] {
+            if let Some(value) = schema.get(key) {
+                return value.clone();
+            }
+        }
+        if let Some(value) = schema["enum"].as_array().and_then(|values| values.first()) {
             return value.clone();
         }
-    }
-    if let Some(value) = schema["enum"].as_array().and_then(|values| values.first()) {
-        return value.clone();
-    }
-    if depth > DEPTH {
-        return Value::Null;
-    }
-    if let Some(parts) = schema["allOf"].as_array() {
-        let parts = parts.iter().map(|part| sample(document, part, depth + 1));
-        let members = parts.filter_map(|part| part.as_object().cloned()).flatten();
-        return Value::Object(members.collect());
-    }
-    for key in ["oneOf", "anyOf"] {
-        if let Some(first) = schema[key].as_array().and_then(|choices| choices.first()) {
-            return sample(document, first, depth + 1);
+        let Some(left) = self.left.get().checked_sub(1).filter(|_| depth <= DEPTH) else {
+            return Value::Null;
+        };
+        self.left.set(left);
+        let made = |schema: &Value| self.value(schema, depth + 1);
+        if let Some(parts) = schema["allOf"].as_array() {
+            let members = parts.iter().filter_map(|part| made(part).as_object().cloned());
+            return Value::Object(members.flatten().collect());
         }
-    }
-    let kind = match &schema["type"] {
-        Value::Array(kinds) => kinds.first().and_then(Value::as_str),
-        other => other.as_str(),
-    };
-    match kind {
-        Some("integer" | "number") => schema.get("minimum").cloned().unwrap_or(json!(1)),
-        Some("boolean") => json!(true),
-        Some("array") => json!([sample(document, &schema["items"], depth + 1)]),
-        Some("string") => json!(text(schema)),
-        _ => {
-            let members = schema["properties"].as_object().into_iter().flatten();
-            let members = members.map(|(k, v)| (k.clone(), sample(document, v, depth + 1)));
-            Value::Object(members.collect::<Map<_, _>>())
+        for key in ["oneOf", "anyOf"] {
+            if let Some(first) = schema[key].as_array().and_then(|choices| choices.first()) {
+                return made(first);
+            }
+        }
+        let kind = match &schema["type"] {
+            Value::Array(kinds) => kinds.first().and_then(Value::as_str),
+            other => other.as_str(),
+        };
+        match kind {
+            Some("integer" | "number") => schema.get("minimum").cloned().unwrap_or(json!(1)),
+            Some("boolean") => json!(true),
+            Some("array") => json!([made(&schema["items"])]),
+            Some("string") => json!(text(schema)),
+            _ => {
+                let members = schema["properties"].as_object().into_iter().flatten();
+                let members = members.map(|(name, schema)| (name.clone(), made(schema)));
+                Value::Object(members.collect::<Map<_, _>>())
+            }
         }
     }
 }
@@ -156,7 +170,7 @@ fn text(schema: &Value) -> String {
         Some("uri") => "https://example.com/".to_owned(),
         _ => {
             let least = schema["minLength"].as_u64().and_then(|n| usize::try_from(n).ok());
-            "word".repeat(least.unwrap_or(0) / 4 + 1)
+            "word".repeat(least.unwrap_or(0).min(LONGEST) / 4 + 1)
         }
     }
 }
@@ -191,6 +205,27 @@ mod tests {
     fn a_schema_that_holds_itself_ends() {
         let document =
             json!({ "a": { "type": "object", "properties": { "a": { "$ref": "#/a" } } } });
-        assert!(sample(&document, &document["a"], 0).is_object());
+        assert!(Maker::new(&document).value(&document["a"], 0).is_object());
+    }
+
+    #[test]
+    fn a_schema_that_holds_itself_many_times_ends_soon() {
+        let many: Map<_, _> =
+            (0..20).map(|n| (format!("p{n}"), json!({ "$ref": "#/a" }))).collect();
+        let document = json!({ "a": { "type": "object", "properties": many } });
+        let maker = Maker::new(&document);
+        assert!(maker.value(&document["a"], 0).is_object());
+        assert_eq!(maker.left.get(), 0);
+    }
+
+    #[test]
+    fn a_document_cannot_ask_for_endless_texts_or_break_the_request_line() {
+        let document = json!({ "paths": { "/a/{id}": { "get": { "parameters": [
+            { "name": "id", "in": "path", "example": "a b\r\nX: y" },
+            { "name": "q", "in": "query", "schema": { "type": "string", "minLength": u64::MAX } },
+        ] } } } });
+        let target = &requests(&document, &[])[0].target;
+        assert!(target.starts_with("/a/a%20b%0D%0AX:%20y?q=word"), "{}", &target[..40]);
+        assert!(target.len() < 2 * LONGEST);
     }
 }
