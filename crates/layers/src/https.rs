@@ -85,17 +85,20 @@ impl Policy for Https {
 /// A name, an IPv4 address or an IPv6 address in brackets, with or without a port.
 fn is_host(text: &str) -> bool {
     let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((inner, port)) => (inner.parse::<Ipv6Addr>().is_ok(), port.strip_prefix(':')),
+        Some((inner, rest)) => {
+            let port = rest.strip_prefix(':');
+            let whole = rest.is_empty() || port.is_some();
+            (whole && inner.parse::<Ipv6Addr>().is_ok(), port)
+        }
         None => {
             let (name, port) = text.split_once(':').map_or((text, None), |(n, p)| (n, Some(p)));
             let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
             (!name.is_empty() && name.bytes().all(allowed), port)
         }
     };
-    let ends = port.is_some() || !text.starts_with('[') || text.ends_with(']');
-    let digits =
+    let number =
         |port: &str| port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok();
-    host && ends && port.is_none_or(digits)
+    host && port.is_none_or(number)
 }
 
 #[cfg(test)]
@@ -117,7 +120,9 @@ mod tests {
         let redirect = ask("a.example:80", Some("http")).expect_err("redirected");
         assert_eq!(redirect.status(), 308);
         assert_eq!(redirect.headers()["location"], "https://a.example/a?b=1");
-        for host in ["evil/path", ":80", ":", "a:b", "a@b", "[::1", "[::1]x", "a:99999", ""] {
+        for host in
+            ["evil/path", ":80", ":", "a:b", "a@b", "[::1", "[::1]x", "[::]]", "a:99999", ""]
+        {
             let refused = ask(host, Some("http")).expect_err("refused");
             assert_eq!(refused.status(), 400, "{host}");
         }
