@@ -20,14 +20,14 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Ve
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use layers::{Bounded, Refusal};
+use layers::{Bounded, Refusal, Upload};
 use tower_service::Service;
 
 use crate::answer::Answer;
 use crate::pool::{Lease, Pool};
 
 /// The body of a request on its way to the service.
-pub(crate) type Outgoing = Bounded<Incoming>;
+pub(crate) type Outgoing = Upload<Bounded<Incoming>>;
 
 /// The service behind the edge.
 #[derive(Debug, Clone)]

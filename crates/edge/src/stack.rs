@@ -69,6 +69,8 @@ pub(crate) fn stack(
     let service = PolicyLayer::optional(parts.gates.clone()).layer(service);
     // Counts what goes to the service, and nothing that is refused further out.
     let service = ConcurrencyLayer(parts.concurrency.clone()).layer(service);
+    // Probes need no place, and whoever comes over plain HTTP is not told about health either.
+    let service = PolicyLayer::optional(Some(parts.own.clone())).layer(service);
     // Nobody is let further over plain HTTP, not even to learn that all places are taken.
     let service = PolicyLayer::optional(parts.https.clone()).layer(service);
     // Before everything that believes a header: what is ambiguous or forged ends here.
@@ -76,8 +78,6 @@ pub(crate) fn stack(
     let service = PolicyLayer::optional(Some(entry)).layer(service);
     // Gives all errors from further in their shape, the refusals of layers included.
     let service = EnvelopeLayer(parts.envelope.clone()).layer(service);
-    // Probes come plain, need no place and keep their own shape.
-    let service = PolicyLayer::optional(Some(parts.own.clone())).layer(service);
     // A page of another origin may read errors, too.
     let service = PolicyLayer::optional(parts.cors.clone()).layer(service);
     // On every answer, whoever gave it.

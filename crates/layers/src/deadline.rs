@@ -1,5 +1,8 @@
 //! No request waits for ever: the head of the answer comes within a limit, or 504 does. While it is
 //! known why nothing comes, the limit is shorter and the answer says "try again later".
+//!
+//! The limit is the service's. Its time stands still while the service waits for the client, so a
+//! large upload over a slow line costs it nothing; what bounds that is [`crate::BodyLimits`].
 
 use std::fmt;
 use std::future::Future;
@@ -10,14 +13,17 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
+use http_body::Body;
 use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep};
 use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::refusal::Refusal;
+use crate::upload::{Clock, Upload};
 
-/// How long the head of an answer may take.
+/// How long the head of an answer may take, without the time for which the client kept the service
+/// waiting for the body of its request.
 #[derive(Clone)]
 pub struct Deadline {
     limit: Duration,
@@ -107,7 +113,8 @@ pub struct DeadlineService<S> {
 
 impl<S, Q, R> Service<Request<Q>> for DeadlineService<S>
 where
-    S: Service<Request<Q>, Response = Response<R>>,
+    S: Service<Request<Upload<Q>>, Response = Response<R>>,
+    Q: Body,
     R: From<Bytes>,
 {
     type Response = Response<R>;
@@ -120,7 +127,12 @@ where
 
     fn call(&mut self, request: Request<Q>) -> Self::Future {
         let deadline = self.deadline.clone();
-        DeadlineFuture { inner: self.inner.call(request), deadline, began: None, sleep: None }
+        // What has no body, or no limit, needs no clock.
+        let timed = deadline.is_some() && !request.body().is_end_stream();
+        let clock = timed.then(Arc::<Clock>::default);
+        let request = request.map(|body| Upload::new(body, clock.clone()));
+        let inner = self.inner.call(request);
+        DeadlineFuture { inner, deadline, clock, began: None, sleep: None }
     }
 }
 
@@ -130,6 +142,7 @@ pin_project! {
         #[pin]
         inner: F,
         deadline: Option<Arc<Deadline>>,
+        clock: Option<Arc<Clock>>,
         began: Option<Instant>,
         // Only a request that is not answered at once needs a timer.
         #[pin]
@@ -158,7 +171,11 @@ where
             if sleep.poll(context).is_pending() {
                 break;
             }
-            match deadline.after(began.elapsed()) {
+            let waited = match this.clock {
+                Some(clock) => clock.since(began),
+                None => began.elapsed(),
+            };
+            match deadline.after(waited) {
                 Err(refusal) => return Poll::Ready(Ok(refusal.answer().map(R::from))),
                 Ok(left) => this.sleep.set(Some(tokio::time::sleep(left))),
             }

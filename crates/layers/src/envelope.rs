@@ -19,7 +19,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::correlation::RequestId;
-use crate::refusal::Refusal;
+use crate::refusal::{Kept, Refusal};
 
 /// The shape of errors.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -262,8 +262,9 @@ where
                         Err(error) => return Poll::Ready(Err(error)),
                     };
                     let status = answer.status();
+                    let fails = status.is_client_error() || status.is_server_error();
                     match asked.take() {
-                        Some(asked) if status.is_client_error() || status.is_server_error() => {
+                        Some(asked) if fails && answer.extensions().get::<Kept>().is_none() => {
                             Box::pin(rewrite(asked, answer))
                         }
                         _ => return Poll::Ready(Ok(answer)),

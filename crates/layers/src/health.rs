@@ -14,6 +14,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use serde_json::{Map, Value, json};
 
 use crate::policy::Policy;
+use crate::refusal::Kept;
 
 /// What is known about one dependency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -226,6 +227,7 @@ fn answer(status: StatusCode, kind: &'static str, body: &Value) -> Response<Byte
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     // Yesterday's health is worse than none.
     answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer.extensions_mut().insert(Kept);
     answer
 }
 

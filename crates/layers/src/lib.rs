@@ -37,6 +37,7 @@ mod refusal;
 mod routes;
 mod security_headers;
 pub mod sqlstate;
+mod upload;
 
 pub use access_log::AccessLog;
 pub use body::{Held, Watch};
@@ -55,6 +56,7 @@ pub use metrics::Metrics;
 pub use observe::{Observe, ObserveLayer, ObserveService, Served, Sink, Watching};
 pub use ofrep::Ofrep;
 pub use policy::{Policy, PolicyLayer, PolicyService};
-pub use refusal::Refusal;
+pub use refusal::{Kept, Refusal};
 pub use routes::Routes;
 pub use security_headers::SecurityHeaders;
+pub use upload::Upload;

@@ -7,6 +7,11 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode};
 
+/// The extension of an answer whose shape was declared, and which the error envelope therefore
+/// leaves as it is: a health report that says "degraded".
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kept;
+
 /// A refusal: which status, a code for programs and a sentence for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {

@@ -33,6 +33,7 @@ fn app() -> Router {
         .route("/long", get(|| async { "hello ".repeat(200) }))
         .route("/slow", get(std::future::pending::<&str>))
         .route("/echo", post(|body: String| async { body }))
+        .route("/deaf", post(|_: Body| std::future::pending::<&str>()))
         .route(
             "/fails",
             get(|| async { (StatusCode::INTERNAL_SERVER_ERROR, "x\n    at f (a.js)") }),
@@ -139,6 +140,22 @@ async fn nothing_waits_for_ever_and_what_is_too_much_is_shed() {
 }
 
 #[tokio::test]
+async fn a_slow_client_costs_the_service_no_time() {
+    let limit = Duration::from_millis(100);
+    let app = app().layer(DeadlineLayer(Some(Deadline::new(limit))));
+    let slowly = futures_util::stream::unfold(0, |sent| async move {
+        tokio::time::sleep(Duration::from_millis(40)).await;
+        (sent < 6).then_some((Ok::<_, std::io::Error>("piece "), sent + 1))
+    });
+    let (head, body) = ask(app.clone(), post_of("/echo", Body::from_stream(slowly))).await;
+    assert_eq!((head.status().as_u16(), body), (200, "piece ".repeat(6)));
+    let began = std::time::Instant::now();
+    let (head, _) = ask(app, post_of("/deaf", "never read")).await;
+    assert_eq!(head.status(), 504, "it never asks for the body: its own time runs");
+    assert!(began.elapsed() >= limit);
+}
+
+#[tokio::test]
 async fn errors_have_one_shape() {
     let shape = Shape::Json(["status", "code", "message"].map(str::to_owned).to_vec());
     let app = app().layer(EnvelopeLayer(Some(Envelope::new(shape))));
@@ -167,6 +184,10 @@ async fn health_and_gates_answer_before_the_service() {
     let gates = Gates { flags: flags.clone(), gates: Arc::new(vec![gate]) };
     let app = app().layer(gates.layer()).layer(health.layer());
     assert_eq!(ask(app.clone(), get_of("/live")).await.0.status(), 200);
+    let shaped = app.clone().layer(EnvelopeLayer(Some(Envelope::new(Shape::Problem))));
+    board.set_hanging(true);
+    let (head, body) = ask(shaped, get_of("/live")).await;
+    assert_eq!((head.status().as_u16(), body.as_str()), (503, r#"{"status":"hanging"}"#));
     assert_eq!(ask(app.clone(), get_of("/long")).await.0.status(), 404);
     flags.set("long", Some(Setting::plain(true))).expect("it is known");
     assert_eq!(ask(app, get_of("/long")).await.0.status(), 200);

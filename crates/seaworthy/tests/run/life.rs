@@ -172,3 +172,35 @@ fn who_switched_protocols_hears_the_services_goodbye() {
     assert_eq!(edge.ended(), Some(0), "{}", edge.output());
     assert!(read_all(&mut socket).ends_with("goodbye"));
 }
+
+#[test]
+fn the_edges_own_answers_pass_the_same_layers() {
+    let own = "live = \"/live\"\n[supply]\ntrusted_proxies = [\"127.0.0.1\"]\ntimeout = \"1s\"\n";
+    let supply = "liveness,https-only,error-envelope,security-headers";
+    let edge = Edge::start(&Options { manifest: own.into(), supply, ..Options::default() });
+    let (status, head, _) = edge.ask("GET /live\nX-Forwarded-Proto: http");
+    assert!(status == 308 && head.contains("location: https://a/live"), "{head}");
+    let (status, head, _) = edge.ask("GET /live\nX-Forwarded-Proto: https");
+    assert!(status == 200 && head.contains("strict-transport-security"), "{head}");
+    assert_eq!(edge.ask("GET /live\nHost: b").0, 400, "two hosts");
+    edge.raw(b"GET /hang HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    until("it is seen to hang", || edge.ask("GET /live").0 == 503);
+    let (_, head, body) = edge.ask("GET /live");
+    assert_eq!(body, "{\"status\":\"hanging\"}", "a probe keeps its shape");
+    assert!(head.contains("nosniff"), "{head}");
+}
+
+#[test]
+fn a_slow_upload_is_not_the_services_delay() {
+    let manifest = "[supply]\ntimeout = \"400ms\"\n".to_owned();
+    let edge = Edge::start(&Options { manifest, ..Options::default() });
+    let mut slow = edge.connect();
+    let head = b"POST /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 8\r\n\r\n";
+    slow.write_all(head).expect("sent");
+    for byte in b"12345678" {
+        std::thread::sleep(Duration::from_millis(100));
+        slow.write_all(&[*byte]).expect("sent");
+    }
+    let answer = read_all(&mut slow);
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("12345678"), "{answer}");
+}
