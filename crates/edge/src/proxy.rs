@@ -7,27 +7,24 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::header::{
     CONNECTION, EXPECT, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING,
     UPGRADE,
 };
 use http::uri::Uri;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Version};
-use hyper::body::Incoming;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use layers::{Bounded, Refusal, Upload};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 use tower_service::Service;
 
 use crate::answer::Answer;
-use crate::pool::{Lease, Pool};
-
-/// The body of a request on its way to the service.
-pub(crate) type Outgoing = Upload<Bounded<Incoming>>;
+use crate::upstream::{Exchange, Outgoing, Pool, Replied};
 
 /// The service behind the edge.
 #[derive(Debug, Clone)]
@@ -66,98 +63,60 @@ impl Drop for Inside {
 impl Service<Request<Outgoing>> for Proxy {
     type Response = Response<Answer>;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Answer>, Infallible>> + Send>>;
+    type Future = Forwarding;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<Outgoing>) -> Self::Future {
-        let (pool, tunnels) = (self.pool.clone(), self.tunnels.clone());
-        Box::pin(async move {
-            let answer = forward(&pool, &tunnels, request).await;
-            Ok(answer.unwrap_or_else(|refusal| refusal.answer().map(Answer::from)))
-        })
+    fn call(&mut self, mut request: Request<Outgoing>) -> Forwarding {
+        let wanted = upgrade(request.headers());
+        let client = wanted.as_ref().map(|_| hyper::upgrade::on(&mut request));
+        prepare(&mut request, wanted.as_ref(), self.pool.address());
+        let exchange = Exchange::begin(&self.pool, request, client.is_some());
+        Forwarding { exchange, client, tunnels: self.tunnels.clone() }
     }
 }
 
-async fn forward(
-    pool: &Pool,
-    tunnels: &Tunnels,
-    mut request: Request<Outgoing>,
-) -> Result<Response<Answer>, Refusal> {
-    let wanted = upgrade(request.headers());
-    let client = wanted.as_ref().map(|_| hyper::upgrade::on(&mut request));
-    prepare(&mut request, wanted.as_ref(), pool.address());
-    let (answer, lease) = send(pool, request).await?;
-    let (mut head, mut body) = answer.into_parts();
-    let switched = head.status == StatusCode::SWITCHING_PROTOCOLS;
-    if let (true, Some(client)) = (switched, client) {
-        let mut answer = Response::from_parts(head, ());
-        let service = hyper::upgrade::on(&mut answer);
-        tokio::spawn(tunnel(tunnels.enter(), client, service));
-        return Ok(answer.map(|()| Answer::from(Bytes::new())));
-    }
-    if switched {
-        return Err(bad_gateway("the service switched protocols, and nobody had asked it to"));
-    }
-    forget_named(&mut head.headers);
-    hop_by_hop(&mut head.headers);
-    head.version = Version::HTTP_11;
-    if body_is_empty(&mut body) {
-        lease.give_back();
-        return Ok(Response::from_parts(head, Answer::from(Bytes::new())));
-    }
-    Ok(Response::from_parts(head, Answer::service(body, lease)))
+/// A request on its way to the service and back.
+#[derive(Debug)]
+pub(crate) struct Forwarding {
+    exchange: Exchange,
+    /// The client's end, where it asked for another protocol.
+    client: Option<OnUpgrade>,
+    tunnels: Tunnels,
 }
 
-fn body_is_empty(body: &mut Incoming) -> bool {
-    http_body::Body::is_end_stream(body)
-}
+impl Future for Forwarding {
+    type Output = Result<Response<Answer>, Infallible>;
 
-/// Sends it on a used connection; when that turns out to be closed, on a new one.
-async fn send(
-    pool: &Pool,
-    mut request: Request<Outgoing>,
-) -> Result<(Response<Incoming>, Lease), Refusal> {
-    while let Some(mut lease) = pool.used().await {
-        match lease.sender.try_send_request(request).await {
-            Ok(answer) => return Ok((answer, lease)),
-            Err(mut error) => match error.take_message() {
-                Some(unsent) => request = unsent,
-                None => return Err(broken(&error.into_error())),
-            },
-        }
-    }
-    // Rare and large: kept out of the future that every request moves.
-    let fresh = Box::pin(pool.fresh()).await;
-    let mut lease = fresh.map_err(|_| {
-        let message = "the service takes no connections at the moment";
-        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "service_unavailable", message).retry_after(1)
-    })?;
-    match lease.sender.try_send_request(request).await {
-        Ok(answer) => Ok((answer, lease)),
-        Err(error) => Err(broken(&error.into_error())),
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let replied = ready!(Pin::new(&mut self.exchange).poll(context));
+        let mut answer = match replied {
+            Ok(Replied::Whole(answer)) => answer.map(Answer::from),
+            Ok(Replied::Begun(answer)) => answer.map(Answer::service),
+            Ok(Replied::Switched(answer, service, ahead)) => {
+                if let Some(client) = self.client.take() {
+                    tokio::spawn(tunnel(self.tunnels.enter(), client, service, ahead));
+                }
+                return Poll::Ready(Ok(answer.map(|()| Answer::from(Bytes::new()))));
+            }
+            Err(refusal) => return Poll::Ready(Ok(refusal.answer().map(Answer::from))),
+        };
+        forget_named(answer.headers_mut());
+        hop_by_hop(answer.headers_mut());
+        Poll::Ready(Ok(answer))
     }
 }
 
-fn broken(error: &hyper::Error) -> Refusal {
-    match error.is_parse() {
-        true => bad_gateway("the service answered something that is not HTTP"),
-        false => bad_gateway("the service broke off"),
-    }
-}
-
-fn bad_gateway(message: &'static str) -> Refusal {
-    Refusal::new(StatusCode::BAD_GATEWAY, "bad_gateway", message)
-}
-
-/// Joins the two ends until one closes.
-async fn tunnel(_inside: Inside, client: OnUpgrade, service: OnUpgrade) {
-    if let (Ok(client), Ok(service)) = tokio::join!(client, service) {
-        let (mut client, mut service) = (TokioIo::new(client), TokioIo::new(service));
+/// Joins the two ends until one closes. `ahead` is what the service has already said.
+async fn tunnel(_inside: Inside, client: OnUpgrade, mut service: TcpStream, ahead: BytesMut) {
+    if let Ok(client) = client.await {
+        let mut client = TokioIo::new(client);
         // Either end may break off; both are closed then.
-        let _ = tokio::io::copy_bidirectional(&mut client, &mut service).await;
+        if client.write_all(&ahead).await.is_ok() {
+            let _ = tokio::io::copy_bidirectional(&mut client, &mut service).await;
+        }
     }
 }
 
@@ -180,7 +139,6 @@ fn prepare<B>(request: &mut Request<B>, wanted: Option<&HeaderValue>, service: S
         let path = request.uri().path_and_query().cloned();
         *request.uri_mut() = path.map_or(Uri::from_static("/"), Uri::from);
     }
-    *request.version_mut() = Version::HTTP_11;
     let headers = request.headers_mut();
     if !headers.contains_key(HOST) {
         // HTTP/1.0 may come without; HTTP/1.1, as which it goes on, may not.
@@ -210,6 +168,9 @@ const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection")
 /// Takes away the headers that a message names as meant for one connection only (RFC 9110, 7.6.1).
 /// From a request before anything else, so that a client cannot name what the edge adds.
 pub(crate) fn forget_named(headers: &mut HeaderMap) {
+    if !headers.contains_key(CONNECTION) {
+        return;
+    }
     let named: Vec<HeaderName> = headers
         .get_all(CONNECTION)
         .iter()
@@ -229,7 +190,7 @@ pub(crate) fn forget_named(headers: &mut HeaderMap) {
 
 /// Takes away what is meant for one connection only, whether it is named or not.
 fn hop_by_hop(headers: &mut HeaderMap) {
-    for name in [
+    const NAMES: [HeaderName; 7] = [
         CONNECTION,
         KEEP_ALIVE,
         PROXY_CONNECTION,
@@ -237,7 +198,9 @@ fn hop_by_hop(headers: &mut HeaderMap) {
         TE,
         TRANSFER_ENCODING,
         UPGRADE,
-    ] {
+    ];
+    // One look at each that is there is cheaper than looking each of these up.
+    while let Some(name) = headers.keys().find(|name| NAMES.contains(name)).cloned() {
         headers.remove(name);
     }
 }
@@ -271,7 +234,8 @@ mod tests {
 
     #[test]
     fn an_old_request_gets_a_host_and_trailers_may_come() {
-        let mut request = Request::get("/").version(Version::HTTP_10).body(()).expect("sound");
+        let mut request =
+            Request::get("/").version(http::Version::HTTP_10).body(()).expect("sound");
         request.headers_mut().insert(TE, HeaderValue::from_static("trailers"));
         prepare(&mut request, None, SocketAddr::from(([127, 0, 0, 1], 7)));
         let headers = request.headers();

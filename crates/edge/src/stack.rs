@@ -18,8 +18,8 @@ use crate::answer::Answer;
 use crate::entry::{Entry, Range};
 use crate::outage::{Outage, OutageLayer};
 use crate::own::Own;
-use crate::pool::Pool;
 use crate::proxy::{Proxy, Tunnels};
+use crate::upstream::Pool;
 
 /// What stands before the service on one listener: everything that may be turned on, and is or not.
 #[derive(Debug, Clone)]

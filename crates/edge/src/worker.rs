@@ -22,9 +22,9 @@ use tokio::task::JoinSet;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::pool::Pool;
 use crate::proxy::{Tunnels, forget_named};
 use crate::stack::{Parts, stack};
+use crate::upstream::Pool;
 
 /// What a worker is told to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +65,7 @@ pub(crate) async fn work(sites: Vec<Site>, phase: watch::Receiver<Phase>) -> io:
 async fn accept(site: Arc<Site>, listener: TcpListener, mut phase: watch::Receiver<Phase>) {
     let pool = Pool::new(site.upstream);
     let mut connections = JoinSet::new();
+    let mut sweep = tokio::time::interval(Pool::SWEEP);
     while *phase.borrow() == Phase::Serve {
         tokio::select! {
             accepted = listener.accept() => match accepted {
@@ -75,6 +76,7 @@ async fn accept(site: Arc<Site>, listener: TcpListener, mut phase: watch::Receiv
                 Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
             },
             _ = phase.changed() => {}
+            _ = sweep.tick() => pool.sweep(),
             Some(_) = connections.join_next() => {}
         }
     }
@@ -136,6 +138,7 @@ where
         .timer(TokioTimer::new())
         .header_read_timeout(site.head_within)
         .half_close(true)
+        .writev(false)
         .max_buf_size(LARGEST_HEAD)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();

@@ -1,0 +1,90 @@
+//! One connection to the service, with what was read ahead and what is still to be written.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::{Buf, BytesMut};
+use tokio::io::{AsyncReadExt, AsyncWrite};
+use tokio::net::TcpStream;
+
+/// An open connection. A request and its answer have it for themselves.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    stream: TcpStream,
+    /// What came and was not looked at yet.
+    pub(super) incoming: BytesMut,
+    /// What is to be sent.
+    pub(super) outgoing: BytesMut,
+    /// Whether a byte of the present request was taken by the system: then it is never sent again.
+    pub(super) touched: bool,
+    /// How much is read at once, in bytes; grows with what comes.
+    room: usize,
+}
+
+/// The service is on this machine: it connects at once or not at all.
+const CONNECT_WITHIN: Duration = Duration::from_secs(1);
+const LEAST_ROOM: usize = 4 * 1024;
+const MOST_ROOM: usize = 64 * 1024;
+
+impl Connection {
+    /// Connects.
+    ///
+    /// # Errors
+    /// When the service does not take the connection within a second.
+    pub(super) async fn open(address: SocketAddr) -> io::Result<Box<Self>> {
+        let connecting = TcpStream::connect(address);
+        let stream = tokio::time::timeout(CONNECT_WITHIN, connecting).await??;
+        stream.set_nodelay(true)?;
+        let (incoming, outgoing) = (BytesMut::new(), BytesMut::new());
+        Ok(Box::new(Self { stream, incoming, outgoing, touched: false, room: LEAST_ROOM }))
+    }
+
+    /// Whether the service closed it, or said something that it was not asked.
+    pub(super) fn is_stale(&self) -> bool {
+        let waits = |error: io::Error| error.kind() == io::ErrorKind::WouldBlock;
+        !self.incoming.is_empty() || !self.stream.try_read(&mut [0]).is_err_and(waits)
+    }
+
+    /// For the next request.
+    pub(super) fn renew(&mut self) {
+        self.outgoing.clear();
+        self.touched = false;
+        if self.incoming.capacity() > MOST_ROOM {
+            self.incoming = BytesMut::new();
+        }
+        self.room = LEAST_ROOM;
+    }
+
+    /// Sends what is to be sent.
+    pub(super) fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.outgoing.is_empty() {
+            let count = ready!(Pin::new(&mut self.stream).poll_write(context, &self.outgoing))?;
+            if count == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.touched = true;
+            self.outgoing.advance(count);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Reads more: how many bytes; zero when the service has closed its side.
+    pub(super) fn poll_fill(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        self.incoming.reserve(self.room);
+        let most = self.incoming.capacity() - self.incoming.len();
+        let count = ready!(pin!(self.stream.read_buf(&mut self.incoming)).poll(context))?;
+        if count == most {
+            self.room = (self.room * 2).min(MOST_ROOM);
+        }
+        Poll::Ready(Ok(count))
+    }
+
+    /// The bare stream and what was read ahead, when it has switched protocols.
+    pub(super) fn into_parts(self) -> (TcpStream, BytesMut) {
+        (self.stream, self.incoming)
+    }
+}

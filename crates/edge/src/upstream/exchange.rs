@@ -1,0 +1,200 @@
+//! A request and its answer, up to the end of the answer's head.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Bytes, BytesMut};
+use http::{Method, Request, Response, StatusCode};
+use layers::Refusal;
+use tokio::net::TcpStream;
+
+use super::Outgoing;
+use super::body::Reply;
+use super::connection::Connection;
+use super::head::{self, Head};
+use super::pool::Pool;
+use super::sending::{Broken, Sending};
+
+/// A request on its way.
+#[derive(Debug)]
+pub(crate) struct Exchange {
+    on: On,
+    sending: Sending<Outgoing>,
+    /// Of HEAD, whose answers have no body.
+    to_head: bool,
+    upgrades: bool,
+    /// Whether its connection is a new one: then it is not tried on another.
+    fresh: bool,
+    pool: Pool,
+}
+
+/// What it is sent on.
+enum On {
+    Open(Box<Connection>),
+    /// A new one, and what is to be sent on it.
+    Opening(Pin<Box<dyn Future<Output = io::Result<Box<Connection>>> + Send>>, BytesMut),
+    Nothing,
+}
+
+impl std::fmt::Debug for On {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Open(_) => "Open",
+            Self::Opening(..) => "Opening",
+            Self::Nothing => "Nothing",
+        })
+    }
+}
+
+/// What the service made of a request.
+#[derive(Debug)]
+pub(crate) enum Replied {
+    /// The whole answer.
+    Whole(Response<Bytes>),
+    /// An answer whose body is under way.
+    Begun(Response<Box<Reply>>),
+    /// It switched protocols: its end, and what it has already said on it.
+    Switched(Response<()>, TcpStream, BytesMut),
+}
+
+impl Exchange {
+    /// Begins: on a connection that was used before where there is one.
+    pub(crate) fn begin(pool: &Pool, request: Request<Outgoing>, upgrades: bool) -> Self {
+        let to_head = request.method() == Method::HEAD;
+        let used = pool.used();
+        let fresh = used.is_none();
+        let (on, sending) = match used {
+            Some(mut connection) => {
+                let sending = Sending::begin(request, &mut connection.outgoing);
+                (On::Open(connection), sending)
+            }
+            None => {
+                let mut outgoing = BytesMut::new();
+                let sending = Sending::begin(request, &mut outgoing);
+                (opening(pool, outgoing), sending)
+            }
+        };
+        Self { on, sending, to_head, upgrades, fresh, pool: pool.clone() }
+    }
+
+    /// Sends what can be sent. A connection that turns out to be closed before it took a byte is
+    /// replaced by a new one; after that nothing is sent twice.
+    fn poll_send(&mut self, context: &mut Context<'_>) -> Result<(), Refusal> {
+        let On::Open(connection) = &mut self.on else { return Ok(()) };
+        let Poll::Ready(Err(broken)) = self.sending.poll(connection, context) else {
+            return Ok(());
+        };
+        match broken {
+            Broken::Client => {
+                let message = "the body of the request is broken";
+                return Err(Refusal::new(StatusCode::BAD_REQUEST, "bad_request", message));
+            }
+            Broken::Service if !connection.touched && !self.fresh => {
+                self.fresh = true;
+                self.on = opening(&self.pool, std::mem::take(&mut connection.outgoing));
+            }
+            // It may have answered before it closed.
+            Broken::Service => {
+                connection.outgoing.clear();
+                self.sending = Sending::GivenUp;
+            }
+        }
+        Ok(())
+    }
+
+    fn poll_open(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Refusal>> {
+        if let On::Opening(opening, outgoing) = &mut self.on {
+            let opened = ready!(opening.as_mut().poll(context));
+            let mut connection = opened.map_err(|_| unavailable())?;
+            connection.outgoing = std::mem::take(outgoing);
+            self.on = On::Open(connection);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_head(&mut self, context: &mut Context<'_>) -> Poll<Result<Head, Refusal>> {
+        let On::Open(connection) = &mut self.on else { return Poll::Pending };
+        loop {
+            match head::take(&mut connection.incoming, self.to_head) {
+                // What comes before the answer is for this connection only.
+                Ok(Some(head)) if is_interim(&head, self.upgrades)? => {}
+                Ok(Some(head)) => return Poll::Ready(Ok(head)),
+                Ok(None) => match ready!(connection.poll_fill(context)) {
+                    Ok(0) | Err(_) => return Poll::Ready(Err(broke_off())),
+                    Ok(_) => {}
+                },
+                Err(why) => {
+                    return Poll::Ready(Err(bad_gateway(format!(
+                        "the service's answer cannot be passed on: {why}"
+                    ))));
+                }
+            }
+        }
+    }
+
+    fn replied(&mut self, head: Head) -> Result<Replied, Refusal> {
+        let On::Open(connection) = std::mem::replace(&mut self.on, On::Nothing) else {
+            return Err(broke_off());
+        };
+        let Head { head, framing, reusable } = head;
+        if head.status() == StatusCode::SWITCHING_PROTOCOLS {
+            let (stream, ahead) = connection.into_parts();
+            return Ok(Replied::Switched(head, stream, ahead));
+        }
+        let sending = std::mem::replace(&mut self.sending, Sending::Nothing);
+        let connection = Some(connection);
+        let mut reply = Reply { connection, framing, sending, reusable, pool: self.pool.clone() };
+        Ok(match reply.whole() {
+            Some(bytes) => Replied::Whole(head.map(|()| bytes)),
+            None => Replied::Begun(head.map(|()| Box::new(reply))),
+        })
+    }
+}
+
+impl Future for Exchange {
+    type Output = Result<Replied, Refusal>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        ready!(self.poll_open(context))?;
+        self.poll_send(context)?;
+        // On another connection, if it had to be.
+        ready!(self.poll_open(context))?;
+        self.poll_send(context)?;
+        let head = ready!(self.poll_head(context))?;
+        Poll::Ready(self.replied(head))
+    }
+}
+
+fn opening(pool: &Pool, outgoing: BytesMut) -> On {
+    On::Opening(Box::pin(Connection::open(pool.address())), outgoing)
+}
+
+/// Whether the answer itself is still to come.
+fn is_interim(head: &Head, upgrades: bool) -> Result<bool, Refusal> {
+    let status = head.head.status();
+    if status == StatusCode::SWITCHING_PROTOCOLS {
+        return match upgrades {
+            true => Ok(false),
+            false => {
+                let message = "the service switched protocols, and nobody had asked it to";
+                Err(bad_gateway(message.to_owned()))
+            }
+        };
+    }
+    Ok(status.is_informational())
+}
+
+fn unavailable() -> Refusal {
+    let message = "the service takes no connections at the moment";
+    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "service_unavailable", message).retry_after(1)
+}
+
+fn broke_off() -> Refusal {
+    bad_gateway("the service broke off".to_owned())
+}
+
+fn bad_gateway(message: String) -> Refusal {
+    Refusal::new(StatusCode::BAD_GATEWAY, "bad_gateway", message)
+}

@@ -1,0 +1,192 @@
+//! The head of an answer.
+
+use std::mem::MaybeUninit;
+
+use bytes::{Buf, Bytes, BytesMut};
+use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use hyper::ext::ReasonPhrase;
+
+use super::framing::{Chunk, Framing};
+
+/// A head, and what it says about what follows.
+#[derive(Debug)]
+pub(super) struct Head {
+    pub(super) head: Response<()>,
+    pub(super) framing: Framing,
+    /// Whether another request may follow on this connection.
+    pub(super) reusable: bool,
+}
+
+/// The largest head, in bytes, and the most lines in it.
+const LARGEST: usize = 64 * 1024;
+const MOST: usize = 128;
+
+/// Takes a head out of what came; `None` when it is not all there. `to_head` is whether it answers
+/// a HEAD request, whose answers have no body.
+///
+/// # Errors
+/// What is wrong with it. What could be read in two ways is wrong.
+pub(super) fn take(incoming: &mut BytesMut, to_head: bool) -> Result<Option<Head>, &'static str> {
+    let mut lines = [const { MaybeUninit::uninit() }; MOST];
+    let mut found = httparse::Response::new(&mut []);
+    let config = httparse::ParserConfig::default();
+    let length = match config.parse_response_with_uninit_headers(&mut found, incoming, &mut lines) {
+        Ok(httparse::Status::Complete(length)) if length <= LARGEST => length,
+        Ok(httparse::Status::Partial) if incoming.len() <= LARGEST => return Ok(None),
+        Ok(_) | Err(httparse::Error::TooManyHeaders) => return Err("its head is too large"),
+        Err(_) => return Err("it is not HTTP"),
+    };
+    let status = StatusCode::from_u16(found.code.unwrap_or(0)).map_err(|_| "it has no status")?;
+    let mut head = Response::new(());
+    *head.status_mut() = status;
+    if let Some(reason) = found.reason.filter(|own| status.canonical_reason() != Some(own))
+        && let Ok(reason) = ReasonPhrase::try_from(reason.as_bytes())
+    {
+        head.extensions_mut().insert(reason);
+    }
+    // One copy, of which each value is a part.
+    let bytes = Bytes::copy_from_slice(&incoming[..length]);
+    *head.headers_mut() = headers(found.headers, incoming.as_ptr() as usize, &bytes)?;
+    let modern = found.version == Some(1);
+    incoming.advance(length);
+    let framing = framing(head.headers(), status, to_head, modern)?;
+    let reusable = framing != Framing::UntilClose && stays_open(head.headers(), modern);
+    Ok(Some(Head { head, framing, reusable }))
+}
+
+fn headers(
+    lines: &[httparse::Header<'_>],
+    start: usize,
+    bytes: &Bytes,
+) -> Result<HeaderMap, &'static str> {
+    let mut headers = HeaderMap::with_capacity(lines.len());
+    for line in lines {
+        let at = line.value.as_ptr() as usize - start;
+        let name = HeaderName::from_bytes(line.name.as_bytes());
+        let value = match line.value.is_empty() {
+            true => Ok(HeaderValue::from_static("")),
+            false => HeaderValue::from_maybe_shared(bytes.slice(at..at + line.value.len())),
+        };
+        let (Ok(name), Ok(value)) = (name, value) else { return Err("a header is not sound") };
+        headers.append(name, value);
+    }
+    Ok(headers)
+}
+
+/// RFC 9112, 6.3.
+fn framing(
+    headers: &HeaderMap,
+    status: StatusCode,
+    to_head: bool,
+    modern: bool,
+) -> Result<Framing, &'static str> {
+    let length = length(headers)?;
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    let coding = codings.next();
+    if coding.is_some() && (length.is_some() || !modern) {
+        return Err("it is chunked, and says something else too");
+    }
+    if coding.is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"chunked"))
+        || codings.next().is_some()
+    {
+        return Err("its transfer coding is not chunked");
+    }
+    let bare = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    if to_head || bare || status.is_informational() {
+        return Ok(Framing::Ended);
+    }
+    Ok(match (coding, length) {
+        (Some(_), _) => Framing::Chunked(Chunk::Size),
+        (None, Some(length)) => Framing::Length(length),
+        (None, None) => Framing::UntilClose,
+    })
+}
+
+/// The declared length; several that agree are one.
+fn length(headers: &HeaderMap) -> Result<Option<u64>, &'static str> {
+    let mut known = None;
+    for value in headers.get_all(CONTENT_LENGTH) {
+        let digits = value.as_bytes();
+        let sound = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+        let length = value.to_str().ok().filter(|_| sound).and_then(|text| text.parse().ok());
+        match (known, length) {
+            (_, None) => return Err("its length is not a number"),
+            (Some(known), Some(length)) if known != length => return Err("it has two lengths"),
+            _ => known = length,
+        }
+    }
+    Ok(known)
+}
+
+fn stays_open(headers: &HeaderMap, modern: bool) -> bool {
+    let says = |word: &str| {
+        let values = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
+        values.flat_map(|words| words.split(',')).any(|one| one.trim().eq_ignore_ascii_case(word))
+    };
+    if modern { !says("close") } else { says("keep-alive") && !says("close") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Option<Head>, &'static str> {
+        take(&mut BytesMut::from(text.as_bytes()), false)
+    }
+
+    fn whole(text: &str) -> Head {
+        read(text).expect("it is sound").expect("it is whole")
+    }
+
+    #[test]
+    fn heads_are_read_and_the_rest_is_left() {
+        let mut incoming = BytesMut::from(
+            &b"HTTP/1.1 200 Fine\r\nContent-Length: 4\r\nX-A: 1\r\nX-A:\r\n\r\nbody"[..],
+        );
+        let head = take(&mut incoming, false).expect("sound").expect("whole");
+        assert_eq!((head.framing, head.reusable), (Framing::Length(4), true));
+        let all: Vec<_> = head.head.headers().get_all("x-a").iter().collect();
+        assert_eq!(all, ["1", ""]);
+        assert_eq!(head.head.extensions().get::<ReasonPhrase>().expect("own").as_bytes(), b"Fine");
+        assert_eq!(&incoming[..], b"body");
+        assert!(read("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n").expect("sound").is_none());
+    }
+
+    #[test]
+    fn the_end_of_a_body_is_known_in_one_way() {
+        let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+        assert_eq!(whole(chunked).framing, Framing::Chunked(Chunk::Size));
+        let old = whole("HTTP/1.0 200 OK\r\n\r\n");
+        assert_eq!((old.framing, old.reusable), (Framing::UntilClose, false));
+        let same = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nContent-Length: 4\r\n\r\n";
+        assert_eq!(whole(same).framing, Framing::Length(4));
+        assert_eq!(whole("HTTP/1.1 304 OK\r\nContent-Length: 4\r\n\r\n").framing, Framing::Ended);
+        let closes = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: x, Close\r\n\r\n";
+        assert!(!whole(closes).reusable);
+        let to_head = take(&mut BytesMut::from(same), true).expect("sound").expect("whole");
+        assert_eq!(to_head.framing, Framing::Ended);
+    }
+
+    #[test]
+    fn what_can_be_read_in_two_ways_is_not_passed_on() {
+        for lines in [
+            "Content-Length: 4\r\nContent-Length: 5\r\n",
+            "Content-Length: 4, 4\r\n",
+            "Content-Length: +4\r\n",
+            "Content-Length:\r\n",
+            "Content-Length: 99999999999999999999\r\n",
+            "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n",
+            "Transfer-Encoding: gzip, chunked\r\n",
+            "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+        ] {
+            assert!(read(&format!("HTTP/1.1 200 OK\r\n{lines}\r\n")).is_err(), "{lines:?}");
+        }
+        assert!(read("HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n").is_err());
+        assert!(read("garbage\r\n\r\n").is_err() && read("HTTP/1.1 099 X\r\n\r\n").is_err());
+        let endless = format!("HTTP/1.1 200 OK\r\nA: {}", "a".repeat(LARGEST));
+        assert_eq!(read(&endless).expect_err("too large"), "its head is too large");
+        let many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "A: b\r\n".repeat(MOST + 1));
+        assert_eq!(read(&many).expect_err("too large"), "its head is too large");
+    }
+}
