@@ -5,3 +5,4 @@ mod edge;
 mod hostile;
 mod life;
 mod refusal;
+mod upstream;

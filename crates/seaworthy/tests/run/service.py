@@ -7,6 +7,7 @@ import socket
 import sys
 import threading
 import time
+import urllib.parse
 
 SEEN = []
 SOCKETS = []
@@ -39,6 +40,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         path = self.path.split("?")[0]
         if path == "/seen":
             return self.answer(200, "\n".join(SEEN).encode())
+        if path == "/port":
+            return self.answer(200, str(self.client_address[1]).encode())
         SEEN.append(f"{self.command} {self.path}")
         while HANGING.is_set():
             time.sleep(0.05)
@@ -63,6 +66,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.write(b"half")
             self.wfile.flush()
             self.connection.shutdown(socket.SHUT_RDWR)
+            return None
+        if path.startswith("/raw"):
+            # Whatever the query says, byte by byte; what was sent is not read.
+            self.wfile.write(urllib.parse.unquote_to_bytes(self.path.split("?")[1]))
+            self.close_connection = path == "/raw-close"
             return None
         if path == "/garbage":
             self.wfile.write(b"\x00\x01 no http\r\n\r\n")
