@@ -56,7 +56,7 @@ pub(crate) struct Entry {
 }
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const FORWARDED: [HeaderName; 4] = [
+static FORWARDED: [HeaderName; 4] = [
     HeaderName::from_static("forwarded"),
     HeaderName::from_static("x-forwarded-host"),
     HeaderName::from_static("x-forwarded-port"),
@@ -75,10 +75,10 @@ impl Entry {
 
     fn mark(&self, headers: &mut http::HeaderMap) {
         if !self.trusted {
-            for name in &FORWARDED {
+            let forged = |name: &&HeaderName| FORWARDED.contains(*name) || **name == self.proto;
+            while let Some(name) = headers.keys().find(forged).cloned() {
                 headers.remove(name);
             }
-            headers.remove(&self.proto);
             headers.insert(FORWARDED_FOR, self.peer.clone());
             return;
         }

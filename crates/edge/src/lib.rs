@@ -21,6 +21,7 @@ mod shared;
 mod signals;
 mod stack;
 mod supervisor;
+mod timer;
 mod upstream;
 mod url;
 mod worker;

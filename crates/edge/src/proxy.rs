@@ -168,7 +168,12 @@ const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection")
 /// Takes away the headers that a message names as meant for one connection only (RFC 9110, 7.6.1).
 /// From a request before anything else, so that a client cannot name what the edge adds.
 pub(crate) fn forget_named(headers: &mut HeaderMap) {
-    if !headers.contains_key(CONNECTION) {
+    // By far the most messages name nothing.
+    let plain = |value: &HeaderValue| {
+        let usual = [&b"keep-alive"[..], b"close"];
+        usual.iter().any(|word| value.as_bytes().eq_ignore_ascii_case(word))
+    };
+    if headers.get_all(CONNECTION).iter().all(plain) {
         return;
     }
     let named: Vec<HeaderName> = headers
@@ -190,7 +195,7 @@ pub(crate) fn forget_named(headers: &mut HeaderMap) {
 
 /// Takes away what is meant for one connection only, whether it is named or not.
 fn hop_by_hop(headers: &mut HeaderMap) {
-    const NAMES: [HeaderName; 7] = [
+    static NAMES: [HeaderName; 7] = [
         CONNECTION,
         KEEP_ALIVE,
         PROXY_CONNECTION,

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use layers::{
-    AccessLog, Board, Concurrency, Deadline, Flags, Gates, Health, Metrics, Observe, Ofrep, Routes,
-    Sink,
+    AccessLog, Board, Concurrency, Deadline, DeadlineLayer, EnvelopeLayer, Flags, Gates, Health,
+    Metrics, Observe, Ofrep, Policy, Routes, Sink,
 };
 use redact::{Redactor, Scrubber};
 use tokio::net::TcpListener;
@@ -165,30 +165,28 @@ impl Shared {
             let board = self.board.clone();
             deadline = deadline.during(outage, move || board.is_degraded());
         }
+        let own = Own {
+            health,
+            metrics: here(&supplied.metrics).map(|path| (path, self.metrics.clone())),
+            observe: self.observe.clone(),
+        };
+        let gates = (!supplied.gates.is_empty())
+            .then(|| Gates { flags: self.flags.clone(), gates: Arc::new(supplied.gates.clone()) });
+        let everywhere = (supplied.security_headers.clone(), supplied.cors.clone());
         Parts {
             observe: self.observe.clone(),
-            correlation: supplied.correlation.clone(),
-            security_headers: supplied.security_headers.clone(),
-            cors: supplied.cors.clone(),
-            own: Own {
-                health,
-                metrics: here(&supplied.metrics).map(|path| (path, self.metrics.clone())),
-                observe: self.observe.clone(),
-            },
-            envelope: supplied.envelope.clone(),
+            outer: (supplied.correlation.clone(), everywhere).layer(),
+            envelope: EnvelopeLayer(supplied.envelope.clone()),
             trusted: Arc::clone(&self.config.trusted),
             proto: self.config.proto.clone(),
-            https: supplied.https.clone(),
+            inner: Arc::new((supplied.https.clone(), own)),
             concurrency: self.concurrency.clone(),
-            gates: (!supplied.gates.is_empty()).then(|| Gates {
-                flags: self.flags.clone(),
-                gates: Arc::new(supplied.gates.clone()),
-            }),
+            gates: gates.layer(),
             outage: supplied
                 .outage
                 .map(|_| Outage { board: self.board.clone(), doubt: self.doubt.clone() }),
             body_limits: supplied.body_limits,
-            deadline: Some(deadline),
+            deadline: DeadlineLayer(Some(deadline)),
         }
     }
 }

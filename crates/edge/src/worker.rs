@@ -14,7 +14,7 @@ use http::header::CONNECTION;
 use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use layers::{Board, CompressionLayer, ObserveLayer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -24,6 +24,7 @@ use tower_service::Service;
 
 use crate::proxy::{Tunnels, forget_named};
 use crate::stack::{Parts, stack};
+use crate::timer::ConnectionTimer;
 use crate::upstream::Pool;
 
 /// What a worker is told to do.
@@ -135,7 +136,7 @@ where
 {
     let service = Adapter { service: RefCell::new(service), board: site.board.clone() };
     let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
+        .timer(ConnectionTimer::default())
         .header_read_timeout(site.head_within)
         .half_close(true)
         .writev(false)

@@ -95,7 +95,7 @@ where
 {
     type Response = Response<R>;
     type Error = S::Error;
-    type Future = BodyLimitsFuture<S::Future, R>;
+    type Future = BodyLimitsFuture<S::Future>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(context)
@@ -103,8 +103,7 @@ where
 
     fn call(&mut self, request: Request<Q>) -> Self::Future {
         if self.limits.max.is_some_and(|max| declared(request.headers()) > max) {
-            let answer = Overrun::TooLarge.refusal().answer().map(R::from);
-            return BodyLimitsFuture::Refused { answer: Some(answer) };
+            return BodyLimitsFuture::Refused { overrun: Overrun::TooLarge };
         }
         let (head, body) = request.into_parts();
         let guard = Guard::of(&self.limits, &head.headers, &body);
@@ -123,13 +122,13 @@ pin_project! {
     /// The answer of a service behind bounded bodies: a refusal where the body broke its bounds,
     /// whatever the service made of that.
     #[project = Projected]
-    pub enum BodyLimitsFuture<F, R> {
+    pub enum BodyLimitsFuture<F> {
         Waiting { #[pin] inner: F, fault: Option<Arc<AtomicU8>> },
-        Refused { answer: Option<Response<R>> },
+        Refused { overrun: Overrun },
     }
 }
 
-impl<F, R, E> Future for BodyLimitsFuture<F, R>
+impl<F, R, E> Future for BodyLimitsFuture<F>
 where
     F: Future<Output = Result<Response<R>, E>>,
     R: From<Bytes>,
@@ -146,10 +145,9 @@ where
                     (answer, _) => answer,
                 })
             }
-            Projected::Refused { answer } => match answer.take() {
-                Some(answer) => Poll::Ready(Ok(answer)),
-                None => Poll::Pending,
-            },
+            Projected::Refused { overrun } => {
+                Poll::Ready(Ok(overrun.refusal().answer().map(R::from)))
+            }
         }
     }
 }
@@ -162,16 +160,16 @@ struct Guard {
 }
 
 impl Guard {
-    fn of(limits: &BodyLimits, headers: &HeaderMap, body: &impl Body) -> Option<Self> {
+    fn of(limits: &BodyLimits, headers: &HeaderMap, body: &impl Body) -> Option<Box<Self>> {
         if body.is_end_stream() || *limits == BodyLimits::default() {
             return None;
         }
-        Some(Self {
+        Some(Box::new(Self {
             left: limits.max.unwrap_or(u64::MAX),
             deadline: limits.within.map(|within| Box::pin(sleep(within))),
             unpacked: limits.max.and_then(|max| Unpacked::of(headers, max)),
             fault: Arc::default(),
-        })
+        }))
     }
 
     fn breaks(&mut self, overrun: Overrun) -> Box<dyn Error + Send + Sync> {
@@ -235,7 +233,8 @@ pin_project! {
     pub struct Bounded<B> {
         #[pin]
         body: B,
-        guard: Option<Guard>,
+        // Most requests have no body: they carry a word for it and not what watches one.
+        guard: Option<Box<Guard>>,
     }
 }
 

@@ -15,10 +15,11 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body::Body;
 use pin_project_lite::pin_project;
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::Instant;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use crate::alarm::{Alarm, Alarms};
 use crate::refusal::Refusal;
 use crate::upload::{Clock, Upload};
 
@@ -100,7 +101,7 @@ impl<S> Layer<S> for DeadlineLayer {
     type Service = DeadlineService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        DeadlineService { deadline: self.0.clone().map(Arc::new), inner }
+        DeadlineService { deadline: self.0.clone().map(Arc::new), alarms: Alarms::default(), inner }
     }
 }
 
@@ -108,6 +109,7 @@ impl<S> Layer<S> for DeadlineLayer {
 #[derive(Debug, Clone)]
 pub struct DeadlineService<S> {
     deadline: Option<Arc<Deadline>>,
+    alarms: Alarms,
     inner: S,
 }
 
@@ -132,7 +134,8 @@ where
         let clock = timed.then(Arc::<Clock>::default);
         let request = request.map(|body| Upload::new(body, clock.clone()));
         let inner = self.inner.call(request);
-        DeadlineFuture { inner, deadline, clock, began: None, sleep: None }
+        let waiting = Waiting { deadline, clock, began: None, alarms: self.alarms.clone() };
+        DeadlineFuture { inner, waiting, alarm: None }
     }
 }
 
@@ -141,12 +144,36 @@ pin_project! {
     pub struct DeadlineFuture<F> {
         #[pin]
         inner: F,
-        deadline: Option<Arc<Deadline>>,
-        clock: Option<Arc<Clock>>,
-        began: Option<Instant>,
+        waiting: Waiting,
         // Only a request that is not answered at once needs a timer.
-        #[pin]
-        sleep: Option<Sleep>,
+        alarm: Option<Alarm>,
+    }
+}
+
+struct Waiting {
+    deadline: Option<Arc<Deadline>>,
+    clock: Option<Arc<Clock>>,
+    began: Option<Instant>,
+    alarms: Alarms,
+}
+
+impl Waiting {
+    /// Waits on, or says why not.
+    fn poll(&mut self, alarm: &mut Option<Alarm>, context: &mut Context<'_>) -> Poll<Refusal> {
+        let Some(deadline) = &self.deadline else { return Poll::Pending };
+        let began = *self.began.get_or_insert_with(Instant::now);
+        let alarm = alarm.get_or_insert_with(|| self.alarms.at(began + deadline.first()));
+        while Pin::new(&mut *alarm).poll(context).is_ready() {
+            let waited = match &self.clock {
+                Some(clock) => clock.since(began),
+                None => began.elapsed(),
+            };
+            match deadline.after(waited) {
+                Err(refusal) => return Poll::Ready(refusal),
+                Ok(left) => alarm.reset(Instant::now() + left),
+            }
+        }
+        Poll::Pending
     }
 }
 
@@ -158,29 +185,12 @@ where
     type Output = Result<Response<R>, E>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
+        let this = self.project();
         if let Poll::Ready(answer) = this.inner.poll(context) {
             return Poll::Ready(answer);
         }
-        let Some(deadline) = this.deadline else { return Poll::Pending };
-        let began = *this.began.get_or_insert_with(Instant::now);
-        if this.sleep.is_none() {
-            this.sleep.set(Some(sleep(deadline.first())));
-        }
-        while let Some(sleep) = this.sleep.as_mut().as_pin_mut() {
-            if sleep.poll(context).is_pending() {
-                break;
-            }
-            let waited = match this.clock {
-                Some(clock) => clock.since(began),
-                None => began.elapsed(),
-            };
-            match deadline.after(waited) {
-                Err(refusal) => return Poll::Ready(Ok(refusal.answer().map(R::from))),
-                Ok(left) => this.sleep.set(Some(tokio::time::sleep(left))),
-            }
-        }
-        Poll::Pending
+        let refusal = this.waiting.poll(this.alarm, context);
+        refusal.map(|refusal| Ok(refusal.answer().map(R::from)))
     }
 }
 

@@ -16,6 +16,7 @@
 //! two functions without any future. What must wait or count is a service of its own.
 
 mod access_log;
+mod alarm;
 mod body;
 mod body_limits;
 mod compression;
@@ -40,6 +41,7 @@ pub mod sqlstate;
 mod upload;
 
 pub use access_log::AccessLog;
+pub use alarm::{Alarm, Alarms};
 pub use body::{Held, Watch};
 pub use body_limits::{BodyLimits, BodyLimitsLayer, BodyLimitsService, Bounded, Overrun};
 pub use compression::{Compressed, CompressionLayer, CompressionService, Worth};

@@ -62,14 +62,16 @@ impl Observe {
 
     fn begin<B>(&self, request: &Request<B>) -> Watching {
         self.in_flight.fetch_add(1, Ordering::AcqRel);
-        let served = (!self.sinks.is_empty()).then(|| Served {
-            method: request.method().clone(),
-            uri: request.uri().clone(),
-            status: None,
-            id: None,
-            bytes: 0,
-            took: Duration::ZERO,
-            whole: false,
+        let served = (!self.sinks.is_empty()).then(|| {
+            Box::new(Served {
+                method: request.method().clone(),
+                uri: request.uri().clone(),
+                status: None,
+                id: None,
+                bytes: 0,
+                took: Duration::ZERO,
+                whole: false,
+            })
         });
         let began = served.as_ref().map(|_| Instant::now());
         Watching { observe: self.clone(), began, served, expected: None }
@@ -81,7 +83,8 @@ impl Observe {
 pub struct Watching {
     observe: Observe,
     began: Option<Instant>,
-    served: Option<Served>,
+    // In a box, since it moves with the answer through every layer.
+    served: Option<Box<Served>>,
     /// How many bytes make the answer whole, where that is known beforehand.
     expected: Option<u64>,
 }

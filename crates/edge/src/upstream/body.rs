@@ -23,6 +23,8 @@ pub(crate) struct Reply {
     pub(super) sending: Sending<Outgoing>,
     pub(super) reusable: bool,
     pub(super) pool: Pool,
+    /// Why it broke off, until that is told.
+    pub(super) failure: Option<Failure>,
 }
 
 type Failure = Box<dyn Error + Send + Sync>;
@@ -64,6 +66,19 @@ impl Reply {
         }
     }
 
+    /// Fails at the second time of asking: whoever writes the answer then has time to send what
+    /// came before the failure.
+    fn fail(
+        &mut self,
+        error: Failure,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
+        self.connection = None;
+        self.failure = Some(error);
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }
+
     fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Result<Piece, Failure>> {
         loop {
             let Some(connection) = &mut self.connection else { return Poll::Ready(Ok(Piece::End)) };
@@ -89,15 +104,15 @@ impl Body for Reply {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
+        if let Some(failure) = self.failure.take() {
+            return Poll::Ready(Some(Err(failure)));
+        }
         self.poll_send(context);
         let frame = match ready!(self.poll_piece(context)) {
             Ok(Piece::Data(data)) => Some(Ok(Frame::data(data))),
             Ok(Piece::Trailers(trailers)) => Some(Ok(Frame::trailers(trailers))),
             Ok(Piece::End | Piece::Wanting) => None,
-            Err(error) => {
-                self.connection = None;
-                return Poll::Ready(Some(Err(error)));
-            }
+            Err(error) => return self.fail(error, context),
         };
         if frame.is_none() || self.framing.has_ended() {
             self.end();

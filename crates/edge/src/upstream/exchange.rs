@@ -145,7 +145,8 @@ impl Exchange {
         }
         let sending = std::mem::replace(&mut self.sending, Sending::Nothing);
         let connection = Some(connection);
-        let mut reply = Reply { connection, framing, sending, reusable, pool: self.pool.clone() };
+        let pool = self.pool.clone();
+        let mut reply = Reply { connection, framing, sending, reusable, pool, failure: None };
         Ok(match reply.whole() {
             Some(bytes) => Replied::Whole(head.map(|()| bytes)),
             None => Replied::Begun(head.map(|()| Box::new(reply))),

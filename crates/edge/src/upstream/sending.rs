@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
-use http::{HeaderMap, Method, Request};
+use http::{HeaderMap, HeaderName, Method, Request};
 use http_body::Body;
 
 use super::connection::Connection;
@@ -58,8 +58,8 @@ where
         for part in [head.method.as_str(), " ", path, " HTTP/1.1\r\n"] {
             outgoing.put_slice(part.as_bytes());
         }
-        let whole = [CONTENT_LENGTH, TRANSFER_ENCODING];
-        lines(head.headers.iter().filter(|(name, _)| !whole.contains(name)), outgoing);
+        static ANEW: [HeaderName; 2] = [CONTENT_LENGTH, TRANSFER_ENCODING];
+        lines(head.headers.iter().filter(|(name, _)| !ANEW.contains(name)), outgoing);
         match framing {
             Some(Framing::Length(length)) => length_line(length, outgoing),
             Some(Framing::Chunked) => outgoing.put_slice(b"transfer-encoding: chunked\r\n"),
