@@ -68,14 +68,16 @@ fn is_sound(id: &HeaderValue) -> bool {
 
 fn new_id() -> HeaderValue {
     let mut text = [0; 32];
-    hex(fastrand::u128(..), &mut text);
+    hex(fastrand::u64(..), &mut text[..16]);
+    hex(fastrand::u64(..), &mut text[16..]);
     HeaderValue::from_bytes(&text).unwrap_or_else(|_| HeaderValue::from_static("0"))
 }
 
-fn hex(mut number: u128, text: &mut [u8]) {
-    for place in text.iter_mut().rev() {
-        *place = b"0123456789abcdef"[(number & 15) as usize];
-        number >>= 4;
+/// The sixteen digits of a number.
+fn hex(number: u64, text: &mut [u8]) {
+    let digit = |nibble: u8| b"0123456789abcdef"[usize::from(nibble)];
+    for (pair, byte) in text.chunks_exact_mut(2).zip(number.to_be_bytes()) {
+        pair.copy_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
     }
 }
 
@@ -101,9 +103,12 @@ fn traceparent(trace: Option<([u8; 32], [u8; 2])>) -> HeaderValue {
             text[3..35].copy_from_slice(&trace);
             text[53..].copy_from_slice(&flags);
         }
-        None => hex(fastrand::u128(1..), &mut text[3..35]),
+        None => {
+            hex(fastrand::u64(1..), &mut text[3..19]);
+            hex(fastrand::u64(..), &mut text[19..35]);
+        }
     }
-    hex(u128::from(fastrand::u64(1..)), &mut text[36..52]);
+    hex(fastrand::u64(1..), &mut text[36..52]);
     HeaderValue::from_bytes(&text).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 

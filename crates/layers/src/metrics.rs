@@ -15,14 +15,14 @@ use crate::routes::Routes;
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Request {
     method: &'static str,
-    route: String,
-    status: String,
+    route: Arc<String>,
+    status: u32,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Route {
     method: &'static str,
-    route: String,
+    route: Arc<String>,
 }
 
 /// Counts requests. Clones count together.
@@ -85,7 +85,7 @@ impl Sink for Metrics {
         let status = served.status.map_or(499, |status| status.as_u16());
         let route = self.routes.of(served.uri.path(), status);
         let method = method(served);
-        let labels = Request { method, route: route.clone(), status: status.to_string() };
+        let labels = Request { method, route: Arc::clone(&route), status: status.into() };
         self.requests.get_or_create(&labels).inc();
         let took = served.took.as_secs_f64();
         self.durations.get_or_create(&Route { method, route }).observe(took);

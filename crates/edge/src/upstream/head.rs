@@ -18,6 +18,8 @@ pub(super) struct Head {
     pub(super) reusable: bool,
 }
 
+/// Room for what the edge adds to an answer.
+const ADDED: usize = 6;
 /// The largest head, in bytes, and the most lines in it.
 const LARGEST: usize = 64 * 1024;
 const MOST: usize = 128;
@@ -60,7 +62,7 @@ fn headers(
     start: usize,
     bytes: &Bytes,
 ) -> Result<HeaderMap, &'static str> {
-    let mut headers = HeaderMap::with_capacity(lines.len());
+    let mut headers = HeaderMap::with_capacity(lines.len() + ADDED);
     for line in lines {
         let at = line.value.as_ptr() as usize - start;
         let name = HeaderName::from_bytes(line.name.as_bytes());
