@@ -4,9 +4,12 @@
 use std::cell::RefCell;
 use std::convert::Infallible;
 use std::error::Error;
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -19,6 +22,7 @@ use layers::{Board, CompressionLayer, ObserveLayer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -67,6 +71,8 @@ async fn accept(site: Arc<Site>, listener: TcpListener, mut phase: watch::Receiv
     let pool = Pool::new(site.upstream);
     let mut connections = JoinSet::new();
     let mut sweep = tokio::time::interval(Pool::SWEEP);
+    // Two sweeps in a row would close what has just been used.
+    sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while *phase.borrow() == Phase::Serve {
         tokio::select! {
             accepted = listener.accept() => match accepted {
@@ -143,12 +149,25 @@ where
         .max_buf_size(LARGEST_HEAD)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
-    tokio::pin!(connection);
+    let mut connection = pin!(connection);
     loop {
-        tokio::select! {
-            biased;
-            ended = connection.as_mut() => return ended,
-            _ = phase.changed() => connection.as_mut().graceful_shutdown(),
+        let seen = phase.clone();
+        let mut changed = pin!(phase.changed());
+        let mut waiting = false;
+        let next = poll_fn(|context| {
+            if let Poll::Ready(ended) = connection.as_mut().poll(context) {
+                return Poll::Ready(Some(ended));
+            }
+            // Who waits once is woken; to wait anew with each request would be for nothing.
+            if waiting && !seen.has_changed().unwrap_or(true) {
+                return Poll::Pending;
+            }
+            waiting = true;
+            changed.as_mut().poll(context).map(|_| None)
+        });
+        match next.await {
+            Some(ended) => return ended,
+            None => connection.as_mut().graceful_shutdown(),
         }
     }
 }

@@ -43,6 +43,8 @@ impl Policy for Correlation {
         let given = request.headers().get(&self.header).filter(|id| self.accept && is_sound(id));
         let id = RequestId(given.cloned().unwrap_or_else(new_id));
         let headers = request.headers_mut();
+        // At once for what is added here and further in.
+        headers.reserve(4);
         headers.insert(self.header.clone(), id.0.clone());
         let trace = headers.get(TRACEPARENT).and_then(|value| trace_id(value.as_bytes()));
         if trace.is_none() {

@@ -7,7 +7,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::{Buf, BytesMut};
+use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
 
@@ -18,7 +18,9 @@ pub(crate) struct Connection {
     /// What came and was not looked at yet.
     pub(super) incoming: BytesMut,
     /// What is to be sent.
-    pub(super) outgoing: BytesMut,
+    pub(super) outgoing: Vec<u8>,
+    /// How much of that was sent.
+    sent: usize,
     /// Whether a byte of the present request was taken by the system: then it is never sent again.
     pub(super) touched: bool,
     /// How much is read at once, in bytes; grows with what comes.
@@ -39,8 +41,8 @@ impl Connection {
         let connecting = TcpStream::connect(address);
         let stream = tokio::time::timeout(CONNECT_WITHIN, connecting).await??;
         stream.set_nodelay(true)?;
-        let (incoming, outgoing) = (BytesMut::new(), BytesMut::new());
-        Ok(Box::new(Self { stream, incoming, outgoing, touched: false, room: LEAST_ROOM }))
+        let (incoming, outgoing) = (BytesMut::new(), Vec::new());
+        Ok(Box::new(Self { stream, incoming, outgoing, sent: 0, touched: false, room: LEAST_ROOM }))
     }
 
     /// Whether the service closed it, or said something that it was not asked.
@@ -51,7 +53,7 @@ impl Connection {
 
     /// For the next request.
     pub(super) fn renew(&mut self) {
-        self.outgoing.clear();
+        self.drop_outgoing();
         self.touched = false;
         if self.incoming.capacity() > MOST_ROOM {
             self.incoming = BytesMut::new();
@@ -61,15 +63,26 @@ impl Connection {
 
     /// Sends what is to be sent.
     pub(super) fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.outgoing.is_empty() {
-            let count = ready!(Pin::new(&mut self.stream).poll_write(context, &self.outgoing))?;
+        while self.sent < self.outgoing.len() {
+            let left = &self.outgoing[self.sent..];
+            let count = ready!(Pin::new(&mut self.stream).poll_write(context, left))?;
             if count == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.touched = true;
-            self.outgoing.advance(count);
+            self.sent += count;
         }
+        self.drop_outgoing();
         Poll::Ready(Ok(()))
+    }
+
+    /// Forgets what was to be sent.
+    pub(super) fn drop_outgoing(&mut self) {
+        self.outgoing.clear();
+        self.sent = 0;
+        if self.outgoing.capacity() > MOST_ROOM {
+            self.outgoing = Vec::new();
+        }
     }
 
     /// Reads more: how many bytes; zero when the service has closed its side.

@@ -34,7 +34,7 @@ pub(crate) struct Exchange {
 enum On {
     Open(Box<Connection>),
     /// A new one, and what is to be sent on it.
-    Opening(Pin<Box<dyn Future<Output = io::Result<Box<Connection>>> + Send>>, BytesMut),
+    Opening(Pin<Box<dyn Future<Output = io::Result<Box<Connection>>> + Send>>, Vec<u8>),
     Nothing,
 }
 
@@ -71,7 +71,7 @@ impl Exchange {
                 (On::Open(connection), sending)
             }
             None => {
-                let mut outgoing = BytesMut::new();
+                let mut outgoing = Vec::new();
                 let sending = Sending::begin(request, &mut outgoing);
                 (opening(pool, outgoing), sending)
             }
@@ -97,7 +97,7 @@ impl Exchange {
             }
             // It may have answered before it closed.
             Broken::Service => {
-                connection.outgoing.clear();
+                connection.drop_outgoing();
                 self.sending = Sending::GivenUp;
             }
         }
@@ -168,7 +168,7 @@ impl Future for Exchange {
     }
 }
 
-fn opening(pool: &Pool, outgoing: BytesMut) -> On {
+fn opening(pool: &Pool, outgoing: Vec<u8>) -> On {
     On::Opening(Box::pin(Connection::open(pool.address())), outgoing)
 }
 

@@ -49,18 +49,30 @@ pub(super) fn take(incoming: &mut BytesMut, to_head: bool) -> Result<Option<Head
     }
     // One copy, of which each value is a part.
     let bytes = Bytes::copy_from_slice(&incoming[..length]);
-    *head.headers_mut() = headers(found.headers, incoming.as_ptr() as usize, &bytes)?;
-    let modern = found.version == Some(1);
+    let mut said = Said { modern: found.version == Some(1), ..Said::default() };
+    *head.headers_mut() = headers(found.headers, incoming.as_ptr() as usize, &bytes, &mut said)?;
     incoming.advance(length);
-    let framing = framing(head.headers(), status, to_head, modern)?;
-    let reusable = framing != Framing::UntilClose && stays_open(head.headers(), modern);
+    let framing = said.framing(status, to_head)?;
+    let reusable = framing != Framing::UntilClose && said.stays_open();
     Ok(Some(Head { head, framing, reusable }))
+}
+
+/// What the head says about the message and the connection.
+#[derive(Debug, Default)]
+struct Said {
+    /// HTTP/1.1.
+    modern: bool,
+    length: Option<u64>,
+    chunked: bool,
+    close: bool,
+    keep_alive: bool,
 }
 
 fn headers(
     lines: &[httparse::Header<'_>],
     start: usize,
     bytes: &Bytes,
+    said: &mut Said,
 ) -> Result<HeaderMap, &'static str> {
     let mut headers = HeaderMap::with_capacity(lines.len() + ADDED);
     for line in lines {
@@ -71,62 +83,59 @@ fn headers(
             false => HeaderValue::from_maybe_shared(bytes.slice(at..at + line.value.len())),
         };
         let (Ok(name), Ok(value)) = (name, value) else { return Err("a header is not sound") };
+        said.note(&name, line.value)?;
         headers.append(name, value);
     }
     Ok(headers)
 }
 
-/// RFC 9112, 6.3.
-fn framing(
-    headers: &HeaderMap,
-    status: StatusCode,
-    to_head: bool,
-    modern: bool,
-) -> Result<Framing, &'static str> {
-    let length = length(headers)?;
-    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
-    let coding = codings.next();
-    if coding.is_some() && (length.is_some() || !modern) {
-        return Err("it is chunked, and says something else too");
-    }
-    if coding.is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"chunked"))
-        || codings.next().is_some()
-    {
-        return Err("its transfer coding is not chunked");
-    }
-    let bare = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-    if to_head || bare || status.is_informational() {
-        return Ok(Framing::Ended);
-    }
-    Ok(match (coding, length) {
-        (Some(_), _) => Framing::Chunked(Chunk::Size),
-        (None, Some(length)) => Framing::Length(length),
-        (None, None) => Framing::UntilClose,
-    })
-}
-
-/// The declared length; several that agree are one.
-fn length(headers: &HeaderMap) -> Result<Option<u64>, &'static str> {
-    let mut known = None;
-    for value in headers.get_all(CONTENT_LENGTH) {
-        let digits = value.as_bytes();
-        let sound = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
-        let length = value.to_str().ok().filter(|_| sound).and_then(|text| text.parse().ok());
-        match (known, length) {
-            (_, None) => return Err("its length is not a number"),
-            (Some(known), Some(length)) if known != length => return Err("it has two lengths"),
-            _ => known = length,
+impl Said {
+    fn note(&mut self, name: &HeaderName, value: &[u8]) -> Result<(), &'static str> {
+        if *name == CONTENT_LENGTH {
+            let length = number(value).ok_or("its length is not a number")?;
+            // Several that agree are one.
+            if self.length.replace(length).is_some_and(|known| known != length) {
+                return Err("it has two lengths");
+            }
+        } else if *name == TRANSFER_ENCODING {
+            if self.chunked || !value.eq_ignore_ascii_case(b"chunked") {
+                return Err("its transfer coding is not chunked");
+            }
+            self.chunked = true;
+        } else if *name == CONNECTION {
+            for word in value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
+                self.close |= word.eq_ignore_ascii_case(b"close");
+                self.keep_alive |= word.eq_ignore_ascii_case(b"keep-alive");
+            }
         }
+        Ok(())
     }
-    Ok(known)
+
+    /// RFC 9112, 6.3.
+    fn framing(&self, status: StatusCode, to_head: bool) -> Result<Framing, &'static str> {
+        if self.chunked && (self.length.is_some() || !self.modern) {
+            return Err("it is chunked, and says something else too");
+        }
+        let bare = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        if to_head || bare || status.is_informational() {
+            return Ok(Framing::Ended);
+        }
+        Ok(match self.length {
+            _ if self.chunked => Framing::Chunked(Chunk::Size),
+            Some(length) => Framing::Length(length),
+            None => Framing::UntilClose,
+        })
+    }
+
+    /// RFC 9112, 9.3.
+    fn stays_open(&self) -> bool {
+        !self.close && (self.modern || self.keep_alive)
+    }
 }
 
-fn stays_open(headers: &HeaderMap, modern: bool) -> bool {
-    let says = |word: &str| {
-        let values = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
-        values.flat_map(|words| words.split(',')).any(|one| one.trim().eq_ignore_ascii_case(word))
-    };
-    if modern { !says("close") } else { says("keep-alive") && !says("close") }
+fn number(digits: &[u8]) -> Option<u64> {
+    let sound = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+    std::str::from_utf8(digits).ok().filter(|_| sound)?.parse().ok()
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, Method, Request};
 use http_body::Body;
@@ -46,7 +46,7 @@ where
 {
     /// Writes the head of a request that [`crate::proxy`] made ready, and keeps its body for
     /// [`Sending::poll`]. How its body ends is told anew, whatever its headers say.
-    pub(super) fn begin(request: Request<B>, outgoing: &mut BytesMut) -> Self {
+    pub(super) fn begin(request: Request<B>, outgoing: &mut Vec<u8>) -> Self {
         let (head, body) = request.into_parts();
         let framing = match body.size_hint().exact() {
             _ if body.is_end_stream() => None,
@@ -56,13 +56,13 @@ where
         let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
         outgoing.reserve(path.len() + 128 + head.headers.len() * 64);
         for part in [head.method.as_str(), " ", path, " HTTP/1.1\r\n"] {
-            outgoing.put_slice(part.as_bytes());
+            outgoing.extend_from_slice(part.as_bytes());
         }
         static ANEW: [HeaderName; 2] = [CONTENT_LENGTH, TRANSFER_ENCODING];
         lines(head.headers.iter().filter(|(name, _)| !ANEW.contains(name)), outgoing);
         match framing {
             Some(Framing::Length(length)) => length_line(length, outgoing),
-            Some(Framing::Chunked) => outgoing.put_slice(b"transfer-encoding: chunked\r\n"),
+            Some(Framing::Chunked) => outgoing.extend_from_slice(b"transfer-encoding: chunked\r\n"),
             // A method that usually has a body says so when it has none (RFC 9110, 8.6).
             None if matches!(head.method, Method::POST | Method::PUT | Method::PATCH)
                 || head.headers.contains_key(CONTENT_LENGTH) =>
@@ -71,7 +71,7 @@ where
             }
             None => {}
         }
-        outgoing.put_slice(b"\r\n");
+        outgoing.extend_from_slice(b"\r\n");
         match framing {
             Some(framing) => Self::Body { body: Box::pin(body), framing },
             None => Self::Nothing,
@@ -106,7 +106,7 @@ where
     /// Takes from the body what has come, up to a bound; ready when there may be more.
     fn poll_gather(
         &mut self,
-        outgoing: &mut BytesMut,
+        outgoing: &mut Vec<u8>,
         context: &mut Context<'_>,
     ) -> Poll<Result<(), Broken>> {
         while outgoing.len() < GATHER {
@@ -132,31 +132,31 @@ where
 }
 
 impl Framing {
-    fn put(&mut self, data: &[u8], outgoing: &mut BytesMut) -> Result<(), Broken> {
+    fn put(&mut self, data: &[u8], outgoing: &mut Vec<u8>) -> Result<(), Broken> {
         match self {
             // An empty chunk would be the end.
             _ if data.is_empty() => {}
             Self::Length(left) => {
                 *left = left.checked_sub(data.len() as u64).ok_or(Broken::Client)?;
-                outgoing.put_slice(data);
+                outgoing.extend_from_slice(data);
             }
             Self::Chunked => {
-                outgoing.put_slice(format!("{:x}\r\n", data.len()).as_bytes());
-                outgoing.put_slice(data);
-                outgoing.put_slice(b"\r\n");
+                outgoing.extend_from_slice(format!("{:x}\r\n", data.len()).as_bytes());
+                outgoing.extend_from_slice(data);
+                outgoing.extend_from_slice(b"\r\n");
             }
         }
         Ok(())
     }
 
-    fn end(&mut self, trailers: Option<&HeaderMap>, outgoing: &mut BytesMut) -> Result<(), Broken> {
+    fn end(&mut self, trailers: Option<&HeaderMap>, outgoing: &mut Vec<u8>) -> Result<(), Broken> {
         match self {
             Self::Length(0) => {}
             Self::Length(_) => return Err(Broken::Client),
             Self::Chunked => {
-                outgoing.put_slice(b"0\r\n");
+                outgoing.extend_from_slice(b"0\r\n");
                 lines(trailers.into_iter().flatten(), outgoing);
-                outgoing.put_slice(b"\r\n");
+                outgoing.extend_from_slice(b"\r\n");
             }
         }
         Ok(())
@@ -165,17 +165,17 @@ impl Framing {
 
 fn lines<'a>(
     headers: impl Iterator<Item = (&'a http::HeaderName, &'a http::HeaderValue)>,
-    outgoing: &mut BytesMut,
+    outgoing: &mut Vec<u8>,
 ) {
     for (name, value) in headers {
         for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
-            outgoing.put_slice(part);
+            outgoing.extend_from_slice(part);
         }
     }
 }
 
-fn length_line(length: u64, outgoing: &mut BytesMut) {
-    outgoing.put_slice(format!("content-length: {length}\r\n").as_bytes());
+fn length_line(length: u64, outgoing: &mut Vec<u8>) {
+    outgoing.extend_from_slice(format!("content-length: {length}\r\n").as_bytes());
 }
 
 #[cfg(test)]
@@ -190,9 +190,9 @@ mod tests {
         B: Body<Data = Bytes>,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
-        let mut outgoing = BytesMut::new();
+        let mut outgoing = Vec::new();
         let sending = Sending::begin(request, &mut outgoing);
-        (String::from_utf8(outgoing.to_vec()).expect("ASCII"), sending)
+        (String::from_utf8(outgoing).expect("ASCII"), sending)
     }
 
     #[test]
@@ -224,7 +224,7 @@ mod tests {
         let body = StreamBody::new(futures_util::stream::iter(frames));
         let (text, mut sending) = begin(Request::post("/").body(body).expect("sound"));
         assert!(text.contains("transfer-encoding: chunked"), "{text}");
-        let mut outgoing = BytesMut::new();
+        let mut outgoing = Vec::new();
         let mut context = Context::from_waker(std::task::Waker::noop());
         let gathered = sending.poll_gather(&mut outgoing, &mut context);
         assert!(matches!(gathered, Poll::Ready(Ok(()))) && sending.is_done());
@@ -233,7 +233,7 @@ mod tests {
 
     #[test]
     fn a_body_keeps_its_length() {
-        let mut outgoing = BytesMut::new();
+        let mut outgoing = Vec::new();
         assert!(Framing::Length(2).put(b"abc", &mut outgoing).is_err());
         assert!(Framing::Length(2).end(None, &mut outgoing).is_err());
         assert!(outgoing.is_empty());
