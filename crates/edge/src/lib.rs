@@ -9,6 +9,7 @@ mod answer;
 mod config;
 mod dependency;
 mod entry;
+mod last_will;
 mod late;
 mod lines;
 mod listen;

@@ -10,6 +10,7 @@ use settings::Restart;
 
 use crate::admin::Status;
 use crate::config::{Address, Config, Problem};
+use crate::last_will::LastWill;
 use crate::listen::Reserved;
 use crate::shared::{Operators, Shared};
 use crate::signals::{Heard, Signals};
@@ -54,9 +55,12 @@ pub async fn run(
     shared.check_dependencies().await?;
     shared.serve_flags().await?;
     let admin = shared.open_admin()?;
-    let result = Run { shared: &shared, signals, restarts: 0, admin }.live(reserved).await;
+    let will = LastWill::begin();
+    let mut run = Run { shared: &shared, signals, restarts: 0, admin, will: &will };
+    let result = run.live(reserved).await;
     shared.out.flush();
     shared.err.flush();
+    will.finish();
     process::tree::end_strays();
     if let Some(path) = &shared.config.admin {
         let _ = std::fs::remove_file(path);
@@ -103,6 +107,7 @@ struct Run<'a> {
     signals: Signals,
     restarts: u32,
     admin: Operators,
+    will: &'a LastWill,
 }
 
 impl<'a> Run<'a> {
@@ -164,6 +169,7 @@ impl<'a> Run<'a> {
         let life = Life::start(&shared.start, outputs, shared.scrubber.as_ref());
         let life =
             life.map_err(|error| format!("cannot start {}: {error}", shared.start.argv[0]))?;
+        self.will.add(life.service.pid());
         let status =
             Status { pid: life.service.pid(), restarts: self.restarts, began: Some(life.began) };
         self.admin.tell.send_replace(status);

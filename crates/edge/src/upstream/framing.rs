@@ -100,12 +100,12 @@ fn size(incoming: &mut BytesMut) -> Result<Option<u64>, &'static str> {
         return Err("a chunk has no size");
     }
     match httparse::parse_chunk_size(incoming) {
-        Ok(httparse::Status::Complete((length, size))) => {
+        Ok(httparse::Status::Complete((length, size))) if length <= LONGEST_LINE => {
             incoming.advance(length);
             Ok(Some(size))
         }
         Ok(httparse::Status::Partial) if incoming.len() <= LONGEST_LINE => Ok(None),
-        Ok(httparse::Status::Partial) => Err("the line of a chunk's size has no end"),
+        Ok(_) => Err("the line of a chunk's size is too long"),
         Err(_) => Err("a chunk has no size"),
     }
 }
@@ -117,7 +117,7 @@ fn trailers(incoming: &mut BytesMut) -> Result<Option<HeaderMap>, &'static str> 
     }
     let mut lines = [httparse::EMPTY_HEADER; MOST_TRAILERS];
     let (length, lines) = match httparse::parse_headers(incoming, &mut lines) {
-        Ok(httparse::Status::Complete(parsed)) => parsed,
+        Ok(httparse::Status::Complete(parsed)) if parsed.0 <= LONGEST_TRAILERS => parsed,
         Ok(httparse::Status::Partial) if incoming.len() <= LONGEST_TRAILERS => return Ok(None),
         _ => return Err("its trailers are broken"),
     };

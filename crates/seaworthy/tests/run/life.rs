@@ -122,6 +122,25 @@ fn nobody_is_left_behind() {
 }
 
 #[test]
+fn who_kills_the_edge_ends_the_service_too() {
+    let script = "sleep 300 & exec \"$@\"";
+    let wrapper = vec!["sh", "-c", script, "sh"];
+    let mut edge = Edge::start(&Options { wrapper, ..Options::default() });
+    let family = process::tree::Family { leaders: vec![edge.pid()], mark: String::new() };
+    let members = family.members();
+    assert!(members.iter().any(|entry| entry.name == "sleep"), "{members:?}");
+    edge.signal("SIGKILL");
+    edge.ended();
+    for entry in members {
+        let gone = || {
+            process::tree::find(entry.pid)
+                .is_none_or(|now| now.zombie || now.started != entry.started)
+        };
+        until("nobody is left", gone);
+    }
+}
+
+#[test]
 fn a_hanging_service_is_not_live() {
     let manifest = "live = \"/live\"\n[supply]\ntimeout = \"1s\"\n".to_owned();
     let edge = Edge::start(&Options { manifest, supply: "liveness", ..Options::default() });
