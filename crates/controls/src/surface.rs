@@ -20,6 +20,8 @@ pub(crate) use visitor::Visitor;
 
 /// The trial of a control that has only one.
 pub(crate) const MAIN: &str = "main";
+/// The longest time from a request to the line that tells of it.
+pub(crate) const LOGGED_WITHIN: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// A control of what a client can see on one ready site: labelled requests, and a judge over the
 /// labelled answers.

@@ -210,6 +210,15 @@ impl Instance {
         std::iter::once(self.lease.port).chain(more).collect()
     }
 
+    /// The ports at which the service itself listens behind an edge; none without one.
+    pub fn ports_behind(&self) -> Vec<u16> {
+        let behind = self.inner.iter();
+        let all = behind.flat_map(|behind| {
+            std::iter::once(&behind.lease).chain(behind.leases.values()).map(|lease| lease.port)
+        });
+        all.collect()
+    }
+
     /// The folder in which it runs.
     pub fn folder(&self) -> &std::path::Path {
         &self.scratch.path

@@ -27,21 +27,56 @@ pub struct Gate {
 
 impl Gate {
     fn matches(&self, method: &Method, path: &str) -> bool {
-        let mut parts = path.split('/').filter(|part| !part.is_empty());
-        self.method
-            .as_ref()
-            .is_none_or(|own| own == method || (own == Method::GET && method == Method::HEAD))
-            && self
-                .path
-                .split('/')
-                .filter(|part| !part.is_empty())
-                .all(|own| parts.next().is_some_and(|part| own.starts_with('{') || same(own, part)))
+        let asked = |own: &Method| own == method || (own == Method::GET && method == Method::HEAD);
+        if !self.method.as_ref().is_none_or(asked) {
+            return false;
+        }
+        // Services differ in how they read a path; the gate is closed for each of the readings.
+        self.holds(segments(path)) || (is_odd(path) && self.holds(resolved(path).iter()))
+    }
+
+    fn holds(&self, parts: impl IntoIterator<Item = impl AsRef<str>>) -> bool {
+        let mut parts = parts.into_iter();
+        let fits = |own: &str| {
+            let part = parts.next();
+            part.is_some_and(|part| own.starts_with('{') || same(own, part.as_ref()))
+        };
+        segments(&self.path).all(fits)
     }
 }
 
-/// Whether a segment is this one, as a service reads it: with what is encoded decoded.
+fn segments(path: &str) -> impl Iterator<Item = &str> {
+    path.split('/').filter(|part| !part.is_empty())
+}
+
+/// Whether a segment is this one, as a service may read it: with what is encoded decoded, and many
+/// (Express, ASP.NET) take capital letters for small ones.
 fn same(own: &str, part: &str) -> bool {
-    own == part || (part.contains('%') && percent_decode_str(part).eq(own.bytes()))
+    own.eq_ignore_ascii_case(part)
+        || (part.contains('%') && {
+            let decoded = percent_decode_str(part).decode_utf8_lossy();
+            own.eq_ignore_ascii_case(&decoded)
+        })
+}
+
+/// Whether a path may be read as another one.
+fn is_odd(path: &str) -> bool {
+    path.contains("/.") || path.contains(['%', '\\', ';'])
+}
+
+/// The segments of a path that is decoded first, without parameters (`;a=b`) and with `.` and `..`
+/// followed (RFC 3986, 5.2.4).
+fn resolved(path: &str) -> Vec<String> {
+    let decoded = percent_decode_str(path).decode_utf8_lossy().replace('\\', "/");
+    let mut all: Vec<String> = Vec::new();
+    for part in decoded.split('/').map(|part| part.split(';').next().unwrap_or_default()) {
+        match part {
+            "" | "." => {}
+            ".." => drop(all.pop()),
+            part => all.push(part.to_owned()),
+        }
+    }
+    all
 }
 
 /// All gates, and the flags that open them.
@@ -107,7 +142,21 @@ mod tests {
         for (method, path) in [("GET", "/quotes"), ("POST", "/quotes/7"), ("GET", "/quotesx/7")] {
             assert!(ask(method, path).is_ok(), "{method} {path}");
         }
-        assert!(ask("GET", "/%71uot%65s/7").is_err(), "it is the same path, written otherwise");
+        for path in [
+            "/%71uot%65s/7",
+            "/Quotes/7",
+            "//quotes//7/",
+            "/x/../quotes/7",
+            "/./quotes/7",
+            "/x%2F..%2Fquotes/7",
+            "/quotes%2F7",
+            "/quotes;v=1/7",
+            "/quotes/../quotes/7",
+            "/quotes/7/../../x",
+        ] {
+            assert!(ask("GET", path).is_err(), "{path} may be the same, written otherwise");
+        }
+        assert!(ask("GET", "/x/../y/quotes/7").is_ok());
         flags.set("quotes", Some(Setting::plain(true))).expect("it is known");
         assert!(ask("GET", "/quotes/7").is_ok());
     }

@@ -15,6 +15,7 @@ pub(crate) struct Exposure;
 const KNOWN: &str = "known path";
 const INTERNAL: &str = "internal path";
 const LISTENS: &str = "listens at";
+const BEHIND: &str = "behind the edge it listens at";
 
 impl SurfaceControl for Exposure {
     const CARD: &'static Card = &Card {
@@ -39,10 +40,11 @@ impl SurfaceControl for Exposure {
         }
         if let (Some(instance), Some(running)) = (site.instance(), site.running()) {
             let members: Vec<_> = running.process().members().iter().map(|one| one.pid).collect();
-            let declared = instance.ports();
+            let (declared, behind) = (instance.ports(), instance.ports_behind());
             let others = process::sockets::listening(&members);
             for address in others.iter().filter(|address| !declared.contains(&address.port())) {
-                trial.saw(Seen::Remark { text: format!("{LISTENS} {address}") });
+                let what = if behind.contains(&address.port()) { BEHIND } else { LISTENS };
+                trial.saw(Seen::Remark { text: format!("{what} {address}") });
             }
         }
     }
@@ -75,9 +77,11 @@ impl SurfaceControl for Exposure {
             );
             findings.push(showing(Finding::fail("internal-route", text), answer));
         }
-        for address in surface.remarks().filter_map(|text| text.strip_prefix(LISTENS)) {
-            let address = address.trim();
-            let local = address.starts_with("127.") || address.starts_with("[::1]");
+        let told = |words: &'static str| {
+            let remarks = surface.remarks().filter_map(move |text| text.strip_prefix(words));
+            remarks.map(|address| (address.trim(), is_local(address.trim())))
+        };
+        for (address, local) in told(LISTENS) {
             let text = format!("it also listens at {address}, which the manifest does not declare");
             let mend = "close it in production (a debugger, a profiler, a cluster port), or \
                         declare the port under service.ports";
@@ -87,9 +91,23 @@ impl SurfaceControl for Exposure {
             };
             findings.push(finding);
         }
+        // Whether others reach it, the network around decides: a container publishes one port.
+        for (address, _) in told(BEHIND).filter(|(_, local)| !local) {
+            let text = format!(
+                "the service behind the edge listens at {address}: whoever reaches that port \
+                 passes by the edge"
+            );
+            let mend =
+                "let it listen at 127.0.0.1, or let other machines reach the edge's port alone";
+            findings.push(Finding::warn("passed-by", text).mend(mend));
+        }
         let held = format!("none of {} known paths shows anything", tried.len());
         Judgement::from_findings(held, findings)
     }
+}
+
+fn is_local(address: &str) -> bool {
+    address.starts_with("127.") || address.starts_with("[::1]")
 }
 
 #[cfg(test)]
@@ -119,5 +137,26 @@ mod tests {
         let body = r#"{"openapi":"3.1.0"}"#;
         assert_eq!(judged(declared, body, "/openapi.json").verdict, Verdict::Pass);
         assert_eq!(judged("", body, "/openapi.json").findings[0].cause, "api-document");
+    }
+
+    #[test]
+    fn a_port_is_judged_by_who_reaches_it() {
+        use model::{Observation, Severity};
+        for (remark, severity, cause) in [
+            ("listens at 0.0.0.0:9229", Severity::Fail, "further-port"),
+            ("listens at 127.0.0.1:9229", Severity::Note, "further-port"),
+            ("behind the edge it listens at [::]:3000", Severity::Warn, "passed-by"),
+        ] {
+            let mut seen = main(vec![answer(KNOWN, "GET /.env", 404)]);
+            let seen_remark = Seen::Remark { text: remark.to_owned() };
+            seen.push(Observation { seen: seen_remark, ..seen[0].clone() });
+            let judgement = Exposure.judge(&manifest(""), &seen);
+            let finding = &judgement.findings[0];
+            assert_eq!((finding.severity, finding.cause.as_str()), (severity, cause));
+        }
+        let mut seen = main(vec![answer(KNOWN, "GET /.env", 404)]);
+        let text = "behind the edge it listens at 127.0.0.1:3000".to_owned();
+        seen.push(Observation { seen: Seen::Remark { text }, ..seen[0].clone() });
+        assert!(Exposure.judge(&manifest(""), &seen).findings.is_empty());
     }
 }

@@ -1,14 +1,12 @@
 //! Every request has an id, echoed, and found again in the logs.
 
-use std::time::Duration;
-
 use client::Request;
 use lab::Bench;
 use model::{Answer, Applicability, Card, Finding, Judgement, Lane, Reach};
 use settings::Manifest;
 
 use crate::surface::judging::{once_per_cause, showing};
-use crate::surface::{Surface, SurfaceControl, Tour, Visitor};
+use crate::surface::{LOGGED_WITHIN, Surface, SurfaceControl, Tour, Visitor};
 
 pub(crate) struct CorrelationIds;
 
@@ -22,8 +20,6 @@ const USUAL: [&str; 5] =
     ["x-request-id", "x-correlation-id", "request-id", "correlation-id", "x-trace-id"];
 /// Longer than any id needs to be, short enough for every server's limit on headers.
 const LONG: usize = 3000;
-/// How long a line may take to be written.
-const LOGGED_WITHIN: Duration = Duration::from_secs(2);
 
 impl SurfaceControl for CorrelationIds {
     const CARD: &'static Card = &Card {

@@ -3,7 +3,6 @@
 mod canaries;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use client::Request;
 use lab::Bench;
@@ -13,7 +12,7 @@ use model::{Applicability, Card, Finding, Judgement, Lane, Reach, Seen, Severity
 use settings::Manifest;
 
 use crate::surface::tour::with_constant_headers;
-use crate::surface::{Surface, SurfaceControl, Tour, Visitor};
+use crate::surface::{LOGGED_WITHIN, Surface, SurfaceControl, Tour, Visitor};
 use crate::traffic::uploads;
 
 pub(crate) struct PrivateLogs;
@@ -25,8 +24,6 @@ const DECLARE: &str = "where a path holds something secret or personal, log its 
 const FORGED: &str = "seaworthy-forged-line";
 /// What stands in the place of a canary, wherever it was found and in whatever form.
 const FOUND: &str = "‹canary ";
-/// How long a line may take to be written.
-const LOGGED_WITHIN: Duration = Duration::from_secs(2);
 
 impl SurfaceControl for PrivateLogs {
     const CARD: &'static Card = &Card {
