@@ -1,5 +1,6 @@
 //! The innermost service: hands a request to the service behind the edge and its answer back,
-//! streaming both ways. Never sends a request twice, unless not a byte of it had been sent.
+//! streaming both ways. Never sends a request twice, unless not a byte of it had been taken, or it
+//! only asks (GET, HEAD, OPTIONS without a body) and a kept connection ended without an answer.
 
 use std::convert::Infallible;
 use std::future::Future;

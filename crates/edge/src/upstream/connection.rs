@@ -8,6 +8,8 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::BytesMut;
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, recv};
 use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
 
@@ -45,10 +47,15 @@ impl Connection {
         Ok(Box::new(Self { stream, incoming, outgoing, sent: 0, touched: false, room: LEAST_ROOM }))
     }
 
-    /// Whether the service closed it, or said something that it was not asked.
-    pub(super) fn is_stale(&self) -> bool {
+    /// Whether the service closed it, or said something that it was not asked, as far as is known;
+    /// looked at anew when it must not be in doubt, which costs a system call.
+    pub(super) fn is_stale(&self, anew: bool) -> bool {
         let waits = |error: io::Error| error.kind() == io::ErrorKind::WouldBlock;
-        !self.incoming.is_empty() || !self.stream.try_read(&mut [0]).is_err_and(waits)
+        if !self.incoming.is_empty() || !self.stream.try_read(&mut [0]).is_err_and(waits) {
+            return true;
+        }
+        let look = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        anew && recv(&self.stream, &mut [0], look) != Err(Errno::WOULDBLOCK)
     }
 
     /// For the next request.
@@ -72,8 +79,19 @@ impl Connection {
             self.touched = true;
             self.sent += count;
         }
-        self.drop_outgoing();
         Poll::Ready(Ok(()))
+    }
+
+    /// Everything that was to be sent since the last [`Connection::drop_outgoing`], to be sent anew.
+    pub(super) fn take_outgoing(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.outgoing)
+    }
+
+    /// Makes room once everything was sent.
+    pub(super) fn drop_sent(&mut self) {
+        if self.sent == self.outgoing.len() {
+            self.drop_outgoing();
+        }
     }
 
     /// Forgets what was to be sent.

@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
 use http::{Method, Request, Response, StatusCode};
+use http_body::Body;
 use layers::Refusal;
 use tokio::net::TcpStream;
 
@@ -25,6 +26,8 @@ pub(crate) struct Exchange {
     /// Of HEAD, whose answers have no body.
     to_head: bool,
     upgrades: bool,
+    /// Whether it may be sent twice: it has no body and changes nothing (RFC 9110, 9.2.1).
+    safe: bool,
     /// Whether its connection is a new one: then it is not tried on another.
     fresh: bool,
     pool: Pool,
@@ -63,7 +66,8 @@ impl Exchange {
     /// Begins: on a connection that was used before where there is one.
     pub(crate) fn begin(pool: &Pool, request: Request<Outgoing>, upgrades: bool) -> Self {
         let to_head = request.method() == Method::HEAD;
-        let used = pool.used();
+        let safe = request.method().is_safe() && request.body().is_end_stream() && !upgrades;
+        let used = pool.used(safe);
         let fresh = used.is_none();
         let (on, sending) = match used {
             Some(mut connection) => {
@@ -76,11 +80,11 @@ impl Exchange {
                 (opening(pool, outgoing), sending)
             }
         };
-        Self { on, sending, to_head, upgrades, fresh, pool: pool.clone() }
+        Self { on, sending, to_head, upgrades, safe, fresh, pool: pool.clone() }
     }
 
-    /// Sends what can be sent. A connection that turns out to be closed before it took a byte is
-    /// replaced by a new one; after that nothing is sent twice.
+    /// Sends what can be sent. A kept connection that turns out to be closed before it took a byte is
+    /// replaced by a new one; after that only what is safe is sent again, and only once.
     fn poll_send(&mut self, context: &mut Context<'_>) -> Result<(), Refusal> {
         let On::Open(connection) = &mut self.on else { return Ok(()) };
         let Poll::Ready(Err(broken)) = self.sending.poll(connection, context) else {
@@ -93,7 +97,7 @@ impl Exchange {
             }
             Broken::Service if !connection.touched && !self.fresh => {
                 self.fresh = true;
-                self.on = opening(&self.pool, std::mem::take(&mut connection.outgoing));
+                self.on = opening(&self.pool, connection.take_outgoing());
             }
             // It may have answered before it closed.
             Broken::Service => {
@@ -122,6 +126,15 @@ impl Exchange {
                 Ok(Some(head)) if is_interim(&head, self.upgrades)? => {}
                 Ok(Some(head)) => return Poll::Ready(Ok(head)),
                 Ok(None) => match ready!(connection.poll_fill(context)) {
+                    // A kept connection may end just when it is used again. Who only asked may ask
+                    // once more.
+                    Ok(0) | Err(_)
+                        if self.safe && !self.fresh && connection.incoming.is_empty() =>
+                    {
+                        self.fresh = true;
+                        self.on = opening(&self.pool, connection.take_outgoing());
+                        return self.poll_again(context);
+                    }
                     Ok(0) | Err(_) => return Poll::Ready(Err(broke_off())),
                     Ok(_) => {}
                 },
@@ -132,6 +145,12 @@ impl Exchange {
                 }
             }
         }
+    }
+
+    fn poll_again(&mut self, context: &mut Context<'_>) -> Poll<Result<Head, Refusal>> {
+        ready!(self.poll_open(context))?;
+        self.poll_send(context)?;
+        self.poll_head(context)
     }
 
     fn replied(&mut self, head: Head) -> Result<Replied, Refusal> {
@@ -161,9 +180,7 @@ impl Future for Exchange {
         ready!(self.poll_open(context))?;
         self.poll_send(context)?;
         // On another connection, if it had to be.
-        ready!(self.poll_open(context))?;
-        self.poll_send(context)?;
-        let head = ready!(self.poll_head(context))?;
+        let head = ready!(self.poll_again(context))?;
         Poll::Ready(self.replied(head))
     }
 }

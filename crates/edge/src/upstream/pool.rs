@@ -57,11 +57,12 @@ impl Pool {
         self.0.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A connection that was used before and is open, as far as is known.
-    pub(super) fn used(&self) -> Option<Box<Connection>> {
+    /// A connection that was used before and is open, as far as is known; without doubt where what
+    /// is sent on it cannot be sent twice.
+    pub(super) fn used(&self, twice: bool) -> Option<Box<Connection>> {
         let mut idle = self.idle();
         while let Some(Parked(connection)) = idle.pop() {
-            if !connection.is_stale() {
+            if !connection.is_stale(!twice) {
                 return Some(connection);
             }
         }

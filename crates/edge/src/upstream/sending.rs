@@ -92,6 +92,9 @@ where
         context: &mut Context<'_>,
     ) -> Poll<Result<(), Broken>> {
         loop {
+            if matches!(self, Self::Body { .. }) {
+                connection.drop_sent();
+            }
             let gathered = self.poll_gather(&mut connection.outgoing, context)?;
             ready!(connection.poll_flush(context)).map_err(|_| Broken::Service)?;
             if matches!(self, Self::Nothing | Self::GivenUp) {

@@ -24,7 +24,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if status != 204:
             self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
     def body(self):
         if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
@@ -72,6 +73,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.write(urllib.parse.unquote_to_bytes(self.path.split("?")[1]))
             self.close_connection = path == "/raw-close"
             return None
+        if path == "/forgets":
+            # Says that the connection stays open, and closes it.
+            self.answer(200, b"hello")
+            self.close_connection = True
+            return None
         if path == "/garbage":
             self.wfile.write(b"\x00\x01 no http\r\n\r\n")
             self.close_connection = True
@@ -97,7 +103,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             print("card 4111111111111111 mail ann@example.com", flush=True)
         return self.answer(200, self.body() or b"hello")
 
-    do_GET = do_POST = do_PUT = do_DELETE = do_OPTIONS = handle_any
+    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_OPTIONS = handle_any
 
     def log_message(self, *_):
         pass

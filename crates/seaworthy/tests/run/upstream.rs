@@ -111,3 +111,15 @@ fn connections_are_used_again_and_not_kept_for_long() {
     until("the idle connection closes", || !connections());
     assert_ne!(port(), first);
 }
+
+#[test]
+fn a_service_that_closes_what_it_said_to_keep_does_not_matter() {
+    let edge = Edge::start(&Options::default());
+    for number in 0..200 {
+        let method = if number % 2 == 0 { "GET" } else { "HEAD" };
+        assert_eq!(edge.ask(&format!("{method} /forgets?{number}")).0, 200);
+    }
+    // Each was seen once, or a second time when its connection had ended before the answer.
+    let seen = edge.seen();
+    assert!((0..200).all(|number| seen.contains(&format!("/forgets?{number}"))));
+}
