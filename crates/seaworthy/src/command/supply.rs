@@ -83,10 +83,12 @@ fn advise(manifest: &Manifest, row: &Row) -> Advice {
         return only("only the service itself can mend it");
     }
     let ids = [row.id.clone()];
-    if let Err(notes) = Config::new(manifest, &ids, Vec::new(), &BTreeMap::new()) {
+    let mut notes = unknown(manifest, &row.id);
+    if let Err(problems) = Config::new(manifest, &ids, Vec::new(), &BTreeMap::new()) {
+        // All at once, so that nobody mends one thing only to be told the next.
+        notes.extend(problems);
         return Advice { helps: false, notes };
     }
-    let mut notes = unknown(manifest, &row.id);
     let mut helps = false;
     for finding in row.findings.iter().filter(|finding| finding.severity == Severity::Fail) {
         match cannot(manifest, &row.id, &finding.cause, &finding.subject) {
