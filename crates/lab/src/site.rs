@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use client::Peer;
+use tokio::net::TcpStream;
 
 use crate::bench::Bench;
 use crate::error::LabError;
@@ -51,6 +53,16 @@ impl Bench {
     }
 }
 
+/// The longest time from the closing of a service's port to its end.
+const LAST_BREATH: Duration = Duration::from_secs(2);
+
+/// Whether nobody listens there.
+async fn refuses(address: SocketAddr) -> bool {
+    let connecting = TcpStream::connect(address);
+    let connected = tokio::time::timeout(Duration::from_millis(500), connecting).await;
+    connected.is_ok_and(|connected| connected.is_err())
+}
+
 impl Site {
     pub fn peer(&self) -> &Peer {
         &self.peer
@@ -94,8 +106,10 @@ impl Site {
     /// Ends the instance. A deployed service is left alone.
     pub async fn end(self) {
         if let Some((instance, mut running)) = self.own {
-            if running.process().exit().is_some() {
-                running.wait_exit(std::time::Duration::ZERO).await;
+            // Who listens no more is about to end by itself, and how is part of the trial: its
+            // connections close some moments before its end can be seen.
+            if running.process().exit().is_some() || refuses(instance.address()).await {
+                running.wait_exit(LAST_BREATH).await;
             }
             running.kill().await;
             instance.end().await;

@@ -121,8 +121,10 @@ impl SurfaceControl for BodyLimits {
         if let Some((code, signal)) = surface.trial.exit() {
             let text = format!("it ended (code {code:?}, signal {signal:?}) during these bodies");
             findings.push(Finding::fail("crashes", text).mend(MEND).log(surface.trial.few_lines()));
-        } else if let Some(last) =
-            controls.last().filter(|last| !last.is_success() && control.is_success())
+        // What crashed has been told with the request on which it did.
+        } else if findings.iter().all(|finding| finding.cause != "crashes")
+            && let Some(last) =
+                controls.last().filter(|last| !last.is_success() && control.is_success())
         {
             let text = format!("afterwards a good request {}", last.outcome.words());
             findings.push(fail("does-not-recover", text, last));
