@@ -5,7 +5,7 @@
 use std::convert::Infallible;
 use std::fs;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -57,8 +57,10 @@ pub(crate) fn listen(path: &Path) -> io::Result<UnixListener> {
         let text = "another seaworthy run answers there";
         return Err(io::Error::new(io::ErrorKind::AddrInUse, text));
     }
-    // What is left of a run that was killed.
-    let _ = fs::remove_file(path);
+    // What is left of a run that was killed, and nothing else.
+    if fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket()) {
+        let _ = fs::remove_file(path);
+    }
     let listener = UnixListener::bind(path)?;
     fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
     Ok(listener)

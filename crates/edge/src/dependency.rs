@@ -9,6 +9,8 @@ use settings::{DependencyKind, Manifest};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{Mutex, Notify, watch};
+use tokio_postgres::config::SslMode;
+use tokio_postgres::error::SqlState;
 
 use crate::url::{Parts, parts};
 
@@ -70,33 +72,41 @@ fn part_of(template: &str, value: &str, wanted: &str) -> Option<String> {
 pub(crate) struct Look {
     dependency: Dependency,
     postgres: Mutex<Option<tokio_postgres::Client>>,
+    /// How that database is reached without TLS, where it may be.
+    plain: Option<tokio_postgres::Config>,
 }
 
 impl Look {
     pub(crate) fn new(dependency: Dependency) -> Self {
-        Self { dependency, postgres: Mutex::new(None) }
+        let plain = dependency.url.as_deref().and_then(plain);
+        Self { dependency, postgres: Mutex::new(None), plain }
     }
 
     /// Whether it answers.
     pub(crate) async fn ask(&self) -> bool {
         let Some(url) = &self.dependency.url else { return false };
         match self.dependency.kind {
-            DependencyKind::Postgres if url.starts_with("postgres") => self.postgres(url).await,
+            DependencyKind::Postgres => match &self.plain {
+                Some(plain) => self.postgres(plain).await,
+                None => greeted(url).await.is_some(),
+            },
             // Over TLS (rediss) only the port is looked at.
             DependencyKind::Redis if !url.starts_with("rediss") => redis(url).await.is_some(),
-            DependencyKind::Postgres => greeted(url).await.is_some(),
             _ => connect(url, self.dependency.kind.default_port()).await.is_some(),
         }
     }
 
-    async fn postgres(&self, url: &str) -> bool {
+    async fn postgres(&self, plain: &tokio_postgres::Config) -> bool {
         // Taken out while it is asked: a look that is given up takes its connection along.
         let kept = self.postgres.lock().await.take();
         let client = match kept.filter(|client| !client.is_closed()) {
             Some(client) => client,
             None => {
-                let connected = tokio_postgres::connect(url, tokio_postgres::NoTls).await;
-                let Ok((client, connection)) = connected else { return false };
+                let connected = plain.connect(tokio_postgres::NoTls).await;
+                let (client, connection) = match connected {
+                    Ok(both) => both,
+                    Err(error) => return wants_more(&error),
+                };
                 tokio::spawn(connection);
                 client
             }
@@ -107,6 +117,18 @@ impl Look {
         }
         there
     }
+}
+
+/// How a database is reached that may be spoken to without TLS. Not one whose address asks for it,
+/// nor one whose address only the service's own library understands (`?schema=public`).
+fn plain(url: &str) -> Option<tokio_postgres::Config> {
+    let plain: tokio_postgres::Config = url.starts_with("postgres").then(|| url.parse().ok())??;
+    (plain.get_ssl_mode() != SslMode::Require).then_some(plain)
+}
+
+/// Whether a database is there and only lets nobody in without TLS.
+fn wants_more(error: &tokio_postgres::Error) -> bool {
+    error.code() == Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION)
 }
 
 async fn connect(url: &str, default: Option<u16>) -> Option<TcpStream> {
@@ -130,7 +152,7 @@ async fn redis(url: &str) -> Option<()> {
     starts_with(&mut stream, b"+PONG", b"-NOAUTH").await
 }
 
-/// Asks a Postgres whose user is not known whether it speaks TLS; it answers with one letter.
+/// Asks a Postgres that cannot be logged in to whether it speaks TLS; it answers with one letter.
 async fn greeted(url: &str) -> Option<()> {
     let mut stream = connect(url, Some(5432)).await?;
     stream.write_all(&[0, 0, 0, 8, 4, 210, 22, 47]).await.ok()?;
@@ -195,7 +217,10 @@ pub(crate) async fn look_after(looks: Vec<Look>, board: Board, lag: Duration, do
         futures_util::future::join_all(asked).await;
         let subscribers = doubt.0.rounds.receiver_count() > 0;
         doubt.0.rounds.send_modify(|rounds| *rounds += 1);
-        if !subscribers {
+        if subscribers {
+            // Failures may come by the hundred, and each look may be a connection.
+            tokio::time::sleep(BREATH).await;
+        } else {
             tokio::select! {
                 () = tokio::time::sleep(every) => {}
                 () = doubt.0.wake.notified() => {}
@@ -203,6 +228,9 @@ pub(crate) async fn look_after(looks: Vec<Look>, board: Board, lag: Duration, do
         }
     }
 }
+
+/// The pause between two looks while somebody waits for one.
+const BREATH: Duration = Duration::from_millis(20);
 
 /// How often to look and how long a look may take, so that a loss is noticed within the lag.
 fn rhythm(lag: Duration) -> (Duration, Duration) {
@@ -214,6 +242,20 @@ fn rhythm(lag: Duration) -> (Duration, Duration) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_database_that_wants_tls_or_speaks_to_one_library_only_is_not_logged_in_to() {
+        assert!(plain("postgres://u:p@h/d?sslmode=disable").is_some());
+        assert!(plain("postgresql://u:p@h:1/d").is_some());
+        for other in [
+            "postgres://u:p@h/d?sslmode=require",
+            "postgres://u:p@h/d?sslmode=verify-full",
+            "postgres://u:p@h/d?schema=public",
+            "tcp://h:1",
+        ] {
+            assert!(plain(other).is_none(), "{other}");
+        }
+    }
 
     #[test]
     fn the_address_is_what_the_service_is_given() {

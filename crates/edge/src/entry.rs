@@ -9,6 +9,8 @@ use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
 use layers::{Policy, Refusal};
 
+use crate::fields::{Spelling, origin};
+
 /// A range of addresses: `10.0.0.0/8`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Range {
@@ -56,13 +58,6 @@ pub(crate) struct Entry {
 }
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-static FORWARDED: [HeaderName; 4] = [
-    HeaderName::from_static("forwarded"),
-    HeaderName::from_static("x-forwarded-host"),
-    HeaderName::from_static("x-forwarded-port"),
-    HeaderName::from_static("x-real-ip"),
-];
-
 impl Entry {
     pub(crate) fn new(peer: IpAddr, trusted: &Arc<Vec<Range>>, proto: HeaderName) -> Self {
         let peer = peer.to_canonical();
@@ -74,11 +69,15 @@ impl Entry {
     }
 
     fn mark(&self, headers: &mut http::HeaderMap) {
+        let forged = |name: &&HeaderName| match origin(name) {
+            Some(Spelling::Underscore) => true,
+            Some(Spelling::Plain) => !self.trusted && **name != FORWARDED_FOR,
+            None => !self.trusted && **name == self.proto,
+        };
+        while let Some(name) = headers.keys().find(forged).cloned() {
+            headers.remove(name);
+        }
         if !self.trusted {
-            let forged = |name: &&HeaderName| FORWARDED.contains(*name) || **name == self.proto;
-            while let Some(name) = headers.keys().find(forged).cloned() {
-                headers.remove(name);
-            }
             headers.insert(FORWARDED_FOR, self.peer.clone());
             return;
         }
@@ -170,7 +169,8 @@ mod tests {
 
     fn through(entry: &Entry) -> http::HeaderMap {
         let request = Request::get("/").header("host", "a").header("x-forwarded-for", "1.1.1.1");
-        let mut request = request.header("x-forwarded-proto", "https").body(()).expect("sound");
+        let request = request.header("x-forwarded-proto", "https").header("x_real_ip", "1.1.1.1");
+        let mut request = request.header("x-original-url", "/b").body(()).expect("sound");
         entry.request(&mut request).expect("it passes");
         request.headers().clone()
     }
@@ -179,10 +179,11 @@ mod tests {
     fn only_a_trusted_proxy_may_say_where_a_request_comes_from() {
         let headers = through(&entry(&[]));
         assert_eq!(headers["x-forwarded-for"], "192.0.2.7");
-        assert!(!headers.contains_key("x-forwarded-proto"));
+        assert_eq!(headers.len(), 2, "{headers:?}");
         let headers = through(&entry(&["192.0.2.0/24"]));
         assert_eq!(headers["x-forwarded-for"], "1.1.1.1, 192.0.2.7");
         assert_eq!(headers["x-forwarded-proto"], "https");
+        assert!(headers.contains_key("x-original-url") && !headers.contains_key("x_real_ip"));
     }
 
     #[test]

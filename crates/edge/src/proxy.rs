@@ -121,20 +121,29 @@ async fn tunnel(_inside: Inside, client: OnUpgrade, mut service: TcpStream, ahea
     }
 }
 
-/// The protocol that a client asks to switch to.
+/// The protocol that a client asks to switch to. Not another version of HTTP, in which requests
+/// would pass by everything that stands before the service.
 fn upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
     let asked = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
     let asked = asked.flat_map(|value| value.split(','));
     let asks = asked.into_iter().any(|word| word.trim().eq_ignore_ascii_case("upgrade"));
-    headers.get(UPGRADE).filter(|_| asks).cloned()
+    let http = |wanted: &HeaderValue| {
+        let wanted = wanted.as_bytes().to_ascii_lowercase();
+        ["h2", "http", "tls"]
+            .iter()
+            .any(|one| wanted.windows(one.len()).any(|w| w == one.as_bytes()))
+    };
+    headers.get(UPGRADE).filter(|wanted| asks && !http(wanted)).cloned()
 }
 
 /// Makes a request one that a proxy may send on.
 fn prepare<B>(request: &mut Request<B>, wanted: Option<&HeaderValue>, service: SocketAddr) {
     let authority = request.uri().authority().map(|authority| authority.as_str().to_owned());
     if let Some(authority) = authority {
-        // In absolute form the target counts, and Host does not (RFC 9112, 3.2.2).
-        if let Ok(host) = HeaderValue::from_str(&authority) {
+        // In absolute form the target counts, and Host does not (RFC 9112, 3.2.2); who asks is no
+        // part of it (RFC 9110, 4.2.4).
+        let host = authority.rsplit_once('@').map_or(authority.as_str(), |(_, host)| host);
+        if let Ok(host) = HeaderValue::from_str(host) {
             request.headers_mut().insert(HOST, host);
         }
         let path = request.uri().path_and_query().cloned();
@@ -163,6 +172,7 @@ fn prepare<B>(request: &mut Request<B>, wanted: Option<&HeaderValue>, service: S
     }
 }
 
+const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 
@@ -196,8 +206,9 @@ pub(crate) fn forget_named(headers: &mut HeaderMap) {
 
 /// Takes away what is meant for one connection only, whether it is named or not.
 fn hop_by_hop(headers: &mut HeaderMap) {
-    static NAMES: [HeaderName; 7] = [
+    static NAMES: [HeaderName; 8] = [
         CONNECTION,
+        HTTP2_SETTINGS,
         KEEP_ALIVE,
         PROXY_CONNECTION,
         PROXY_AUTHENTICATE,
@@ -231,11 +242,25 @@ mod tests {
             .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
             .collect();
         assert_eq!(upgrade(&headers), None);
+        for (wanted, passes) in [("websocket", true), ("h2c", false), ("HTTP/2.0", false)] {
+            let asked = [(CONNECTION, "Upgrade"), (UPGRADE, wanted)];
+            let asked = asked.map(|(name, value)| (name, HeaderValue::from_static(value)));
+            assert_eq!(upgrade(&asked.into_iter().collect()).is_some(), passes, "{wanted}");
+        }
         forget_named(&mut headers);
         hop_by_hop(&mut headers);
         let mut left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
         left.sort_unstable();
         assert_eq!(left, ["accept", "authorization"]);
+    }
+
+    #[test]
+    fn the_target_is_the_host_without_its_user() {
+        let request = Request::get("http://ann:pw@b:8/c?d").header(HOST, "a");
+        let mut request = request.body(()).expect("sound");
+        prepare(&mut request, None, SocketAddr::from(([127, 0, 0, 1], 7)));
+        assert_eq!(request.headers()[HOST], "b:8");
+        assert_eq!(*request.uri(), "/c?d");
     }
 
     #[test]

@@ -52,14 +52,24 @@ pub async fn run(
         Signals::listen().map_err(|error| format!("cannot listen to signals: {error}"))?;
     let reserved = reserve(&config.addresses)?;
     let mut shared = Shared::new(config, Start { argv, folder, env });
+    let result = run_with(&mut shared, signals, reserved).await;
+    for output in [&shared.out, &shared.err] {
+        output.flush(LAST_WORDS);
+    }
+    result
+}
+
+async fn run_with(
+    shared: &mut Shared,
+    signals: Signals,
+    reserved: Vec<Reserved>,
+) -> Result<Ended, Problem> {
     shared.check_dependencies().await?;
     shared.serve_flags().await?;
     let admin = shared.open_admin()?;
     let will = LastWill::begin();
-    let mut run = Run { shared: &shared, signals, restarts: 0, admin, will: &will };
+    let mut run = Run { shared, signals, restarts: 0, admin, will: &will };
     let result = run.live(reserved).await;
-    shared.out.flush();
-    shared.err.flush();
     will.finish();
     process::tree::end_strays();
     if let Some(path) = &shared.config.admin {
@@ -67,6 +77,9 @@ pub async fn run(
     }
     result
 }
+
+/// So long a reader may take for the last lines.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 fn reserve(addresses: &[Address]) -> Result<Vec<Reserved>, Problem> {
     let take = |address: &Address| {
@@ -139,7 +152,6 @@ impl<'a> Run<'a> {
         let all: Vec<_> = shared.config.addresses.iter().map(|a| a.public.to_string()).collect();
         shared.say(&format!("ready, listening on {}", all.join(", ")));
         notify(&[sd_notify::NotifyState::Ready]);
-        let flushing = tokio::spawn(shared.out.clone().keep_flushing());
         let supplied = &shared.config.supplied;
         let asks = supplied.live.is_some() || supplied.ready.is_some() || supplied.report.is_some();
         let hanging =
@@ -158,7 +170,6 @@ impl<'a> Run<'a> {
         if let Some(hanging) = hanging {
             hanging.abort();
         }
-        flushing.abort();
         life.drain_output(Duration::from_millis(500)).await;
         Ok(ended)
     }

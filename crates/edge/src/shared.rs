@@ -1,5 +1,6 @@
 //! What the parts of a run share: what is known, what is measured, where lines go.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,8 +15,8 @@ use tokio::sync::watch;
 use crate::admin::{self, Admin, Status};
 use crate::config::{Address, Config, Place, Problem};
 use crate::dependency::{Doubt, Look, look_after};
-use crate::lines::{Output, Stream};
 use crate::outage::Outage;
+use crate::output::Output;
 use crate::own::Own;
 use crate::stack::Parts;
 use crate::supervisor::Start;
@@ -37,7 +38,7 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(config: Config, mut start: Start) -> Self {
-        let (out, err) = (Output::new(Stream::Stdout), Output::new(Stream::Stderr));
+        let (out, err) = (Output::new(io::stdout()), Output::new(io::stderr()));
         let metrics = Metrics::new(Routes::new(config.routes.iter().cloned()));
         let mut sinks: Vec<Arc<dyn Sink>> = Vec::new();
         if config.supplied.metrics.is_some() || config.admin.is_some() {
@@ -46,7 +47,7 @@ impl Shared {
         if config.access_log {
             let log = out.clone();
             let private = Routes::new(config.private_paths.iter().cloned());
-            let log = AccessLog::new(move |line| log.write_soon(line)).private(private);
+            let log = AccessLog::new(move |line| log.say_soon(line)).private(private);
             sinks.push(Arc::new(log));
         }
         let scrubber = config.supplied.scrub.then(|| {
@@ -73,7 +74,7 @@ impl Shared {
     }
 
     pub(crate) fn say(&self, text: &str) {
-        self.err.write(format!("seaworthy: {text}\n").as_bytes());
+        self.err.say(format!("seaworthy: {text}\n").as_bytes());
     }
 
     /// Asks every dependency before the service starts, and goes on asking.
@@ -108,7 +109,7 @@ impl Shared {
     pub(crate) async fn serve_flags(&mut self) -> Result<(), Problem> {
         if let Some(file) = self.config.flags_file.clone() {
             let (flags, err) = (self.flags.clone(), self.err.clone());
-            let told = move |text: &str| err.write(format!("seaworthy: {text}\n").as_bytes());
+            let told = move |text: &str| err.say(format!("seaworthy: {text}\n").as_bytes());
             tokio::spawn(async move { flags.follow(&file, told).await });
         }
         if self.config.flags.is_empty() {

@@ -14,7 +14,8 @@ use settings::Probe;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::lines::{Output, pump};
+use crate::lines::pump;
+use crate::output::Output;
 
 /// What is started.
 #[derive(Debug, Clone)]

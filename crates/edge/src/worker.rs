@@ -26,6 +26,7 @@ use tokio::time::MissedTickBehavior;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use crate::patience::Patient;
 use crate::proxy::{Tunnels, forget_named};
 use crate::stack::{Parts, stack};
 use crate::timer::ConnectionTimer;
@@ -44,7 +45,6 @@ pub(crate) enum Phase {
 /// One listener as a worker serves it.
 #[derive(Debug)]
 pub(crate) struct Site {
-    pub(crate) listener: std::net::TcpListener,
     pub(crate) upstream: SocketAddr,
     pub(crate) parts: Arc<Parts>,
     pub(crate) compress: bool,
@@ -53,14 +53,19 @@ pub(crate) struct Site {
     /// The longest time from the opening of a connection, or the last answer, to the end of the
     /// next head.
     pub(crate) head_within: Duration,
+    /// The longest time in which a client takes nothing of its answer.
+    pub(crate) taken_within: Duration,
 }
 
 /// Serves until told to stop, and until every connection has ended.
-pub(crate) async fn work(sites: Vec<Site>, phase: watch::Receiver<Phase>) -> io::Result<()> {
+pub(crate) async fn work(
+    sites: Vec<(std::net::TcpListener, Site)>,
+    phase: watch::Receiver<Phase>,
+) -> io::Result<()> {
     let mut all = JoinSet::new();
-    for site in sites {
-        site.listener.set_nonblocking(true)?;
-        let listener = TcpListener::from_std(site.listener.try_clone()?)?;
+    for (listener, site) in sites {
+        listener.set_nonblocking(true)?;
+        let listener = TcpListener::from_std(listener)?;
         all.spawn(accept(Arc::new(site), listener, phase.clone()));
     }
     while all.join_next().await.is_some() {}
@@ -87,25 +92,23 @@ async fn accept(site: Arc<Site>, listener: TcpListener, mut phase: watch::Receiv
             Some(_) = connections.join_next() => {}
         }
     }
-    // Whoever had connected before the socket closed was promised an answer.
-    while let Some(Ok((stream, peer))) = now(listener.accept()).await {
-        connections.spawn(serve(Arc::clone(&site), pool.clone(), stream, peer, phase.clone()));
+    // Whoever had connected before the socket closed was promised an answer. The system is asked
+    // itself: what tokio knows may be older than the last of them. Closed in every worker, the port
+    // refuses, and who comes then can try elsewhere.
+    if let Ok(listener) = listener.into_std() {
+        while let Ok((stream, peer)) = listener.accept() {
+            let stream = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream));
+            if let Ok(stream) = stream {
+                let (site, pool) = (Arc::clone(&site), pool.clone());
+                connections.spawn(serve(site, pool, stream, peer, phase.clone()));
+            }
+        }
     }
-    drop(listener);
     while *phase.borrow() != Phase::Stop {
         tokio::select! {
             ended = connections.join_next() => if ended.is_none() { return },
             _ = phase.changed() => {}
         }
-    }
-}
-
-/// What a future gives without waiting.
-async fn now<T>(future: impl Future<Output = T>) -> Option<T> {
-    tokio::select! {
-        biased;
-        value = future => Some(value),
-        () = std::future::ready(()) => None,
     }
 }
 
@@ -144,10 +147,9 @@ where
     let connection = http1::Builder::new()
         .timer(ConnectionTimer::default())
         .header_read_timeout(site.head_within)
-        .half_close(true)
         .writev(false)
         .max_buf_size(LARGEST_HEAD)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(Patient::new(stream, site.taken_within)), service)
         .with_upgrades();
     let mut connection = pin!(connection);
     loop {

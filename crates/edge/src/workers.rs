@@ -34,15 +34,16 @@ impl Workers {
         let mut done = Vec::new();
         for _ in 0..shared.config.workers.max(1) {
             let sites = listeners.iter().map(|(listener, address, parts)| {
-                Ok(Site {
-                    listener: listener.try_clone()?,
+                let site = Site {
                     upstream: address.service,
                     parts: Arc::clone(parts),
                     compress: shared.config.supplied.compress,
                     board: shared.board.clone(),
                     tunnels: tunnels.clone(),
                     head_within: shared.config.header_timeout,
-                })
+                    taken_within: shared.config.client_timeout,
+                };
+                Ok((listener.try_clone()?, site))
             });
             let sites = sites.collect::<std::io::Result<Vec<_>>>().map_err(|e| e.to_string())?;
             let (tell, ended) = oneshot::channel();
@@ -63,11 +64,12 @@ impl Workers {
     }
 
     pub(crate) async fn ended(&mut self) {
-        for done in &mut self.done {
+        // Each only until it has ended: the waiting may be given up, and begun anew.
+        while let Some(done) = self.done.last_mut() {
             // Gone is ended, too.
             let _ = done.await;
+            self.done.pop();
         }
-        self.done.clear();
     }
 
     /// Ends what is still served.
@@ -81,6 +83,27 @@ impl Workers {
         self.phase.send_replace(Phase::Stop);
         if late {
             let _ = tokio::time::timeout(longest, self.ended()).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn waiting_may_be_given_up_and_begun_anew() {
+        for idle in [0, 1] {
+            let (tell, mut done): (Vec<_>, Vec<_>) = (0..2).map(|_| oneshot::channel()).unzip();
+            let mut tell = tell.into_iter().map(Some).collect::<Vec<_>>();
+            let phase = watch::channel(Phase::Drain).0;
+            done.reverse();
+            let mut workers = Workers { phase, done, tunnels: Tunnels::default() };
+            drop(tell[idle].take());
+            let moment = Duration::from_millis(1);
+            assert!(tokio::time::timeout(moment, workers.ended()).await.is_err());
+            drop(tell);
+            workers.ended().await;
         }
     }
 }

@@ -29,6 +29,8 @@ pub struct BodyLimits {
     pub max: Option<u64>,
     /// The longest time from the head of the request to the last byte of its body.
     pub within: Option<Duration>,
+    /// The longest time without a piece of it.
+    pub stall: Option<Duration>,
 }
 
 /// Why a body was given up.
@@ -155,6 +157,9 @@ where
 struct Guard {
     left: u64,
     deadline: Option<Pin<Box<Sleep>>>,
+    stall: Option<Duration>,
+    /// While the next piece is waited for.
+    stalled: Option<Pin<Box<Sleep>>>,
     unpacked: Option<Unpacked>,
     fault: Arc<AtomicU8>,
 }
@@ -167,9 +172,20 @@ impl Guard {
         Some(Box::new(Self {
             left: limits.max.unwrap_or(u64::MAX),
             deadline: limits.within.map(|within| Box::pin(sleep(within))),
+            stall: limits.stall,
+            stalled: None,
             unpacked: limits.max.and_then(|max| Unpacked::of(headers, max)),
             fault: Arc::default(),
         }))
+    }
+
+    /// Whether the next piece takes too long, or the whole.
+    fn is_late(&mut self, context: &mut Context<'_>) -> bool {
+        if self.stalled.is_none() {
+            self.stalled = self.stall.map(|stall| Box::pin(sleep(stall)));
+        }
+        let clocks = [&mut self.deadline, &mut self.stalled];
+        clocks.into_iter().flatten().any(|clock| clock.as_mut().poll(context).is_ready())
     }
 
     fn breaks(&mut self, overrun: Overrun) -> Box<dyn Error + Send + Sync> {
@@ -267,21 +283,21 @@ where
         let Some(guard) = this.guard else {
             return this.body.poll_frame(context).map_err(Into::into);
         };
-        match this.body.poll_frame(context) {
+        let polled = this.body.poll_frame(context);
+        if polled.is_ready() {
+            guard.stalled = None;
+        }
+        match polled {
             Poll::Ready(Some(Ok(frame))) => {
                 let counted = frame.data_ref().map_or(Ok(()), |data| guard.count(data));
                 let counted = counted.map(|()| frame).map_err(|overrun| guard.breaks(overrun));
                 Poll::Ready(Some(counted))
             }
             Poll::Ready(other) => Poll::Ready(other.map(|frame| frame.map_err(Into::into))),
-            Poll::Pending => {
-                let late =
-                    guard.deadline.as_mut().is_some_and(|d| d.as_mut().poll(context).is_ready());
-                match late {
-                    true => Poll::Ready(Some(Err(guard.breaks(Overrun::TooSlow)))),
-                    false => Poll::Pending,
-                }
+            Poll::Pending if guard.is_late(context) => {
+                Poll::Ready(Some(Err(guard.breaks(Overrun::TooSlow))))
             }
+            Poll::Pending => Poll::Pending,
         }
     }
 
@@ -314,5 +330,25 @@ mod tests {
         };
         assert_eq!(fed(1200), Ok(()));
         assert_eq!(fed(1199), Err(Overrun::TooLarge));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_may_be_slow_but_not_stand_still() {
+        let stall = Some(Duration::from_secs(60));
+        let limits = BodyLimits { stall, ..BodyLimits::default() };
+        let after = |pause: u64| async move {
+            let pieces = futures_util::stream::unfold(0, move |count| async move {
+                tokio::time::sleep(Duration::from_secs(pause)).await;
+                let piece = Frame::data(Bytes::from_static(b"x"));
+                (count < 5).then_some((Ok::<_, std::io::Error>(piece), count + 1))
+            });
+            let body = Box::pin(http_body_util::StreamBody::new(pieces));
+            let guard = Guard::of(&limits, &HeaderMap::new(), &body);
+            let body = Bounded { body, guard };
+            http_body_util::BodyExt::collect(body).await.map(|all| all.to_bytes().len())
+        };
+        assert_eq!(after(50).await.expect("slow, but it comes"), 5);
+        let late = after(61).await.expect_err("it stands still");
+        assert_eq!(late.downcast_ref(), Some(&Overrun::TooSlow));
     }
 }

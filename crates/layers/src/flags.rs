@@ -168,8 +168,9 @@ impl Flags {
             let problem = match changed {
                 Ok(at) if Some(at) == last => None,
                 Ok(at) => {
-                    last = Some(at);
                     let text = std::fs::read_to_string(file);
+                    // What could not be read is tried again, changed or not.
+                    last = text.is_ok().then_some(at);
                     let text = text.map_err(|error| error.to_string());
                     Some(text.and_then(|text| self.load(&text)).err())
                 }

@@ -4,10 +4,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::AUTHORIZATION;
-use http::{Method, Request, Response, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use percent_encoding::percent_decode_str;
 
+use crate::caller::key;
 use crate::flags::Flags;
 use crate::policy::Policy;
 use crate::refusal::Refusal;
@@ -91,9 +91,13 @@ impl Policy for Gates {
 
     fn request<B>(&self, request: &mut Request<B>) -> Result<(), Box<Response<Bytes>>> {
         let (method, path) = (request.method(), request.uri().path());
+        let over = overriding(request.headers());
         let closed = self.gates.iter().find(|gate| {
-            gate.matches(method, path)
-                && self.flags.evaluate(&gate.flag, key(request)).is_some_and(|flag| !flag.on)
+            (gate.matches(method, path) || over.as_ref().is_some_and(|m| gate.matches(m, path)))
+                && self
+                    .flags
+                    .evaluate(&gate.flag, &key(request.headers()))
+                    .is_some_and(|flag| !flag.on)
         });
         let Some(gate) = closed else { return Ok(()) };
         let message = match gate.status {
@@ -110,10 +114,11 @@ impl Policy for Gates {
     fn response<B>(&self, (): (), _: &mut Response<B>) {}
 }
 
-/// What tells callers apart for a roll-out by share: what they prove their identity with.
-fn key<B>(request: &Request<B>) -> &str {
-    let proof = request.headers().get(AUTHORIZATION).or_else(|| request.headers().get("cookie"));
-    proof.and_then(|proof| proof.to_str().ok()).unwrap_or_default()
+/// The method that a request asks to be taken for: Rails, Laravel and others obey.
+fn overriding(headers: &HeaderMap) -> Option<Method> {
+    let names = ["x-http-method-override", "x-method-override", "x-http-method"];
+    let asked = names.iter().find_map(|name| headers.get(*name))?;
+    asked.to_str().ok()?.trim().to_ascii_uppercase().parse().ok()
 }
 
 #[cfg(test)]
@@ -157,6 +162,8 @@ mod tests {
             assert!(ask("GET", path).is_err(), "{path} may be the same, written otherwise");
         }
         assert!(ask("GET", "/x/../y/quotes/7").is_ok());
+        let other = Request::post("/quotes/7").header("X-HTTP-Method-Override", "get");
+        assert!(gates.request(&mut other.body(()).expect("it is sound")).is_err());
         flags.set("quotes", Some(Setting::plain(true))).expect("it is known");
         assert!(ask("GET", "/quotes/7").is_ok());
     }

@@ -19,6 +19,7 @@ mod access_log;
 mod alarm;
 mod body;
 mod body_limits;
+mod caller;
 mod compression;
 mod concurrency;
 mod correlation;

@@ -95,7 +95,8 @@ async fn headers_cors_and_https_are_policies() {
 
 #[tokio::test]
 async fn bodies_are_bounded() {
-    let limits = BodyLimits { max: Some(1000), within: Some(Duration::from_millis(50)) };
+    let within = Some(Duration::from_millis(50));
+    let limits = BodyLimits { max: Some(1000), within, stall: None };
     let app = app().layer(BodyLimitsLayer(limits));
     assert_eq!(ask(app.clone(), post_of("/echo", "small")).await.1, "small");
     assert_eq!(ask(app.clone(), post_of("/echo", "x".repeat(1001))).await.0.status(), 413);

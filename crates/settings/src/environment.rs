@@ -243,10 +243,7 @@ impl Variable {
             VariableType::String | VariableType::Secret => true,
             VariableType::Int => return self.mistake_in_number(value),
             VariableType::Float => value.parse::<f64>().is_ok(),
-            VariableType::Bool => {
-                let word = value.to_ascii_lowercase();
-                ["true", "false", "1", "0", "yes", "no", "on", "off"].contains(&word.as_str())
-            }
+            VariableType::Bool => truth(value).is_some(),
             VariableType::Url => has_scheme(value, &[]),
             VariableType::PostgresUrl => has_scheme(value, &["postgres", "postgresql"]),
             VariableType::RedisUrl => has_scheme(value, &["redis", "rediss", "valkey", "unix"]),
@@ -283,6 +280,15 @@ fn has_scheme(value: &str, schemes: &[&str]) -> bool {
     let Some((scheme, rest)) = value.split_once("://") else { return false };
     let known = schemes.is_empty() || schemes.contains(&scheme);
     known && !rest.is_empty() && !value.contains(' ')
+}
+
+/// What a value of type `bool` means, in any of the words for it.
+pub fn truth(value: &str) -> Option<bool> {
+    match value.to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" => Some(true),
+        "false" | "0" | "no" | "off" => Some(false),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

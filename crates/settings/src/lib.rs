@@ -21,7 +21,7 @@ pub mod template;
 
 pub use dependency::{Dependency, DependencyKind};
 pub use duration::Span;
-pub use environment::{Expectation, Variable, VariableType, Via};
+pub use environment::{Expectation, Variable, VariableType, Via, truth};
 pub use manifest::Manifest;
 pub use parse::{Mistake, Origin, Parsed, parse};
 pub use probe::Probe;

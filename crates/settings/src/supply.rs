@@ -62,6 +62,9 @@ pub struct Supply {
     pub timeout: Span,
     /// The longest time to the end of a request's head, and of idleness between two requests.
     pub header_timeout: Span,
+    /// The longest time in which a client neither sends a piece of a body nor takes one of an
+    /// answer, where it is its turn.
+    pub client_timeout: Span,
     /// A line of JSON on stdout for each request; by default when correlation-ids are supplied.
     pub access_log: Option<bool>,
     /// What happens when the service ends by itself after it was ready.
@@ -85,6 +88,7 @@ impl Default for Supply {
             concurrency: 1024,
             timeout: Span::seconds(60),
             header_timeout: Span::seconds(30),
+            client_timeout: Span::seconds(60),
             access_log: None,
             restart: Restart::OnFailure,
             flags: None,

@@ -59,16 +59,22 @@ pub(super) fn features(
     let (mut flags, mut forced) = (Vec::new(), BTreeMap::new());
     let controls = &manifest.controls;
     for (name, switch) in controls.kill_switches.switches.iter().filter(|_| has("kill-switches")) {
-        let off = values.get(&switch.variable).is_some_and(|value| *value == switch.off);
+        let off = values.get(&switch.variable).is_some_and(|value| means(value, &switch.off));
         flags.push((name.clone(), Setting::plain(!off)));
         forced.insert(switch.variable.clone(), switch.on.clone());
     }
     for (name, flag) in controls.feature_flags.flags.iter().filter(|_| has("feature-flags")) {
         if !flag.required {
-            let on = values.get(&flag.variable).is_some_and(|value| *value == flag.on);
+            let on = values.get(&flag.variable).is_some_and(|value| means(value, &flag.on));
             flags.push((name.clone(), Setting::plain(on)));
             forced.insert(flag.variable.clone(), flag.on.clone());
         }
     }
     (flags, forced)
+}
+
+/// Whether a value says the same: `0` is `false`, whichever of them the manifest declares.
+fn means(value: &str, declared: &str) -> bool {
+    let meaning = settings::truth(value);
+    value == declared || (meaning.is_some() && meaning == settings::truth(declared))
 }

@@ -76,6 +76,7 @@ pub struct Config {
     pub concurrency: usize,
     pub timeout: Duration,
     pub header_timeout: Duration,
+    pub client_timeout: Duration,
     pub(crate) trusted: Arc<Vec<Range>>,
     pub(crate) proto: HeaderName,
     pub routes: Vec<String>,
@@ -150,6 +151,7 @@ impl Config {
             concurrency: supply.concurrency,
             timeout: supply.timeout.0,
             header_timeout: supply.header_timeout.0,
+            client_timeout: supply.client_timeout.0,
             trusted: Arc::new(trusted),
             proto,
             routes: Vec::new(),
@@ -256,7 +258,9 @@ fields = ["code"]
 
     #[test]
     fn a_switch_is_the_edges_and_always_on_for_the_service() {
-        for (value, on) in [("false", false), ("true", true), ("", true)] {
+        for (value, on) in
+            [("false", false), ("0", false), ("Off", false), ("true", true), ("", true)]
+        {
             let config = config(MANIFEST, &["kill-switches"], &[("QUOTES", value)]).expect("good");
             assert_eq!(config.flags, [("quotes".to_owned(), Setting::plain(on))]);
             assert_eq!(config.forced["QUOTES"], "true");

@@ -74,18 +74,7 @@ impl Supplied {
             https: has("https-only")
                 .then(|| Https::new(proto.clone(), controls.https_only.hsts.0.as_secs())),
             envelope: has("error-envelope").then(|| envelope(manifest)),
-            body_limits: match has("body-limits") {
-                true => BodyLimits {
-                    max: Some(controls.body_limits.max.0),
-                    within: Some(
-                        controls
-                            .body_limits
-                            .slow
-                            .map_or(Duration::from_secs(60), |slow| slow.0.mul_f64(0.8)),
-                    ),
-                },
-                false => BodyLimits::default(),
-            },
+            body_limits: body_limits(manifest, has("body-limits")),
             compress: has("compression"),
             live: place("liveness", &manifest.service.live),
             ready: place("readiness", &manifest.service.ready),
@@ -156,6 +145,17 @@ fn headers(manifest: &Manifest, problems: &mut Vec<Problem>) -> SecurityHeaders 
         }
     }
     headers
+}
+
+/// Nobody may stand still in the middle of a body, whatever else is supplied.
+fn body_limits(manifest: &Manifest, supplied: bool) -> BodyLimits {
+    let own = &manifest.controls.body_limits;
+    let slow = own.slow.map_or(Duration::from_secs(60), |slow| slow.0.mul_f64(0.8));
+    BodyLimits {
+        max: supplied.then_some(own.max.0),
+        within: supplied.then_some(slow),
+        stall: Some(manifest.supply.client_timeout.0),
+    }
 }
 
 fn envelope(manifest: &Manifest) -> Envelope {

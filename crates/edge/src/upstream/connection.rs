@@ -12,11 +12,12 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv};
 use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
 /// An open connection. A request and its answer have it for themselves.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     /// What came and was not looked at yet.
     pub(super) incoming: BytesMut,
     /// What is to be sent.
@@ -27,6 +28,13 @@ pub(crate) struct Connection {
     pub(super) touched: bool,
     /// How much is read at once, in bytes; grows with what comes.
     room: usize,
+}
+
+#[derive(Debug)]
+enum Stream {
+    Whole(TcpStream),
+    /// The other half belongs to somebody who is still sending.
+    Reading(OwnedReadHalf),
 }
 
 /// The service is on this machine: it connects at once or not at all.
@@ -43,19 +51,23 @@ impl Connection {
         let connecting = TcpStream::connect(address);
         let stream = tokio::time::timeout(CONNECT_WITHIN, connecting).await??;
         stream.set_nodelay(true)?;
-        let (incoming, outgoing) = (BytesMut::new(), Vec::new());
-        Ok(Box::new(Self { stream, incoming, outgoing, sent: 0, touched: false, room: LEAST_ROOM }))
+        Ok(Box::new(Self::of(Stream::Whole(stream), BytesMut::new())))
+    }
+
+    fn of(stream: Stream, incoming: BytesMut) -> Self {
+        Self { stream, incoming, outgoing: Vec::new(), sent: 0, touched: false, room: LEAST_ROOM }
     }
 
     /// Whether the service closed it, or said something that it was not asked, as far as is known;
     /// looked at anew when it must not be in doubt, which costs a system call.
     pub(super) fn is_stale(&self, anew: bool) -> bool {
+        let Stream::Whole(stream) = &self.stream else { return true };
         let waits = |error: io::Error| error.kind() == io::ErrorKind::WouldBlock;
-        if !self.incoming.is_empty() || !self.stream.try_read(&mut [0]).is_err_and(waits) {
+        if !self.incoming.is_empty() || !stream.try_read(&mut [0]).is_err_and(waits) {
             return true;
         }
         let look = RecvFlags::PEEK | RecvFlags::DONTWAIT;
-        anew && recv(&self.stream, &mut [0], look) != Err(Errno::WOULDBLOCK)
+        anew && recv(stream, &mut [0], look) != Err(Errno::WOULDBLOCK)
     }
 
     /// For the next request.
@@ -70,9 +82,12 @@ impl Connection {
 
     /// Sends what is to be sent.
     pub(super) fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while self.sent < self.outgoing.len() {
+        while !self.has_sent() {
             let left = &self.outgoing[self.sent..];
-            let count = ready!(Pin::new(&mut self.stream).poll_write(context, left))?;
+            let Stream::Whole(stream) = &mut self.stream else {
+                return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+            };
+            let count = ready!(Pin::new(stream).poll_write(context, left))?;
             if count == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
@@ -87,9 +102,14 @@ impl Connection {
         std::mem::take(&mut self.outgoing)
     }
 
+    /// Whether everything that was to be sent was taken by the system.
+    pub(super) fn has_sent(&self) -> bool {
+        self.sent == self.outgoing.len()
+    }
+
     /// Makes room once everything was sent.
     pub(super) fn drop_sent(&mut self) {
-        if self.sent == self.outgoing.len() {
+        if self.has_sent() {
             self.drop_outgoing();
         }
     }
@@ -107,7 +127,10 @@ impl Connection {
     pub(super) fn poll_fill(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
         self.incoming.reserve(self.room);
         let most = self.incoming.capacity() - self.incoming.len();
-        let count = ready!(pin!(self.stream.read_buf(&mut self.incoming)).poll(context))?;
+        let count = ready!(match &mut self.stream {
+            Stream::Whole(stream) => pin!(stream.read_buf(&mut self.incoming)).poll(context),
+            Stream::Reading(half) => pin!(half.read_buf(&mut self.incoming)).poll(context),
+        })?;
         if count == most {
             self.room = (self.room * 2).min(MOST_ROOM);
         }
@@ -115,7 +138,23 @@ impl Connection {
     }
 
     /// The bare stream and what was read ahead, when it has switched protocols.
-    pub(super) fn into_parts(self) -> (TcpStream, BytesMut) {
-        (self.stream, self.incoming)
+    pub(super) fn into_parts(self) -> Option<(TcpStream, BytesMut)> {
+        match self.stream {
+            Stream::Whole(stream) => Some((stream, self.incoming)),
+            Stream::Reading(_) => None,
+        }
+    }
+
+    /// One to read from, and the other half with what is to be sent on it.
+    pub(super) fn split(self) -> (Self, Option<(OwnedWriteHalf, Vec<u8>)>) {
+        match self.stream {
+            Stream::Whole(stream) => {
+                let (reading, writing) = stream.into_split();
+                let mut rest = self.outgoing;
+                rest.drain(..self.sent);
+                (Self::of(Stream::Reading(reading), self.incoming), Some((writing, rest)))
+            }
+            reading => (Self::of(reading, self.incoming), None),
+        }
     }
 }

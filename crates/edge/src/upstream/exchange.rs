@@ -159,17 +159,28 @@ impl Exchange {
         };
         let Head { head, framing, reusable } = head;
         if head.status() == StatusCode::SWITCHING_PROTOCOLS {
-            let (stream, ahead) = connection.into_parts();
+            let (stream, ahead) = connection.into_parts().ok_or_else(broke_off)?;
             return Ok(Replied::Switched(head, stream, ahead));
         }
         let sending = std::mem::replace(&mut self.sending, Sending::Nothing);
-        let connection = Some(connection);
-        let pool = self.pool.clone();
-        let mut reply = Reply { connection, framing, sending, reusable, pool, failure: None };
-        Ok(match reply.whole() {
-            Some(bytes) => Replied::Whole(head.map(|()| bytes)),
-            None => Replied::Begun(head.map(|()| Box::new(reply))),
-        })
+        let sent = sending.is_done() && connection.has_sent();
+        let given_up = matches!(sending, Sending::GivenUp);
+        let mut reply = Reply {
+            connection: Some(connection),
+            framing,
+            upload: None,
+            // Who has not taken the whole request would take the next one for its rest.
+            reusable: reusable && sent,
+            pool: self.pool.clone(),
+            failure: None,
+        };
+        if let Some(bytes) = reply.whole() {
+            return Ok(Replied::Whole(head.map(|()| bytes)));
+        }
+        if !sent && !given_up {
+            reply.go_on_sending(sending);
+        }
+        Ok(Replied::Begun(head.map(|()| Box::new(reply))))
     }
 }
 

@@ -1,8 +1,9 @@
 //! Where the body of an answer ends (RFC 9112, 6.3), and taking it out of the bytes that come.
 
 use bytes::{Buf, Bytes, BytesMut};
-use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::fields::may_come_late;
 
 /// How the end of a body is known, and how far it has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,8 +127,7 @@ fn trailers(incoming: &mut BytesMut) -> Result<Option<HeaderMap>, &'static str> 
         let name = HeaderName::from_bytes(line.name.as_bytes());
         let value = HeaderValue::from_bytes(line.value);
         let (Ok(name), Ok(value)) = (name, value) else { return Err("its trailers are broken") };
-        // What would change how the message itself is read must not come this late (RFC 9110, 6.5.1).
-        if ![CONTENT_LENGTH, TRANSFER_ENCODING, HOST].contains(&name) {
+        if may_come_late(&name) {
             trailers.append(name, value);
         }
     }

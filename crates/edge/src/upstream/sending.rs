@@ -1,6 +1,7 @@
 //! Writing a request, and its body as it comes.
 
 use std::error::Error;
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -8,8 +9,11 @@ use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, Method, Request};
 use http_body::Body;
+use tokio::io::AsyncWriteExt;
+use tokio::net::tcp::OwnedWriteHalf;
 
 use super::connection::Connection;
+use crate::fields::may_come_late;
 
 /// What of a request is still to be sent beyond what the connection holds.
 #[derive(Debug)]
@@ -106,6 +110,34 @@ where
         }
     }
 
+    /// Sends the rest on a half of a connection, whose other half is read meanwhile. An answer may
+    /// begin before its request has ended, and neither may wait for the other.
+    ///
+    /// # Errors
+    /// When one of the two breaks off.
+    pub(super) async fn finish(
+        mut self,
+        mut to: OwnedWriteHalf,
+        mut outgoing: Vec<u8>,
+    ) -> Result<(), Broken> {
+        loop {
+            to.write_all(&outgoing).await.map_err(|_| Broken::Service)?;
+            outgoing.clear();
+            if !matches!(self, Self::Body { .. }) {
+                // To let go of it would say that nothing more comes: some take that for the end of
+                // everything.
+                to.forget();
+                return Ok(());
+            }
+            let gather = |context: &mut Context<'_>| match self.poll_gather(&mut outgoing, context)
+            {
+                Poll::Pending if !outgoing.is_empty() => Poll::Ready(Ok(())),
+                gathered => gathered,
+            };
+            poll_fn(gather).await?;
+        }
+    }
+
     /// Takes from the body what has come, up to a bound; ready when there may be more.
     fn poll_gather(
         &mut self,
@@ -158,7 +190,8 @@ impl Framing {
             Self::Length(_) => return Err(Broken::Client),
             Self::Chunked => {
                 outgoing.extend_from_slice(b"0\r\n");
-                lines(trailers.into_iter().flatten(), outgoing);
+                let late = trailers.into_iter().flatten().filter(|(name, _)| may_come_late(name));
+                lines(late, outgoing);
                 outgoing.extend_from_slice(b"\r\n");
             }
         }
@@ -219,6 +252,7 @@ mod tests {
     fn pieces_become_chunks_and_trailers_pass() {
         let mut trailers = HeaderMap::new();
         trailers.insert("x-sum", "1".parse().expect("sound"));
+        trailers.insert("x-forwarded-for", "127.0.0.1".parse().expect("sound"));
         let frames = [
             Ok::<_, std::io::Error>(Frame::data(Bytes::from_static(b"abcdefghijkl"))),
             Ok(Frame::data(Bytes::new())),

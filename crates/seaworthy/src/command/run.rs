@@ -54,6 +54,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         .build()
         .map_err(|error| Failure::internal(format!("cannot start: {error}")))?;
     let ended = runtime.block_on(edge::run(config, argv, folder, env));
+    // A name that is still being looked up would hold up the end.
+    runtime.shutdown_background();
     let ended = ended.map_err(|problem| refused(&[problem]))?;
     Ok(exit::of_service(ended.code))
 }

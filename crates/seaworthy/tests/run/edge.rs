@@ -21,6 +21,8 @@ pub(crate) struct Options {
     pub(crate) env: Vec<(&'static str, String)>,
     /// Words before the service's command.
     pub(crate) wrapper: Vec<&'static str>,
+    /// Nobody reads what it writes to stdout.
+    pub(crate) unread: bool,
 }
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -75,7 +77,7 @@ impl Edge {
             .current_dir(folder.path())
             .envs(options.env.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
-            .stdout(file("out"))
+            .stdout(if options.unread { Stdio::piped() } else { file("out").into() })
             .stderr(file("err"))
             .spawn()
             .expect("seaworthy starts");

@@ -223,3 +223,64 @@ fn a_slow_upload_is_not_the_services_delay() {
     let answer = read_all(&mut slow);
     assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("12345678"), "{answer}");
 }
+
+#[test]
+fn a_log_that_nobody_reads_holds_nobody_up() {
+    let manifest = "[supply]\naccess_log = true\n".to_owned();
+    let mut edge = Edge::start(&Options { manifest, unread: true, ..Options::default() });
+    let long = "x".repeat(4000);
+    // A pipe holds 64 KiB; what is written here are ten times as many.
+    for _ in 0..160 {
+        assert_eq!(edge.ask(&format!("GET /{long}")).0, 200);
+    }
+    edge.signal("SIGTERM");
+    assert_eq!(edge.ended(), Some(0), "{}", edge.output());
+}
+
+#[test]
+fn while_the_last_requests_end_the_port_refuses() {
+    let manifest = "[controls.graceful-shutdown]\nwithin = \"9s\"\ndrain = \"10ms\"\n";
+    let env = vec![("STOP_CODE", "6".to_owned())];
+    let options = Options { manifest: manifest.into(), env, ..Options::default() };
+    let mut edge = Edge::start(&options);
+    // On several workers, of which some have nothing to do.
+    let mut slow: Vec<_> = (0..4).map(|_| edge.connect()).collect();
+    for stream in &mut slow {
+        stream.write_all(b"GET /slow?2 HTTP/1.1\r\nHost: a\r\n\r\n").expect("sent");
+    }
+    until("they are in flight", || edge.seen().matches("/slow").count() == 4);
+    edge.signal("SIGTERM");
+    until("the port refuses", || std::net::TcpStream::connect(edge.address).is_err());
+    let waits = |stream: &std::net::TcpStream| {
+        stream.set_nonblocking(true).expect("set");
+        let early =
+            stream.peek(&mut [0]).is_err_and(|e| e.kind() == std::io::ErrorKind::WouldBlock);
+        stream.set_nonblocking(false).expect("set");
+        early
+    };
+    assert!(slow.iter().all(waits), "they are still being answered");
+    for stream in &mut slow {
+        assert!(read_all(stream).ends_with("hello"));
+    }
+    assert_eq!(edge.ended(), Some(6), "{}", edge.output());
+}
+
+#[test]
+fn a_request_that_never_ends_does_not_change_the_code() {
+    let manifest = "[controls.graceful-shutdown]\nwithin = \"2s\"\ndrain = \"10ms\"\n";
+    let env = vec![("STOP_CODE", "6".to_owned())];
+    for hurried in [false, true] {
+        let options = Options { manifest: manifest.into(), env: env.clone(), ..Options::default() };
+        let mut edge = Edge::start(&options);
+        // Whichever worker has it, another one has nothing to do.
+        let mut slow: Vec<_> = (0..3).map(|_| edge.connect()).collect();
+        slow[2].write_all(b"GET /slow?60 HTTP/1.1\r\nHost: a\r\n\r\n").expect("sent");
+        until("it is in flight", || edge.seen().contains("/slow"));
+        edge.signal("SIGTERM");
+        if hurried {
+            until("it drains", || edge.output().contains("draining"));
+            edge.signal("SIGTERM");
+        }
+        assert_eq!(edge.ended(), Some(6), "{}", edge.output());
+    }
+}

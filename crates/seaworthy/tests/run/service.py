@@ -99,6 +99,33 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 self.connection.sendall(data)
             self.close_connection = True
             return None
+        if path == "/both-ways":
+            # Answers while it reads: neither waits for the other.
+            length = int(self.headers["Content-Length"])
+            reading = threading.Thread(target=self.rfile.read, args=(length,))
+            reading.start()
+            self.answer(200, b"x" * int(self.path.split("?")[1]))
+            reading.join()
+            return None
+        if path == "/early":
+            # Begins its answer at once, and ends it when it has the whole request.
+            length = int(self.headers["Content-Length"])
+            self.send_response(200)
+            self.send_header("Content-Length", "5")
+            self.end_headers()
+            self.wfile.flush()
+            if len(self.rfile.read(length)) < length:
+                SEEN.append("cut off")
+                self.close_connection = True
+                return None
+            self.wfile.write(b"whole")
+            return None
+        if path == "/early-leave":
+            # Answers never, and hears when nobody waits any more.
+            if not self.connection.recv(1):
+                SEEN.append("left")
+            self.close_connection = True
+            return None
         if path == "/log":
             print("card 4111111111111111 mail ann@example.com", flush=True)
         return self.answer(200, self.body() or b"hello")

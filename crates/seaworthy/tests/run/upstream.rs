@@ -1,6 +1,6 @@
 //! What comes from the service, however it says it.
 
-use std::io::Write;
+use std::io::{Read, Write};
 
 use crate::edge::{Edge, Options, read_all, split, until};
 
@@ -122,4 +122,46 @@ fn a_service_that_closes_what_it_said_to_keep_does_not_matter() {
     // Each was seen once, or a second time when its connection had ended before the answer.
     let seen = edge.seen();
     assert!((0..200).all(|number| seen.contains(&format!("/forgets?{number}"))));
+}
+
+#[test]
+fn an_answer_and_the_rest_of_its_request_do_not_wait_for_each_other() {
+    let edge = Edge::start(&Options::default());
+    // More than all buffers on the way hold.
+    let size = 24 * 1024 * 1024;
+    let mut stream = edge.connect();
+    stream.set_write_timeout(Some(std::time::Duration::from_secs(10))).expect("a timeout");
+    let head = format!(
+        "POST /both-ways?{size} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: {size}\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).expect("sent");
+    stream.write_all(&vec![b'y'; size]).expect("taken, although nothing is read yet");
+    let (status, _, body) = split(&read_all(&mut stream));
+    assert_eq!((status, body.len()), (200, size));
+}
+
+#[test]
+fn a_client_that_breaks_off_its_request_is_known_to_the_service() {
+    let edge = Edge::start(&Options::default());
+    let mut stream = edge.connect();
+    let head = b"POST /early HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf";
+    stream.write_all(head).expect("sent");
+    let mut begun = [0; 12];
+    stream.read_exact(&mut begun).expect("the answer begins");
+    assert_eq!(&begun, b"HTTP/1.1 200");
+    drop(stream);
+    until("the service knows", || edge.seen().contains("cut off"));
+    let whole =
+        "POST /early HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 4\r\n\r\nhalf";
+    assert_eq!(split(&edge.raw(whole.as_bytes())).2, "whole");
+}
+
+#[test]
+fn a_client_that_leaves_is_not_answered_in_vain() {
+    let edge = Edge::start(&Options::default());
+    let mut stream = edge.connect();
+    stream.write_all(b"GET /early-leave HTTP/1.1\r\nHost: a\r\n\r\n").expect("sent");
+    until("the service has it", || edge.seen().contains("/early-leave"));
+    drop(stream);
+    until("the service knows", || edge.seen().contains("left"));
 }
