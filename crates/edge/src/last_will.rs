@@ -23,6 +23,12 @@ impl LastWill {
         Self(begun.ok())
     }
 
+    /// What marks every process of this run, so that also one that left the service's tree is found.
+    pub(crate) fn mark(&self) -> Option<String> {
+        let (record, _) = self.0.as_ref()?;
+        Some(format!("{}/service", record.folder().file_name()?.to_str()?))
+    }
+
     /// Adds a service that was started.
     pub(crate) fn add(&self, pid: u32) {
         if let Some((record, _)) = &self.0 {

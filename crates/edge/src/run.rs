@@ -34,6 +34,12 @@ impl Ended {
         };
         Self { code }
     }
+
+    /// As one that this signal ended.
+    fn by(signal: &str) -> Self {
+        let number = process::signal::number(signal);
+        Self { code: u8::try_from(128 + number.unwrap_or(0)).unwrap_or(255) }
+    }
 }
 
 /// Runs the service with everything that is configured until both have ended.
@@ -61,13 +67,23 @@ pub async fn run(
 
 async fn run_with(
     shared: &mut Shared,
-    signals: Signals,
+    mut signals: Signals,
     reserved: Vec<Reserved>,
 ) -> Result<Ended, Problem> {
-    shared.check_dependencies().await?;
+    tokio::select! {
+        checked = shared.check_dependencies() => checked?,
+        signal = signals.stop() => {
+            shared.say(&format!("{signal}: stopped before the service was started"));
+            return Ok(Ended::by(signal));
+        }
+    }
     shared.serve_flags().await?;
     let admin = shared.open_admin()?;
     let will = LastWill::begin();
+    if let Some(mark) = will.mark() {
+        // One that is there already belongs to whoever started us, and looks after everything.
+        shared.start.env.entry(process::tree::MARK.to_owned()).or_insert(mark);
+    }
     let mut run = Run { shared, signals, restarts: 0, admin, will: &will };
     let result = run.live(reserved).await;
     will.finish();
@@ -229,11 +245,18 @@ impl<'a> Run<'a> {
                 }
                 heard = self.signals.next() => match heard {
                     Heard::Stop(signal) => return Err(signal),
-                    Heard::Other(signal) => pass_on(life, signal),
+                    Heard::Other(signal) => self.pass_on(life, signal),
                     Heard::Child => process::tree::reap_adopted(),
                 },
             }
         }
+    }
+
+    /// Sends a signal to the process that would be asked to stop: a wrapper would die of it.
+    fn pass_on(&self, life: &Life, signal: &'static str) {
+        let process = life.service.listener(self.main().service.port());
+        // One that has ended meanwhile needs no signal.
+        let _ = process::signal::send(process, signal);
     }
 
     /// Watches over the service until there is a reason to end.
@@ -245,7 +268,7 @@ impl<'a> Run<'a> {
                 heard = self.signals.next() => match heard {
                     Heard::Stop(signal) => return Why::Asked(signal),
                     Heard::Other(signal) => {
-                        pass_on(life, signal);
+                        self.pass_on(life, signal);
                         continue;
                     }
                     Heard::Child => {
@@ -277,9 +300,12 @@ impl<'a> Run<'a> {
         mut exit: Exit,
         backoff: &mut Backoff,
     ) -> Option<Why> {
+        let mut lived = life.began.elapsed();
         loop {
             life.service.kill();
-            let pause = backoff.next(life.began.elapsed());
+            // Who left the tree left it with this life.
+            process::tree::end_strays();
+            let pause = backoff.next(std::mem::take(&mut lived));
             self.shared.say(&format!(
                 "the service ended, {}; starting it again in {} ms",
                 words(exit),
@@ -328,13 +354,13 @@ impl<'a> Run<'a> {
         shared.board.drain();
         notify(&[sd_notify::NotifyState::Stopping]);
         shared.say(&format!("{signal}: draining"));
-        let hurried = self.wait(drain.unready).await;
+        let hurried = self.wait(life, drain.unready).await;
         workers.phase.send_replace(Phase::Drain);
         if !hurried {
             let left = drain.within.mul_f64(0.6).saturating_sub(began.elapsed());
             tokio::select! {
                 () = workers.ended() => {}
-                _ = self.wait(left) => {
+                _ = self.wait(life, left) => {
                     let count = shared.observe.in_flight();
                     shared.say(&format!("requests that did not end in time: {count}"));
                 }
@@ -346,7 +372,7 @@ impl<'a> Run<'a> {
     }
 
     /// Waits so long; a second signal to stop ends the waiting. Returns whether it did.
-    async fn wait(&mut self, longest: Duration) -> bool {
+    async fn wait(&mut self, life: &Life, longest: Duration) -> bool {
         let until = tokio::time::sleep(longest);
         tokio::pin!(until);
         loop {
@@ -354,7 +380,7 @@ impl<'a> Run<'a> {
                 () = &mut until => return false,
                 heard = self.signals.next() => match heard {
                     Heard::Stop(_) => return true,
-                    Heard::Other(_) => {}
+                    Heard::Other(signal) => self.pass_on(life, signal),
                     Heard::Child => process::tree::reap_adopted(),
                 },
             }
@@ -374,7 +400,7 @@ impl<'a> Run<'a> {
         let left = left.max(Duration::from_millis(100));
         let exit = tokio::select! {
             exit = life.service.ended() => Some(exit),
-            _ = self.wait(left) => None,
+            _ = self.wait(life, left) => None,
         };
         asking.abort();
         if exit.is_none() {
@@ -405,12 +431,6 @@ async fn ask_to_stop(first: u32, leader: u32, signal: &'static str) {
     if lives(leader) {
         let _ = process::signal::send(leader, signal);
     }
-}
-
-/// Sends a signal to the process that was started.
-fn pass_on(life: &Life, signal: &'static str) {
-    // One that has ended meanwhile needs no signal.
-    let _ = process::signal::send(life.service.pid(), signal);
 }
 
 /// Asks the service for any answer, again and again: two silences in a row mean that it hangs.

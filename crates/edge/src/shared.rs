@@ -80,23 +80,24 @@ impl Shared {
     /// Asks every dependency before the service starts, and goes on asking.
     pub(crate) async fn check_dependencies(&self) -> Result<(), Problem> {
         let mut problems = Vec::new();
-        let mut looks = Vec::new();
-        for dependency in &self.config.dependencies {
-            let name = dependency.name.clone();
-            if dependency.url.is_none() {
-                self.say(&format!("no variable says where {name} is; it is not looked after"));
-                continue;
-            }
-            let look = Look::new(dependency.clone());
-            if !answers_at_last(&look).await {
+        let (known, unknown): (Vec<_>, Vec<_>) =
+            self.config.dependencies.iter().partition(|dependency| dependency.url.is_some());
+        for dependency in unknown {
+            let name = &dependency.name;
+            self.say(&format!("no variable says where {name} is; it is not looked after"));
+        }
+        let looks: Vec<_> = known.iter().map(|known| Look::new((*known).clone())).collect();
+        let answers = futures_util::future::join_all(looks.iter().map(answers_at_last)).await;
+        for (dependency, answers) in known.into_iter().zip(answers) {
+            let name = &dependency.name;
+            if !answers {
                 let text = format!("{name} ({}) does not answer", dependency.kind.word());
                 match dependency.critical {
                     true => problems.push(text),
                     false => self.say(&text),
                 }
             }
-            self.board.set(&name, dependency.critical, true);
-            looks.push(look);
+            self.board.set(name, dependency.critical, true);
         }
         if !looks.is_empty() {
             let (board, doubt) = (self.board.clone(), self.doubt.clone());

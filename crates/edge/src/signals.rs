@@ -44,6 +44,15 @@ impl Signals {
         })
     }
 
+    /// The next signal to end.
+    pub(crate) async fn stop(&mut self) -> &'static str {
+        loop {
+            if let Heard::Stop(signal) = self.next().await {
+                return signal;
+            }
+        }
+    }
+
     pub(crate) async fn next(&mut self) -> Heard {
         tokio::select! {
             _ = self.term.recv() => Heard::Stop("SIGTERM"),

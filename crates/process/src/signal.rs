@@ -19,6 +19,11 @@ fn by_name(name: &str) -> Option<Signal> {
     })
 }
 
+/// The number of a signal that is known by this name.
+pub fn number(name: &str) -> Option<i32> {
+    by_name(name).map(Signal::as_raw)
+}
+
 /// Sends a signal to exactly one process, never to its group: a wrapper that does not pass it on
 /// must be seen.
 ///

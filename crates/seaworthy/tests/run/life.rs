@@ -123,12 +123,14 @@ fn nobody_is_left_behind() {
 
 #[test]
 fn who_kills_the_edge_ends_the_service_too() {
-    let script = "sleep 300 & exec \"$@\"";
+    // The second has another session, and a parent that is gone.
+    let script = "sleep 300 & setsid sh -c 'sleep 301 &' & exec \"$@\"";
     let wrapper = vec!["sh", "-c", script, "sh"];
     let mut edge = Edge::start(&Options { wrapper, ..Options::default() });
     let family = process::tree::Family { leaders: vec![edge.pid()], mark: String::new() };
+    let sleepers = || family.members().iter().filter(|entry| entry.name == "sleep").count();
+    until("both sleep", || sleepers() == 2);
     let members = family.members();
-    assert!(members.iter().any(|entry| entry.name == "sleep"), "{members:?}");
     edge.signal("SIGKILL");
     edge.ended();
     for entry in members {
@@ -283,4 +285,49 @@ fn a_request_that_never_ends_does_not_change_the_code() {
         }
         assert_eq!(edge.ended(), Some(6), "{}", edge.output());
     }
+}
+
+#[test]
+fn what_left_the_tree_of_one_life_does_not_outlive_it() {
+    let wrapper = vec!["sh", "-c", "setsid sh -c 'sleep 302 &'; exec \"$@\"", "sh"];
+    let edge = Edge::start(&Options { wrapper, ..Options::default() });
+    let family = process::tree::Family { leaders: vec![edge.pid()], mark: String::new() };
+    let sleepers = || -> Vec<u32> {
+        let all = family.members().into_iter().filter(|entry| entry.name == "sleep");
+        all.map(|entry| entry.pid).collect()
+    };
+    until("it sleeps", || sleepers().len() == 1);
+    let first = sleepers();
+    edge.ask("GET /crash");
+    until("it is back", || edge.output().contains("ready again"));
+    until("another one sleeps", || sleepers().len() == 1 && sleepers() != first);
+}
+
+#[test]
+fn a_wrapper_does_not_die_of_a_signal_for_the_service() {
+    let wrapper = vec!["sh", "-c", "\"$@\"; exit $?", "sh"];
+    let edge = Edge::start(&Options { wrapper, ..Options::default() });
+    edge.signal("SIGHUP");
+    until("the service has it", || edge.output().contains("read anew"));
+    assert_eq!(edge.ask("GET /").2, "hello");
+    assert!(!edge.output().contains("starting it again"), "{}", edge.output());
+}
+
+#[test]
+fn a_signal_while_dependencies_are_asked_is_heard() {
+    // It takes connections and says nothing.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = silent.local_addr().expect("it is bound");
+    let manifest = "[dependencies.cache]\nkind = \"redis\"\n[environment.CACHE_URL]\nvalue = \"{cache.url}\"\n";
+    let env = vec![("CACHE_URL", format!("redis://{address}"))];
+    let mut edge = Edge::begin(&Options { manifest: manifest.into(), env, ..Options::default() });
+    silent.set_nonblocking(true).expect("set");
+    let mut asked = None;
+    until("it asks", || {
+        asked = silent.accept().ok();
+        asked.is_some()
+    });
+    edge.signal("SIGTERM");
+    assert_eq!(edge.ended(), Some(143));
+    assert!(edge.output().contains("before the service was started"), "{}", edge.output());
 }

@@ -149,6 +149,7 @@ if __name__ == "__main__":
     if "FAILS" in os.environ:
         print("cannot start", file=sys.stderr)
         sys.exit(int(os.environ["FAILS"]))
+    signal.signal(signal.SIGHUP, lambda *_: print("read anew", flush=True))
     if os.environ.get("IGNORES_STOP"):
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     else:
