@@ -83,7 +83,7 @@ fn check(how: u8, data: &[u8]) {
         .collect();
     let body = StreamBody::new(Pieces(pieces.into_iter()));
     let request = Request::builder().header("content-encoding", coding).body(body);
-    let limits = BodyLimits { max: Some(MAX), within: None };
+    let limits = BodyLimits { max: Some(MAX), within: None, stall: None };
     let mut service = BodyLimitsLayer(limits).layer(Reads);
     let answer = fuzz::run(service.call(request.expect("it is sound"))).expect("it answers");
     let status = answer.status().as_u16();

@@ -9,9 +9,11 @@ use http::HeaderName;
 use layers::Policy;
 use libfuzzer_sys::fuzz_target;
 
-// It is private to the edge.
+// Both are private to the edge.
 #[path = "../../crates/edge/src/entry.rs"]
 mod entry;
+#[path = "../../crates/edge/src/fields.rs"]
+mod fields;
 
 use entry::{Entry, Range};
 

@@ -42,6 +42,8 @@ fn check(how: u8, before: &str, after: &str) {
 /// Digits right beside a card make another number of it.
 fn joins_digits(before: &str, after: &str) -> bool {
     before.ends_with(|c: char| c.is_ascii_digit())
+        // After a point they are a fraction's.
+        || before.strip_suffix('.').is_some_and(|b| b.ends_with(|c: char| c.is_ascii_digit()))
         || after.starts_with(|c: char| c.is_ascii_digit())
 }
 

@@ -5,7 +5,9 @@
 use bytes::BytesMut;
 use libfuzzer_sys::fuzz_target;
 
-// Both are private to the edge.
+// All are private to the edge.
+#[path = "../../crates/edge/src/fields.rs"]
+mod fields;
 #[path = "../../crates/edge/src/upstream/framing.rs"]
 mod framing;
 #[path = "../../crates/edge/src/upstream/head.rs"]

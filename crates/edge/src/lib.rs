@@ -13,6 +13,7 @@ mod fields;
 mod last_will;
 mod late;
 mod lines;
+mod lingering;
 mod listen;
 mod outage;
 mod output;

@@ -40,6 +40,7 @@ impl Shared {
     pub(crate) fn new(config: Config, mut start: Start) -> Self {
         let (out, err) = (Output::new(io::stdout()), Output::new(io::stderr()));
         let metrics = Metrics::new(Routes::new(config.routes.iter().cloned()));
+        let scrubber = config.supplied.scrub.then(|| scrubber(&config));
         let mut sinks: Vec<Arc<dyn Sink>> = Vec::new();
         if config.supplied.metrics.is_some() || config.admin.is_some() {
             sinks.push(Arc::new(metrics.clone()));
@@ -47,16 +48,12 @@ impl Shared {
         if config.access_log {
             let log = out.clone();
             let private = Routes::new(config.private_paths.iter().cloned());
-            let log = AccessLog::new(move |line| log.say_soon(line)).private(private);
+            let mut log = AccessLog::new(move |line| log.say_soon(line)).private(private);
+            if let Some(scrubber) = scrubber.clone() {
+                log = log.scrubbed(move |path| scrubber.scrub(path));
+            }
             sinks.push(Arc::new(log));
         }
-        let scrubber = config.supplied.scrub.then(|| {
-            let known = Redactor::default();
-            for (name, value) in &config.secrets {
-                known.learn(name, value);
-            }
-            Scrubber::new(known, config.masks.clone()).paths(&config.private_paths)
-        });
         start.env.extend(config.forced.clone());
         Self {
             board: Board::default(),
@@ -191,6 +188,19 @@ impl Shared {
             deadline: DeadlineLayer(Some(deadline)),
         }
     }
+}
+
+/// Knows the declared secrets, each line of those that have several too: a key is printed so.
+fn scrubber(config: &Config) -> Scrubber {
+    let known = Redactor::default();
+    for (name, value) in &config.secrets {
+        known.learn(name, value);
+        let lines = value.lines().filter(|line| line.len() >= 16 && !line.starts_with("-----"));
+        for line in lines.filter(|line| line.len() < value.len()) {
+            known.learn(name, line);
+        }
+    }
+    Scrubber::new(known, config.masks.clone()).paths(&config.private_paths)
 }
 
 async fn answers_at_last(look: &Look) -> bool {

@@ -5,7 +5,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::{HeaderName, Request, Response};
-use hyper::body::Incoming;
 use layers::{
     BodyLimits, BodyLimitsLayer, Concurrency, ConcurrencyLayer, Correlation, Cors, DeadlineLayer,
     EnvelopeLayer, Gates, Held, Https, Observe, Place, Policy, PolicyLayer, SecurityHeaders,
@@ -15,6 +14,7 @@ use tower_service::Service;
 
 use crate::answer::Answer;
 use crate::entry::{Entry, Range};
+use crate::lingering::Lingering;
 use crate::outage::{Outage, OutageLayer};
 use crate::own::Own;
 use crate::proxy::{Proxy, Tunnels};
@@ -67,7 +67,7 @@ pub(crate) fn stack(
     pool: Pool,
     tunnels: &Tunnels,
 ) -> impl Service<
-    Request<Incoming>,
+    Request<Lingering>,
     Response = Response<Body>,
     Error = Infallible,
     Future: Send + 'static,

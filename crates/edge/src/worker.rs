@@ -26,6 +26,7 @@ use tokio::time::MissedTickBehavior;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use crate::lingering::Lingering;
 use crate::patience::Patient;
 use crate::proxy::{Tunnels, forget_named};
 use crate::stack::{Parts, stack};
@@ -138,7 +139,7 @@ async fn converse<S, B>(
     mut phase: watch::Receiver<Phase>,
 ) -> hyper::Result<()>
 where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Send + 'static,
+    S: Service<Request<Lingering>, Response = Response<B>, Error = Infallible> + Send + 'static,
     S::Future: Send + 'static,
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -186,7 +187,7 @@ struct Adapter<S> {
 
 impl<S, B> hyper::service::Service<Request<Incoming>> for Adapter<S>
 where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
+    S: Service<Request<Lingering>, Response = Response<B>, Error = Infallible>,
 {
     type Response = Response<B>;
     type Error = Infallible;
@@ -194,6 +195,7 @@ where
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         forget_named(request.headers_mut());
+        let request = request.map(Lingering::new);
         Farewell { answering: self.service.borrow_mut().call(request), board: self.board.clone() }
     }
 }

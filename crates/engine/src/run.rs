@@ -185,7 +185,8 @@ impl Proving {
         let told =
             move |line: &str| tell(Event::Stage { text: format!("building: {}", line.trim()) });
         let longest = Duration::from_secs(3600);
-        Ok(lab::step::run(argv, folder, std::env::vars().collect(), &place, longest, told).await?)
+        let env = process::spawn::environment().0.into_iter().collect();
+        Ok(lab::step::run(argv, folder, env, &place, longest, told).await?)
     }
 
     async fn experiments(&self, lab: &Arc<Lab>, store: &Store) -> Result<(), ProofError> {

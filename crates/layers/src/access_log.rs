@@ -1,6 +1,7 @@
 //! One line of JSON for each request. Queries, headers and bodies are never in it: that is where
 //! tokens and personal data travel.
 
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -10,12 +11,14 @@ use crate::routes::Routes;
 
 /// Where the lines go: whole lines, with their ends.
 type Output = Arc<dyn Fn(&[u8]) + Send + Sync>;
+type Scrub = Arc<dyn Fn(&str) -> String + Send + Sync>;
 
 /// Writes the log.
 #[derive(Clone)]
 pub struct AccessLog {
     output: Output,
     private: Routes,
+    scrub: Option<Scrub>,
     second: Arc<Mutex<Second>>,
 }
 
@@ -49,10 +52,19 @@ fn thousandths(number: u32, line: &mut Vec<u8>) {
 impl AccessLog {
     /// Hands each line to this function, which should not block.
     pub fn new(output: impl Fn(&[u8]) + Send + Sync + 'static) -> Self {
-        Self { output: Arc::new(output), private: Routes::default(), second: Arc::default() }
+        let (private, second) = (Routes::default(), Arc::default());
+        Self { output: Arc::new(output), private, scrub: None, second }
     }
 
-    /// Of paths like these, only the template is written: their segments are secret.
+    /// Writes paths as this function gives them back, where they may hold anything of somebody's.
+    #[must_use]
+    pub fn scrubbed(mut self, scrub: impl Fn(&str) -> String + Send + Sync + 'static) -> Self {
+        self.scrub = Some(Arc::new(scrub));
+        self
+    }
+
+    /// Of paths that begin like these, the template is written in place of the beginning: its
+    /// segments are secret.
     #[must_use]
     pub fn private(mut self, paths: Routes) -> Self {
         self.private = paths;
@@ -66,11 +78,29 @@ impl Sink for AccessLog {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         line.extend_from_slice(b"{\"time\":\"");
         self.second.lock().unwrap_or_else(PoisonError::into_inner).write(now, &mut line);
-        let template = self.private.known(served.uri.path());
-        let path = template.as_ref().map_or_else(|| served.uri.path(), |known| known.as_str());
-        write_rest(&mut line, served, path);
+        write_rest(&mut line, served, &self.path(served.uri.path()));
         (self.output)(&line);
     }
+}
+
+impl AccessLog {
+    /// What is written of a path.
+    fn path<'p>(&self, path: &'p str) -> Cow<'p, str> {
+        if let Some(hidden) = self.private.hidden(path) {
+            return Cow::Owned(hidden);
+        }
+        match &self.scrub {
+            Some(scrub) if may_tell(path) => Cow::Owned(scrub(path)),
+            _ => Cow::Borrowed(path),
+        }
+    }
+}
+
+/// Whether a path can hold an address, a card or a token: to look for them costs more than the rest
+/// of a line.
+fn may_tell(path: &str) -> bool {
+    let longest = path.split('/').map(str::len).max().unwrap_or(0);
+    longest >= 13 || path.contains(['@', '%', '=', ':'])
 }
 
 fn write_rest(line: &mut Vec<u8>, served: &Served, path: &str) {
@@ -139,7 +169,15 @@ mod tests {
 
     #[test]
     fn of_a_private_path_only_the_template_is_written() {
-        let text = logged("/invitations/secret", &["/invitations/{token}"]);
-        assert!(text.contains("/invitations/{token}") && !text.contains("secret"), "{text}");
+        let text = logged("/invitations/secret/accept", &["/invitations/{token}"]);
+        assert!(text.contains("/invitations/{token}/accept"), "{text}");
+    }
+
+    #[test]
+    fn a_path_is_scrubbed_where_it_may_tell_something() {
+        let log = AccessLog::new(|_| ()).scrubbed(|_| "clean".to_owned());
+        assert_eq!(log.path("/users/ann@example.org"), "clean");
+        assert_eq!(log.path("/pay/4111111111111111"), "clean");
+        assert_eq!(log.path("/users/42"), "/users/42");
     }
 }

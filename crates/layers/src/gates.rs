@@ -32,7 +32,8 @@ impl Gate {
             return false;
         }
         // Services differ in how they read a path; the gate is closed for each of the readings.
-        self.holds(segments(path)) || (is_odd(path) && self.holds(resolved(path).iter()))
+        self.holds(segments(path))
+            || (is_odd(path) && readings(path).iter().any(|parts| self.holds(parts)))
     }
 
     fn holds(&self, parts: impl IntoIterator<Item = impl AsRef<str>>) -> bool {
@@ -64,16 +65,24 @@ fn is_odd(path: &str) -> bool {
     path.contains("/.") || path.contains(['%', '\\', ';'])
 }
 
-/// The segments of a path that is decoded first, without parameters (`;a=b`) and with `.` and `..`
-/// followed (RFC 3986, 5.2.4).
-fn resolved(path: &str) -> Vec<String> {
-    let decoded = percent_decode_str(path).decode_utf8_lossy().replace('\\', "/");
-    let mut all: Vec<String> = Vec::new();
-    for part in decoded.split('/').map(|part| part.split(';').next().unwrap_or_default()) {
-        match part {
+/// The segments of a path with `.` and `..` followed (RFC 3986, 5.2.4): decoded before or after it is
+/// split, with parameters (`;a=b`) and without.
+fn readings(path: &str) -> [Vec<String>; 4] {
+    let decode = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let first = decode(path).replace('\\', "/");
+    let whole = || first.split('/').map(str::to_owned);
+    let each = || path.split('/').map(decode);
+    let bare = |part: String| part.split(';').next().unwrap_or_default().to_owned();
+    [follow(whole()), follow(whole().map(bare)), follow(each()), follow(each().map(bare))]
+}
+
+fn follow(parts: impl Iterator<Item = String>) -> Vec<String> {
+    let mut all = Vec::new();
+    for part in parts {
+        match part.as_str() {
             "" | "." => {}
             ".." => drop(all.pop()),
-            part => all.push(part.to_owned()),
+            _ => all.push(part),
         }
     }
     all
@@ -158,6 +167,8 @@ mod tests {
             "/quotes;v=1/7",
             "/quotes/../quotes/7",
             "/quotes/7/../../x",
+            "/quotes/./;7/lines",
+            "/x%2Fy/../quotes/7",
         ] {
             assert!(ask("GET", path).is_err(), "{path} may be the same, written otherwise");
         }

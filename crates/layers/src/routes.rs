@@ -46,21 +46,39 @@ impl Routes {
         Some(Arc::clone(&template.text))
     }
 
-    /// The template of a path. Unknown paths that were not found are all the same one.
+    /// The path with its beginning replaced, where that is as a template says.
+    pub(crate) fn hidden(&self, path: &str) -> Option<String> {
+        let begins = |template: &&Template| {
+            let mut parts = segments(path);
+            let fits =
+                |own: &String| parts.next().is_some_and(|part| own.starts_with('{') || own == part);
+            template.text.contains('{') && template.segments.iter().all(fits)
+        };
+        let template = self.templates.iter().find(begins)?;
+        let rest = segments(path).skip(template.segments.len());
+        Some(rest.fold(template.text.to_string(), |path, part| path + "/" + part))
+    }
+
+    /// The template of a path. A path that is not known becomes a route when a service answered it
+    /// well, or failed at it (500); all others are the same one, whatever a scanner asks for.
     pub fn of(&self, path: &str, status: u16) -> Arc<String> {
         if let Some(template) = self.known(path) {
             return template;
-        }
-        if matches!(status, 404 | 405) {
-            return self.bounded(UNMATCHED);
         }
         // What was seen as a route stands for itself.
         let seen = self.seen.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(route) = seen.get(path) {
             return Arc::clone(route);
         }
+        let route = guess(path);
+        if let Some(route) = seen.get(&route) {
+            return Arc::clone(route);
+        }
         drop(seen);
-        self.bounded(&guess(path))
+        match status {
+            200..=299 | 302..=304 | 307 | 500 => self.bounded(&route),
+            _ => self.bounded(UNMATCHED),
+        }
     }
 
     fn bounded(&self, route: &str) -> Arc<String> {
@@ -76,14 +94,21 @@ fn segments(path: &str) -> impl Iterator<Item = &str> {
     path.split('/').filter(|part| !part.is_empty())
 }
 
+/// More segments than this are not told apart.
+const DEEPEST: usize = 8;
+
 /// Puts `{id}` where a segment looks like an identifier: digits in it, or longer than a word.
 fn guess(path: &str) -> String {
-    let mut route = String::with_capacity(path.len() + 1);
-    for part in segments(path) {
+    let mut route = String::with_capacity(64);
+    let mut parts = segments(path);
+    for part in parts.by_ref().take(DEEPEST) {
         route.push('/');
         let version = part.len() <= 3 && part.starts_with('v');
         let odd = part.bytes().any(|b| b.is_ascii_digit() || !b.is_ascii_graphic() || b == b'%');
         route.push_str(if (odd && !version) || part.len() > 32 { "{id}" } else { part });
+    }
+    if parts.next().is_some() {
+        route.push_str("/…");
     }
     if route.is_empty() { "/".to_owned() } else { route }
 }
@@ -105,6 +130,11 @@ mod tests {
             ("/", 200, "/"),
             ("/nothing", 404, UNMATCHED),
             ("/a%20b", 200, "/{id}"),
+            ("/fails", 401, UNMATCHED),
+            ("/fails", 500, "/fails"),
+            ("/fails", 503, "/fails"),
+            ("/users/43", 404, "/users/{id}"),
+            ("/a/b/c/d/e/f/g/h/i/j", 200, "/a/b/c/d/e/f/g/h/…"),
         ] {
             assert_eq!(*routes.of(path, status), route, "{path}");
         }
@@ -118,5 +148,11 @@ mod tests {
         let named: BTreeSet<_> = words.map(|path| routes.of(&path, 200)).collect();
         assert_eq!(named.len(), MOST + 1);
         assert!(named.iter().any(|name| **name == OTHER));
+        let hostile = "/x".repeat(30_000);
+        assert!(Routes::default().of(&hostile, 200).len() < 300);
+        let scanned = Routes::default();
+        for word in ["/a", "/b", "/admin", "/env"] {
+            assert_eq!(*scanned.of(word, 503), UNMATCHED, "it was never a route");
+        }
     }
 }

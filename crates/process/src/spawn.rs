@@ -1,5 +1,6 @@
 //! Starting a process with nothing but what it is given, and watching it until it ends.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
@@ -201,6 +202,20 @@ pub fn find_program(name: &str, further: &[&Path]) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::env::split_paths(&path).chain(further.iter().map(PathBuf::from));
     folders.map(|folder| folder.join(name)).find(|candidate| is_program(candidate))
+}
+
+/// The variables of this process that are text, and the names of those that are not.
+pub fn environment() -> (BTreeMap<String, String>, Vec<String>) {
+    let (mut text, mut odd) = (BTreeMap::new(), Vec::new());
+    for (name, value) in std::env::vars_os() {
+        match (name.into_string(), value.into_string()) {
+            (Ok(name), Ok(value)) => drop(text.insert(name, value)),
+            (name, _) => {
+                odd.push(name.unwrap_or_else(|name| name.to_string_lossy().into_owned()));
+            }
+        }
+    }
+    (text, odd)
 }
 
 /// Whether a path is a file that may be executed.

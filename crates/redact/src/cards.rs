@@ -43,6 +43,12 @@ fn groups(bytes: &[u8]) -> Vec<Range<usize>> {
 /// The longest card that begins with the first of these groups, and how many of them it takes.
 fn longest(bytes: &[u8], groups: &[Range<usize>]) -> Option<(Range<usize>, usize)> {
     let first = groups.first()?;
+    // The digits after a point are a fraction's.
+    if let [.., before, b'.'] = &bytes[..first.start]
+        && before.is_ascii_digit()
+    {
+        return None;
+    }
     let mut best = None;
     for start in [Some(first.start), after_escape(bytes, first)].into_iter().flatten() {
         let mut digits: Vec<u32> = Vec::new();

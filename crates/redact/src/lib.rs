@@ -2,6 +2,7 @@
 //! their names in their place.
 
 mod cards;
+mod names;
 mod personal;
 
 use std::sync::{Arc, RwLock};

@@ -9,6 +9,7 @@ use regex::{Captures, Regex};
 use sha2::{Digest, Sha256};
 
 use crate::Redactor;
+use crate::names::{is_count, is_secret};
 
 /// What stands in the place of something personal.
 #[derive(Debug, Clone)]
@@ -34,7 +35,7 @@ static MAIL: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r"(?i)[\w.%+-]+(?:@|%40|\\u0040)[\w-]+(?:\.[\w-]+)*\.\p{L}{2,}").ok()
 });
 static SCHEME: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r"(?i)((?:\b|\d)(?:bearer|basic|token))(\s+|%20|\+)[a-z0-9._~+/=-]{6,}").ok()
+    Regex::new(r"(?i)((?:\b|\d)(?:bearer|basic|token))(\s+|%20|\+)([a-z0-9._~+/=-]{6,})").ok()
 });
 // Without a boundary before them: what comes before may be an escape, `\n` or `%3D`.
 static TOKEN: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -46,8 +47,20 @@ static TOKEN: LazyLock<Option<Regex>> = LazyLock::new(|| {
 static NAMED: LazyLock<Option<Regex>> = LazyLock::new(|| {
     // "password": "x"   password=x   password: 'x'   \"password\":\"x\"   "password":"x (cut off)
     let nested = r#"\\"(?:[^"\\]|\\\\(?:\\\\|\\"|[^"\\])|\\[^"\\])*(?:\\"|$)"#;
-    let value = format!(r#"(?:{nested}|"(?:[^"\\]|\\.)*(?:"|$)|'[^']*(?:'|$)|[^\s&,;"'}}\])]+)"#);
+    // A list goes whole; what is in an object has names of its own. `{bcrypt}$2a$10$…` is neither.
+    let bare = r#"(?:\{[a-z0-9@_-]+\})?[^\s&,;"'}\])\[{][^\s&,;"'}\])]*"#;
+    let list = r"\[[^\[\]]*(?:\]|$)";
+    let value = format!(r#"(?:{nested}|"(?:[^"\\]|\\.)*(?:"|$)|'[^']*(?:'|$)|{list}|{bare})"#);
     Regex::new(&format!(r#"(?is)({NAMES}\\?["']?\s*(?:=>|[:=])\s*)({value})"#)).ok()
+});
+// Header lines, whose values go on after a space: every pair of a cookie, and what follows a scheme.
+static COOKIES: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    let pair = r#"[^\s;,"'\\=]+=[^\s;,"'\\]*"#;
+    Regex::new(&format!(r"(?i)(\b(?:set-)?cookie:\s*)({pair}(?:;\s*{pair})*)")).ok()
+});
+static PROOF: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r#"(?i)(authorization:\s*[a-z][a-z0-9-]*\s+)([^\s"'\\‹,]+(?:,\s*[a-z]+=[^\s,]+)*)"#)
+        .ok()
 });
 static ADDRESS: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r#"(?i)([a-z][a-z0-9+.-]*://[^\s:/@"<>]*:)[^\s/"<>]+(@)"#).ok());
@@ -81,9 +94,15 @@ impl Scrubber {
             format!("{}{}{}", &found[1], self.stand_in("password", &found[0]), &found[2])
         });
         let text = self.each(&TOKEN, &text, |found| self.stand_in("token", &found[0]));
+        let hidden = |kind: &'static str| {
+            move |found: &Captures<'_>| format!("{}{}", &found[1], self.stand_in(kind, &found[2]))
+        };
+        let text = self.each(&COOKIES, &text, hidden("secret"));
+        let text = self.each(&PROOF, &text, hidden("token"));
         let text = self.each(&NAMED, &text, |found| self.named(found));
-        let text = self.each(&SCHEME, &text, |found| {
-            format!("{}{}{}", &found[1], &found[2], self.stand_in("token", &found[0]))
+        let text = self.each(&SCHEME, &text, |found| match is_plain_word(&found[3]) {
+            true => found[0].to_owned(),
+            false => format!("{}{}{}", &found[1], &found[2], self.stand_in("token", &found[0])),
         });
         let text = self.each(&MAIL, &text, |found| self.stand_in("email", &found[0]));
         let mut text = text;
@@ -93,8 +112,11 @@ impl Scrubber {
         let mut clean = String::with_capacity(text.len());
         let mut at = 0;
         for card in crate::cards::find(&text) {
-            clean.push_str(&text[at..card.start]);
-            clean.push_str(&self.stand_in("card", &text[card.clone()]));
+            let before = &text[at..card.start];
+            // A number in JSON: what stands in its place is a text.
+            let quote = if before.trim_end().ends_with(':') { quote_of(before) } else { "" };
+            let stand_in = self.stand_in("card", &text[card.clone()]);
+            clean.extend([before, quote, &stand_in, quote]);
             at = card.end;
         }
         clean.push_str(&text[at..]);
@@ -116,10 +138,25 @@ impl Scrubber {
     fn named(&self, found: &Captures<'_>) -> String {
         let (name, value) = (&found[1], &found[2]);
         let bare = value.trim_matches(['"', '\'', '\\']);
-        let harmless = ["", "null", "true", "false", "undefined", "None", "nil", "0"];
-        let scheme = ["bearer", "basic", "token"].contains(&bare.to_ascii_lowercase().as_str());
-        if harmless.contains(&bare) || bare.starts_with('‹') || scheme {
+        let harmless = ["", "null", "true", "false", "undefined", "None", "nil", "0", "[]"];
+        let scheme = found[0].contains(':')
+            && bare.bytes().all(|byte| byte.is_ascii_alphabetic())
+            && found[0].to_ascii_lowercase().contains("authorization");
+        let known = ["bearer", "basic", "token"].contains(&bare.to_ascii_lowercase().as_str());
+        let own = name.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
+        let innocent = !is_secret(own) || is_count(own, bare);
+        let masked = bare.trim_start_matches(['[', '"', '\\', '\'']).starts_with('‹');
+        if harmless.contains(&bare) || masked || known || scheme || innocent {
             return found[0].to_owned();
+        }
+        let quote = quote_of(name);
+        if let Some(list) = value.strip_prefix('[') {
+            let end = if list.ends_with(']') { "]" } else { "" };
+            return format!("{name}[{quote}{}{quote}{end}", self.stand_in("secret", bare));
+        }
+        if value == bare && !quote.is_empty() {
+            // A bare number in JSON: what stands in its place is a text.
+            return format!("{name}{quote}{}{quote}", self.stand_in("secret", bare));
         }
         let before = &value[..value.len() - value.trim_start_matches(['"', '\'', '\\']).len()];
         let after = &value[value.trim_end_matches(['"', '\'', '\\']).len()..];
@@ -135,6 +172,21 @@ impl Scrubber {
             }
         }
     }
+}
+
+/// The quotes around a name and, in JSON, around texts.
+fn quote_of(name: &str) -> &'static str {
+    let end = name.trim_end_matches(|c: char| c.is_whitespace() || ":=>".contains(c));
+    match end {
+        _ if end.ends_with("\\\"") => "\\\"",
+        _ if end.ends_with('"') => "\"",
+        _ => "",
+    }
+}
+
+/// `expired` after `token` is no token.
+fn is_plain_word(text: &str) -> bool {
+    text.len() < 20 && text.bytes().all(|byte| byte.is_ascii_lowercase() || b".-".contains(&byte))
 }
 
 #[cfg(test)]
@@ -177,9 +229,32 @@ mod tests {
             (r#"{\"password\":\"hunter\\\"2x\"}"#, "2x"),
             (r#"{"password":"hunter2 and then it was cut"#, "hunter"),
             ("url postgres://app:s3c@r3t@db/x", "r3t"),
+            (r#"{"set-cookie":["sid=abc","b=2"],"a":1}"#, "abc"),
+            (r#"{\"set-cookie\":[\"sid=abc\"]}"#, "abc"),
+            ("Cookie: a=1; connect.sid=s%3Axyz", "xyz"),
+            ("Authorization: ApiKey abcdef", "abcdef"),
+            ("authorization: Negotiate YIIabc==", "YIIabc"),
+            ("proxy-authorization: Digest username=x, response=6629fae", "6629"),
+            ("authorization: Bearer abcdefgh", "abcdefgh"),
+            ("User{password={bcrypt}$2a$10$abc}", "2a"),
+            (r#"{"otp":482913,"a":1}"#, "482913"),
         ] {
             let clean = scrub(line);
             assert!(!clean.contains(gone), "{clean}");
+        }
+    }
+
+    #[test]
+    fn json_stays_json() {
+        for (line, clean) in [
+            (r#"{"otp":482913,"a":1}"#, r#"{"otp":"‹secret›","a":1}"#),
+            (r#"{"n": 4111111111111111}"#, r#"{"n": "‹card›"}"#),
+            (r#"{"set-cookie":["a=1","b=2"]}"#, r#"{"set-cookie":["‹secret›"]}"#),
+            (r#"{"m":"{\"pin_token\":12}"}"#, r#"{"m":"{\"pin_token\":\"‹secret›\"}"}"#),
+        ] {
+            assert_eq!(scrub(line), clean);
+            assert_eq!(scrub(clean), clean);
+            serde_json::from_str::<serde_json::Value>(clean).expect("it is JSON");
         }
     }
 
@@ -201,6 +276,10 @@ mod tests {
             r#"{"cache":"redis://h:6379","from":"@x"}"#,
             "4111 1111 1111 1112",
             "ünïcödé ‹mask› @ home",
+            r#"{"usage":{"prompt_tokens":512},"sessions":3,"discarded":7,"className":"row"}"#,
+            r#"{"ratio":0.4111111111111111}"#,
+            "token expired, basic settings, bearer authentication",
+            r#"{"cookies":[],"tokens":{"a":1}}"#,
         ] {
             assert_eq!(scrub(line), line);
         }

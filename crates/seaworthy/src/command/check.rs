@@ -1,6 +1,5 @@
 //! `seaworthy check`: before anything starts, is everything there?
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -41,7 +40,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     }
     let mut all = check::files(manifest, &file.root());
     if !arguments.manifest_only {
-        let mut values: BTreeMap<String, String> = std::env::vars().collect();
+        let (mut values, _) = process::spawn::environment();
         values.extend(arguments.env.iter().cloned());
         all.extend(check::environment(manifest, &values));
         if !arguments.offline {

@@ -69,7 +69,11 @@ fn refused(problems: &[String]) -> Failure {
 fn prepare(arguments: &Arguments) -> Result<Prepared, Failure> {
     let (manifest, root) = manifest(arguments)?;
     let mut problems = Vec::new();
-    let mut values: BTreeMap<String, String> = std::env::vars().collect();
+    let (mut values, odd) = process::spawn::environment();
+    for name in odd {
+        // It cannot be checked, and the service does not get it.
+        screen::message(&format!("seaworthy: {name} is not UTF-8 and is not passed on\n"));
+    }
     let supplied = arguments.supply.clone().unwrap_or_else(|| manifest.supply.controls.clone());
     let declared = manifest.environment.keys();
     problems.extend(edge::secrets::fill(declared, &manifest.supply.secrets, &mut values));

@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// A run that ends with the test.
@@ -21,6 +22,8 @@ pub(crate) struct Options {
     pub(crate) env: Vec<(&'static str, String)>,
     /// Words before the service's command.
     pub(crate) wrapper: Vec<&'static str>,
+    /// A variable that need not be text.
+    pub(crate) odd: Option<(&'static str, std::ffi::OsString)>,
     /// Nobody reads what it writes to stdout.
     pub(crate) unread: bool,
 }
@@ -31,9 +34,19 @@ pub(crate) fn service() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/run/service.py")
 }
 
+/// An address that nobody has: below the ports that the system gives to those who ask for any, or
+/// the service of another test might be given it in between.
 pub(crate) fn free() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("it is bound")
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let number =
+            std::process::id().wrapping_mul(97).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = 10_000 + u16::try_from(number % 20_000).expect("it is small");
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        if TcpListener::bind(address).is_ok() {
+            return address;
+        }
+    }
 }
 
 /// Asks until the answer is yes.
@@ -76,6 +89,7 @@ impl Edge {
             .arg(service())
             .current_dir(folder.path())
             .envs(options.env.iter().map(|(name, value)| (name, value)))
+            .envs(options.odd.clone())
             .stdin(Stdio::null())
             .stdout(if options.unread { Stdio::piped() } else { file("out").into() })
             .stderr(file("err"))

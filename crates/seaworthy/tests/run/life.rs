@@ -331,3 +331,12 @@ fn a_signal_while_dependencies_are_asked_is_heard() {
     assert_eq!(edge.ended(), Some(143));
     assert!(edge.output().contains("before the service was started"), "{}", edge.output());
 }
+
+#[test]
+fn a_variable_that_is_no_text_is_left_out_and_named() {
+    use std::os::unix::ffi::OsStringExt;
+    let odd = std::ffi::OsString::from_vec(b"caf\xe9".to_vec());
+    let edge = Edge::start(&Options { odd: Some(("ODD_ONE", odd)), ..Options::default() });
+    assert_eq!(edge.ask("GET /variable?ODD_ONE").2, "unset");
+    assert!(edge.output().contains("ODD_ONE is not UTF-8"), "{}", edge.output());
+}

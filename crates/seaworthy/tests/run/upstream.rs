@@ -157,6 +157,25 @@ fn a_client_that_breaks_off_its_request_is_known_to_the_service() {
 }
 
 #[test]
+fn a_refusal_reaches_a_client_that_is_still_sending() {
+    let manifest = "[controls.body-limits]\nmax = \"10KiB\"\n".to_owned();
+    let edge = Edge::start(&Options { manifest, supply: "body-limits", ..Options::default() });
+    let size = 24 * 1024 * 1024;
+    for head in [format!("Content-Length: {size}"), "Transfer-Encoding: chunked".to_owned()] {
+        let mut stream = edge.connect();
+        let head = format!("POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{head}\r\n\r\n");
+        stream.write_all(head.as_bytes()).expect("sent");
+        if head.contains("chunked") {
+            stream.write_all(format!("{size:x}\r\n").as_bytes()).expect("sent");
+        }
+        stream.write_all(&vec![b'y'; size]).expect("taken, although nobody wants it");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("read to its end");
+        assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
+    }
+}
+
+#[test]
 fn a_client_that_leaves_is_not_answered_in_vain() {
     let edge = Edge::start(&Options::default());
     let mut stream = edge.connect();
