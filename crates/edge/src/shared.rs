@@ -55,11 +55,12 @@ impl Shared {
             sinks.push(Arc::new(log));
         }
         start.env.extend(config.forced.clone());
+        let ids = config.supplied.correlation.as_ref().map(|ids| ids.header.clone());
         Self {
             board: Board::default(),
             doubt: Doubt::default(),
             flags: Flags::new(config.flags.iter().cloned()),
-            observe: Observe::new(sinks),
+            observe: Observe::new(sinks).ids(ids),
             concurrency: Concurrency::new(config.concurrency),
             metrics,
             out,

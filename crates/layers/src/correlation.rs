@@ -6,17 +6,7 @@ use http::{HeaderName, HeaderValue, Request, Response};
 
 use crate::policy::Policy;
 
-/// The id of a request, in the extensions of the request and of its answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RequestId(pub HeaderValue);
-
-impl RequestId {
-    pub fn text(&self) -> &str {
-        self.0.to_str().unwrap_or_default()
-    }
-}
-
-/// How ids are given.
+/// How ids are given. The id stands in the header of the request and of its answer.
 #[derive(Debug, Clone)]
 pub struct Correlation {
     /// The header that carries the id; `X-Request-Id` by default.
@@ -37,28 +27,26 @@ const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 const LONGEST: usize = 128;
 
 impl Policy for Correlation {
-    type State = RequestId;
+    type State = HeaderValue;
 
-    fn request<B>(&self, request: &mut Request<B>) -> Result<RequestId, Box<Response<Bytes>>> {
+    fn request<B>(&self, request: &mut Request<B>) -> Result<HeaderValue, Box<Response<Bytes>>> {
         let given = request.headers().get(&self.header).filter(|id| self.accept && is_sound(id));
-        let id = RequestId(given.cloned().unwrap_or_else(new_id));
+        let id = given.cloned().unwrap_or_else(new_id);
         let headers = request.headers_mut();
         // At once for what is added here and further in.
         headers.reserve(4);
-        headers.insert(self.header.clone(), id.0.clone());
+        headers.insert(self.header.clone(), id.clone());
         let trace = headers.get(TRACEPARENT).and_then(|value| trace_id(value.as_bytes()));
         if trace.is_none() {
             // A state without its trace means nothing.
             headers.remove(TRACESTATE);
         }
         headers.insert(TRACEPARENT, traceparent(trace));
-        request.extensions_mut().insert(id.clone());
         Ok(id)
     }
 
-    fn response<B>(&self, id: RequestId, response: &mut Response<B>) {
-        response.headers_mut().insert(self.header.clone(), id.0.clone());
-        response.extensions_mut().insert(id);
+    fn response<B>(&self, id: HeaderValue, response: &mut Response<B>) {
+        response.headers_mut().insert(self.header.clone(), id);
     }
 }
 
@@ -120,7 +108,7 @@ mod tests {
 
     const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
 
-    fn through(headers: &[(&str, &str)]) -> (Request<()>, RequestId) {
+    fn through(headers: &[(&str, &str)]) -> (Request<()>, HeaderValue) {
         let mut request = Request::builder();
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -132,12 +120,12 @@ mod tests {
 
     #[test]
     fn a_sound_id_is_kept_and_a_hostile_one_is_not() {
-        assert_eq!(through(&[("x-request-id", "a-1.b_2")]).1.text(), "a-1.b_2");
+        assert_eq!(through(&[("x-request-id", "a-1.b_2")]).1, "a-1.b_2");
         for hostile in ["", "a b", "a\"b", "${jndi}", &"a".repeat(129)] {
             let (request, id) = through(&[("x-request-id", hostile)]);
-            assert_ne!(id.text(), hostile);
-            assert_eq!(id.text().len(), 32);
-            assert_eq!(request.headers()["x-request-id"], id.0);
+            assert_ne!(id, hostile);
+            assert_eq!(id.len(), 32);
+            assert_eq!(request.headers()["x-request-id"], id);
         }
         assert_ne!(through(&[]).1, through(&[]).1);
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body::Body;
 use http_body_util::{BodyExt, Collected, Limited};
 use pin_project_lite::pin_project;
@@ -18,7 +18,6 @@ use serde_json::{Map, Value};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::correlation::RequestId;
 use crate::refusal::{Kept, Refusal};
 
 /// The shape of errors.
@@ -39,6 +38,7 @@ type IsPage = Arc<dyn Fn(&str) -> bool + Send + Sync>;
 pub struct Envelope {
     pub shape: Shape,
     pages: Option<IsPage>,
+    ids: Option<HeaderName>,
 }
 
 impl fmt::Debug for Envelope {
@@ -81,7 +81,14 @@ const INSIDE: &[&str] = &[
 
 impl Envelope {
     pub fn new(shape: Shape) -> Self {
-        Self { shape, pages: None }
+        Self { shape, pages: None, ids: None }
+    }
+
+    /// Which header of a request holds its id, as [`crate::Correlation`] has set it.
+    #[must_use]
+    pub fn ids(mut self, header: Option<HeaderName>) -> Self {
+        self.ids = header;
+        self
     }
 
     /// Paths for which this function says yes answer people: their pages of errors are kept, as
@@ -99,7 +106,7 @@ impl Envelope {
     }
 
     /// The body of an error in this shape.
-    pub fn body(&self, refusal: &Refusal, id: Option<&RequestId>) -> (HeaderValue, Vec<u8>) {
+    pub fn body(&self, refusal: &Refusal, id: Option<&HeaderValue>) -> (HeaderValue, Vec<u8>) {
         let Shape::Json(fields) = &self.shape else {
             return (HeaderValue::from_static("application/problem+json"), refusal.problem());
         };
@@ -148,12 +155,13 @@ fn tells(value: &Value) -> bool {
     }
 }
 
-fn member(field: &str, refusal: &Refusal, id: Option<&RequestId>) -> Value {
+fn member(field: &str, refusal: &Refusal, id: Option<&HeaderValue>) -> Value {
+    let id = id.and_then(|id| id.to_str().ok());
     match field.to_ascii_lowercase().replace(['_', '-'], "").as_str() {
         "status" | "statuscode" => refusal.status.as_u16().into(),
         "code" | "errorcode" | "type" => refusal.code.as_ref().into(),
         "message" | "error" | "detail" | "title" => refusal.message.as_ref().into(),
-        "requestid" | "correlationid" | "traceid" => id.map_or(Value::Null, |id| id.text().into()),
+        "requestid" | "correlationid" | "traceid" => id.map_or(Value::Null, Value::from),
         "timestamp" | "time" => format!("{:.3}", jiff::Timestamp::now()).into(),
         "success" | "ok" => false.into(),
         _ => Value::Null,
@@ -221,7 +229,7 @@ where
     fn call(&mut self, request: Request<Q>) -> Self::Future {
         let asked = self.envelope.as_ref().map(|envelope| Asked {
             page: envelope.serves_page(&request),
-            id: request.extensions().get::<RequestId>().cloned(),
+            id: envelope.ids.as_ref().and_then(|id| request.headers().get(id)).cloned(),
             envelope: Arc::clone(envelope),
         });
         EnvelopeFuture::Waiting { inner: self.inner.call(request), asked }
@@ -230,7 +238,7 @@ where
 
 struct Asked {
     page: bool,
-    id: Option<RequestId>,
+    id: Option<HeaderValue>,
     envelope: Arc<Envelope>,
 }
 

@@ -47,7 +47,7 @@ pub use body::{Held, Watch};
 pub use body_limits::{BodyLimits, BodyLimitsLayer, BodyLimitsService, Bounded, Overrun};
 pub use compression::{Compressed, CompressionLayer, CompressionService, Worth};
 pub use concurrency::{Concurrency, ConcurrencyLayer, Place};
-pub use correlation::{Correlation, RequestId};
+pub use correlation::Correlation;
 pub use cors::Cors;
 pub use deadline::{Deadline, DeadlineLayer};
 pub use envelope::{Envelope, EnvelopeLayer, Shape};

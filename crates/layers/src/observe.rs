@@ -8,13 +8,12 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use http::header::CONTENT_LENGTH;
-use http::{Method, Request, Response, StatusCode, Uri};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::body::{Held, Watch};
-use crate::correlation::RequestId;
 
 /// A request that was served.
 #[derive(Debug, Clone)]
@@ -23,7 +22,7 @@ pub struct Served {
     pub uri: Uri,
     /// `None` when nobody waited for the answer.
     pub status: Option<StatusCode>,
-    pub id: Option<RequestId>,
+    pub id: Option<HeaderValue>,
     /// The bytes of the answer's body.
     pub bytes: u64,
     /// To the last byte of the answer.
@@ -41,6 +40,7 @@ pub trait Sink: Send + Sync {
 #[derive(Clone, Default)]
 pub struct Observe {
     sinks: Arc<Vec<Arc<dyn Sink>>>,
+    ids: Option<HeaderName>,
     in_flight: Arc<AtomicUsize>,
 }
 
@@ -52,7 +52,14 @@ impl std::fmt::Debug for Observe {
 
 impl Observe {
     pub fn new(sinks: Vec<Arc<dyn Sink>>) -> Self {
-        Self { sinks: Arc::new(sinks), in_flight: Arc::default() }
+        Self { sinks: Arc::new(sinks), ids: None, in_flight: Arc::default() }
+    }
+
+    /// Which header of an answer holds the request's id.
+    #[must_use]
+    pub fn ids(mut self, header: Option<HeaderName>) -> Self {
+        self.ids = header;
+        self
     }
 
     /// How many requests are being served, until the last byte of their answers.
@@ -179,7 +186,8 @@ where
             if let Some(watching) = &mut watching {
                 if let Some(served) = &mut watching.served {
                     served.status = Some(answer.status());
-                    served.id = answer.extensions().get::<RequestId>().cloned();
+                    let id = watching.observe.ids.as_ref();
+                    served.id = id.and_then(|id| answer.headers().get(id)).cloned();
                 }
                 let length = answer.headers().get(CONTENT_LENGTH).and_then(|l| l.to_str().ok());
                 watching.expected = length.and_then(|length| length.parse().ok());

@@ -48,7 +48,8 @@ async fn an_id_is_in_the_answer_and_in_its_log() {
         kept.lock().expect("unpoisoned").push_str(&String::from_utf8_lossy(line));
     });
     let metrics = Metrics::new(Routes::default());
-    let observe = Observe::new(vec![Arc::new(log), Arc::new(metrics.clone())]);
+    let observe = Observe::new(vec![Arc::new(log), Arc::new(metrics.clone())])
+        .ids(Some(Correlation::default().header));
     let app = app().layer(Correlation::default().layer()).layer(ObserveLayer(observe.clone()));
     let mut request = get_of("/?token=secret");
     request.headers_mut().insert("x-request-id", HeaderValue::from_static("mine-1"));

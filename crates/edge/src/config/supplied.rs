@@ -64,8 +64,10 @@ impl Supplied {
             }
         }
         problems.extend(one_path_for_two(manifest, has));
+        let correlation = has("correlation-ids").then(|| correlation(manifest, problems));
+        let ids = correlation.as_ref().map(|correlation| correlation.header.clone());
         Self {
-            correlation: has("correlation-ids").then(|| correlation(manifest, problems)),
+            correlation,
             security_headers: has("security-headers").then(|| headers(manifest, problems)),
             cors: has("cors").then(|| match controls.cors.public {
                 true => Cors::public(),
@@ -73,7 +75,7 @@ impl Supplied {
             }),
             https: has("https-only")
                 .then(|| Https::new(proto.clone(), controls.https_only.hsts.0.as_secs())),
-            envelope: has("error-envelope").then(|| envelope(manifest)),
+            envelope: has("error-envelope").then(|| envelope(manifest).ids(ids)),
             body_limits: body_limits(manifest, has("body-limits")),
             compress: has("compression"),
             live: place("liveness", &manifest.service.live),
