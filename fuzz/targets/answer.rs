@@ -17,7 +17,10 @@ fuzz_target!(|data: &[u8]| {
 
 fn check(bytes: &[u8], to_head: bool, ended: bool, step: usize) {
     let whole = parse(bytes, to_head, ended);
-    if let Progress::Partial(Some(response)) = &whole {
+    if let Progress::Partial(_, wanted) = &whole {
+        assert!(*wanted == 0 || *wanted > bytes.len(), "{wanted} of {}", bytes.len());
+    }
+    if let Progress::Partial(Some(response), _) = &whole {
         assert!(response.body.len() <= bytes.len());
         assert!(
             !ended
@@ -38,6 +41,10 @@ fn check(bytes: &[u8], to_head: bool, ended: bool, step: usize) {
     }
     for end in (0..taken).rev().step_by(1 + step).take(50) {
         let early = parse(&bytes[..end], to_head, false);
-        assert!(matches!(early, Progress::Partial(_)), "{early:?} at {end} of {taken}");
+        assert!(matches!(early, Progress::Partial(..)), "{early:?} at {end} of {taken}");
+        // Nobody is told to wait for longer than the whole.
+        if let Progress::Partial(_, wanted) = early {
+            assert!(wanted <= taken, "{wanted} of {taken}");
+        }
     }
 }

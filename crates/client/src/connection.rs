@@ -120,9 +120,13 @@ impl Connection {
         let (mut reader, mut writer) = tokio::io::split(&mut self.stream);
         let mut unsent = bytes;
         let mut chunk = vec![0; 16 * 1024];
+        let mut wanted = 0;
         loop {
-            match parse(&self.buffer, to_head, self.ended == Some(Ended::Closed)) {
-                Progress::Whole(response, taken) => {
+            let tells = self.ended.is_some() || self.buffer.len() >= wanted;
+            let closed = self.ended == Some(Ended::Closed);
+            match tells.then(|| parse(&self.buffer, to_head, closed)) {
+                None => {}
+                Some(Progress::Whole(response, taken)) => {
                     self.buffer.drain(..taken);
                     self.answers += 1;
                     if response.closes {
@@ -130,11 +134,12 @@ impl Connection {
                     }
                     return exchange.done(Some(response), End::Complete);
                 }
-                Progress::Malformed(why) => {
+                Some(Progress::Malformed(why)) => {
                     let start = printable(&self.buffer);
                     return exchange.done(None, End::NotHttp { why, start });
                 }
-                Progress::Partial(head) => {
+                Some(Progress::Partial(head, more)) => {
+                    wanted = more;
                     let received = self.buffer.len();
                     match self.ended {
                         Some(Ended::Closed) => {
@@ -197,7 +202,7 @@ impl Connection {
 
 fn partial_head(bytes: &[u8], to_head: bool) -> Option<Response> {
     match parse(bytes, to_head, false) {
-        Progress::Partial(head) => head,
+        Progress::Partial(head, _) => head,
         _ => None,
     }
 }

@@ -5,8 +5,10 @@ use crate::message::Response;
 /// What a parse of the bytes so far makes of them.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Progress {
-    /// More bytes are needed; the head, if it is there already.
-    Partial(Option<Response>),
+    /// More bytes are needed; the head, if it is there already, and how many bytes there must be
+    /// before another look can tell more. To look at a long body with each piece of it would take
+    /// longer than to send it.
+    Partial(Option<Response>, usize),
     /// A whole answer that took this many bytes.
     Whole(Response, usize),
     Malformed(String),
@@ -26,7 +28,7 @@ pub(crate) fn parse(mut bytes: &[u8], to_head: bool, ended: bool) -> Progress {
             Ok(httparse::Status::Partial) if bytes.len() > LARGEST_HEAD => {
                 return Progress::Malformed("the head of the answer is too large".to_owned());
             }
-            Ok(httparse::Status::Partial) => return Progress::Partial(None),
+            Ok(httparse::Status::Partial) => return Progress::Partial(None, 0),
             Err(error) => return Progress::Malformed(error.to_string()),
         };
         let status = head.code.unwrap_or_default();
@@ -39,7 +41,10 @@ pub(crate) fn parse(mut bytes: &[u8], to_head: bool, ended: bool) -> Progress {
         let response = response(&head, status);
         return match body(&bytes[length..], response, to_head, ended) {
             Progress::Whole(response, taken) => Progress::Whole(response, skipped + length + taken),
-            other => other,
+            Progress::Partial(response, wanted) => {
+                Progress::Partial(response, wanted.saturating_add(skipped + length))
+            }
+            malformed @ Progress::Malformed(_) => malformed,
         };
     }
 }
@@ -76,13 +81,16 @@ fn body(rest: &[u8], mut response: Response, to_head: bool, ended: bool) -> Prog
         return if whole {
             Progress::Whole(response, length)
         } else {
-            Progress::Partial(Some(response))
+            Progress::Partial(Some(response), length)
         };
     }
     // Neither length nor chunks: the end of the connection is the end of the body (RFC 9112 6.3).
     response.closes = true;
     response.body = rest.to_vec();
-    if ended { Progress::Whole(response, rest.len()) } else { Progress::Partial(Some(response)) }
+    match ended {
+        true => Progress::Whole(response, rest.len()),
+        false => Progress::Partial(Some(response), usize::MAX),
+    }
 }
 
 fn chunked(rest: &[u8], mut response: Response) -> Progress {
@@ -98,7 +106,7 @@ fn chunked(rest: &[u8], mut response: Response) -> Progress {
                 let end = trailers.windows(4).position(|window| window == b"\r\n\r\n");
                 return match end {
                     Some(end) => Progress::Whole(response, at + line + end + 4),
-                    None => Progress::Partial(Some(response)),
+                    None => Progress::Partial(Some(response), 0),
                 };
             }
             Ok(httparse::Status::Complete((line, size))) => {
@@ -108,15 +116,16 @@ fn chunked(rest: &[u8], mut response: Response) -> Progress {
                     return Progress::Malformed("a chunk is too large".to_owned());
                 };
                 response.body.extend_from_slice(&rest[start..end.min(rest.len())]);
-                if rest.len() < end.saturating_add(2) {
-                    return Progress::Partial(Some(response));
+                let wanted = end.saturating_add(2);
+                if rest.len() < wanted {
+                    return Progress::Partial(Some(response), wanted);
                 }
                 if &rest[end..end + 2] != b"\r\n" {
                     return Progress::Malformed("a chunk does not end where it says".to_owned());
                 }
                 at = end + 2;
             }
-            Ok(httparse::Status::Partial) => return Progress::Partial(Some(response)),
+            Ok(httparse::Status::Partial) => return Progress::Partial(Some(response), 0),
             Err(_) => return Progress::Malformed("a chunk has no valid size".to_owned()),
         }
     }
@@ -141,7 +150,7 @@ mod tests {
         let (response, taken) = whole(chunks);
         assert_eq!((response.text().as_ref(), taken), ("ok!", chunks.len()));
         let open = b"HTTP/1.0 200 OK\r\n\r\nok";
-        assert!(matches!(parse(open, false, false), Progress::Partial(Some(_))));
+        assert!(matches!(parse(open, false, false), Progress::Partial(Some(_), usize::MAX)));
         assert!(matches!(parse(open, false, true), Progress::Whole(r, 21) if r.closes));
     }
 
@@ -149,9 +158,24 @@ mod tests {
     fn every_prefix_of_an_answer_is_partial() {
         let bytes = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n";
         for end in 0..bytes.len() {
-            assert!(matches!(parse(&bytes[..end], false, false), Progress::Partial(_)), "{end}");
+            assert!(matches!(parse(&bytes[..end], false, false), Progress::Partial(..)), "{end}");
         }
         assert_eq!(whole(bytes).1, bytes.len());
+    }
+
+    #[test]
+    fn it_is_known_how_many_bytes_a_look_must_wait_for() {
+        for (bytes, all) in [
+            ("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nab", 72),
+            ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nab", 61),
+        ] {
+            let Progress::Partial(_, wanted) = parse(bytes.as_bytes(), false, false) else {
+                panic!("expected a part of an answer");
+            };
+            assert_eq!(wanted, all, "{bytes}");
+            let one_less = format!("{bytes}{}", "x".repeat(wanted - bytes.len() - 1));
+            assert!(matches!(parse(one_less.as_bytes(), false, false), Progress::Partial(..)));
+        }
     }
 
     #[test]
