@@ -10,6 +10,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use tokio::runtime::Handle;
 
 /// So long what nobody wants is read, at most.
 const LONGEST: Duration = Duration::from_secs(5);
@@ -27,8 +28,10 @@ impl Lingering {
 
 impl Drop for Lingering {
     fn drop(&mut self) {
-        if let Some(mut body) = self.0.take().filter(|body| !body.is_end_stream()) {
-            tokio::spawn(async move {
+        let left = self.0.take().filter(|body| !body.is_end_stream());
+        // Without a runtime everything is ending, and nobody reads any more.
+        if let (Some(mut body), Ok(runtime)) = (left, Handle::try_current()) {
+            runtime.spawn(async move {
                 let all = async { while let Some(Ok(_)) = body.frame().await {} };
                 // Who has not ended by then is cut off.
                 let _ = tokio::time::timeout(LONGEST, all).await;
