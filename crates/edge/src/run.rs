@@ -127,6 +127,8 @@ fn refused(public: SocketAddr, error: &std::io::Error) -> Problem {
 enum Why {
     /// This signal, or an operator.
     Asked(&'static str),
+    /// So did an operator.
+    Ordered,
     /// The service ended and is not started again.
     Gone(Exit),
 }
@@ -174,7 +176,11 @@ impl<'a> Run<'a> {
             asks.then(|| tokio::spawn(watch_for_hanging(shared.board.clone(), self.look())));
         let why = self.watch(&mut life).await;
         let ended = match why {
-            Why::Asked(signal) => self.drain(&life, &mut workers, signal).await,
+            Why::Asked(signal) => self.drain(&life, &mut workers, signal, signal).await,
+            Why::Ordered => {
+                let signal = shared.config.life.stop_signal;
+                self.drain(&life, &mut workers, signal, "an operator's word").await
+            }
             Why::Gone(exit) => {
                 shared.board.drain();
                 shared.say(&format!("the service ended, {}", words(exit)));
@@ -233,7 +239,8 @@ impl<'a> Run<'a> {
     /// Waits until the service is ready; a signal to stop ends the waiting.
     async fn until_ready(&mut self, life: &Life) -> Result<Became, &'static str> {
         let (main, probe) = self.asked();
-        let ready = life.ready(main, probe, self.shared.config.life.patience);
+        let supplied = self.shared.config.supplied.ready.is_some();
+        let ready = life.ready(main, probe, supplied, self.shared.config.life.patience);
         tokio::pin!(ready);
         loop {
             tokio::select! {
@@ -276,7 +283,7 @@ impl<'a> Run<'a> {
                         continue;
                     }
                 },
-                () = self.admin.asked() => return Why::Asked(self.shared.config.life.stop_signal),
+                () = self.admin.asked() => return Why::Ordered,
             };
             self.shared.board.set_started(false);
             let again = match self.shared.config.life.restart {
@@ -319,7 +326,7 @@ impl<'a> Run<'a> {
                     heard = self.signals.next() => if let Heard::Stop(signal) = heard {
                         return Some(Why::Asked(signal));
                     },
-                    () = self.admin.asked() => return Some(Why::Asked("SIGTERM")),
+                    () = self.admin.asked() => return Some(Why::Ordered),
                 }
             }
             self.restarts += 1;
@@ -347,13 +354,19 @@ impl<'a> Run<'a> {
     }
 
     /// Unready, wait, take no more, answer what has come, ask the service to stop.
-    async fn drain(&mut self, life: &Life, workers: &mut Workers, signal: &'static str) -> Ended {
+    async fn drain(
+        &mut self,
+        life: &Life,
+        workers: &mut Workers,
+        signal: &'static str,
+        why: &str,
+    ) -> Ended {
         let shared = self.shared;
         let began = Instant::now();
         let drain = shared.config.drain;
         shared.board.drain();
         notify(&[sd_notify::NotifyState::Stopping]);
-        shared.say(&format!("{signal}: draining"));
+        shared.say(&format!("{why}: draining"));
         let hurried = self.wait(life, drain.unready).await;
         workers.phase.send_replace(Phase::Drain);
         if !hurried {
@@ -379,7 +392,10 @@ impl<'a> Run<'a> {
             tokio::select! {
                 () = &mut until => return false,
                 heard = self.signals.next() => match heard {
-                    Heard::Stop(_) => return true,
+                    Heard::Stop(signal) => {
+                        self.shared.say(&format!("{signal} again: the waiting is over"));
+                        return true;
+                    }
                     Heard::Other(signal) => self.pass_on(life, signal),
                     Heard::Child => process::tree::reap_adopted(),
                 },
@@ -404,7 +420,10 @@ impl<'a> Run<'a> {
         };
         asking.abort();
         if exit.is_none() {
-            self.shared.say(&format!("the service did not end after {signal}; it is killed"));
+            let waited = began.elapsed().as_secs_f64();
+            self.shared.say(&format!(
+                "the service did not end after {signal}, {waited:.1} s after the first signal; it is killed"
+            ));
         }
         life.service.kill();
         life.drain_output(Duration::from_millis(500)).await;

@@ -175,7 +175,8 @@ impl Shared {
         let everywhere = (supplied.security_headers.clone(), supplied.cors.clone());
         Parts {
             observe: self.observe.clone(),
-            outer: (supplied.correlation.clone(), everywhere).layer(),
+            correlation: supplied.correlation.clone(),
+            outer: everywhere.layer(),
             envelope: EnvelopeLayer(supplied.envelope.clone()),
             trusted: Arc::clone(&self.config.trusted),
             proto: self.config.proto.clone(),

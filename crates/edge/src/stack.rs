@@ -23,6 +23,8 @@ use crate::upstream::Pool;
 /// What stands before the service on one listener: everything that may be turned on, and is or not.
 #[derive(Debug)]
 pub(crate) struct Parts {
+    /// Outermost of all: whatever is observed or answered has an id.
+    pub(crate) correlation: Option<Correlation>,
     pub(crate) observe: Observe,
     pub(crate) outer: PolicyLayer<Outer>,
     pub(crate) envelope: EnvelopeLayer,
@@ -38,13 +40,9 @@ pub(crate) struct Parts {
 
 /// On every answer, whoever gave it, from the outside to the inside.
 pub(crate) type Outer = (
-    // Outermost of all that answers: everything further in has an id.
-    Option<Correlation>,
-    (
-        Option<SecurityHeaders>,
-        // A page of another origin may read errors, too.
-        Option<Cors>,
-    ),
+    Option<SecurityHeaders>,
+    // A page of another origin may read errors, too.
+    Option<Cors>,
 );
 
 /// After the first look at a request, from the outside to the inside.
@@ -60,7 +58,8 @@ pub(crate) type Body = Held<Answer, Place>;
 
 /// The service with everything before it, for one connection. From the inside to the outside, as
 /// an answer passes; a request comes the other way. Around it, [`crate::worker`] puts compression,
-/// where it is supplied, and the observer: they see what really goes out.
+/// where it is supplied, the observer, so that both see what really goes out, and around those the
+/// ids: who leaves before the answer had one, too.
 pub(crate) fn stack(
     parts: &Parts,
     peer: IpAddr,

@@ -59,11 +59,13 @@ impl Life {
         Ok(Self { service, began: Instant::now(), pumps })
     }
 
-    /// Waits for the first ready answer, its end or the end of the patience.
+    /// Waits for the first ready answer, its end or the end of the patience. Where the edge supplies
+    /// the probe, a service that does not have it (404) is ready when it answers so.
     pub(crate) async fn ready(
         &self,
         main: SocketAddr,
         probe: Option<(&Probe, SocketAddr)>,
+        supplied: bool,
         patience: Duration,
     ) -> Became {
         let mut pause = Duration::from_millis(2);
@@ -72,7 +74,7 @@ impl Life {
                 return Became::Ended(exit);
             }
             let open = match probe {
-                Some((probe, at)) => accepts(probe, at).await && connects(main).await,
+                Some((probe, at)) => accepts(probe, at, supplied).await && connects(main).await,
                 None => answers(main, "/", PROBE_WITHIN).await,
             };
             if open {
@@ -103,9 +105,10 @@ async fn connects(address: SocketAddr) -> bool {
     tokio::time::timeout(PROBE_WITHIN, connecting).await.is_ok_and(|connected| connected.is_ok())
 }
 
-async fn accepts(probe: &Probe, at: SocketAddr) -> bool {
+async fn accepts(probe: &Probe, at: SocketAddr, supplied: bool) -> bool {
     let within = probe.0.within.0.max(PROBE_WITHIN);
     match ask(at, &probe.0.path, &lines(&probe.0.headers), within, Until::Body).await {
+        Some((404, _)) if supplied => true,
         Some((status, body)) => probe.accepts(status, &body),
         None => false,
     }

@@ -18,7 +18,7 @@ use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
-use layers::{Board, CompressionLayer, ObserveLayer};
+use layers::{Board, CompressionLayer, ObserveLayer, Policy};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -133,7 +133,7 @@ async fn serve(
 
 /// Speaks HTTP on one connection.
 async fn converse<S, B>(
-    site: &Site,
+    site: &Arc<Site>,
     stream: TcpStream,
     service: S,
     mut phase: watch::Receiver<Phase>,
@@ -144,7 +144,7 @@ where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let service = Adapter { service: RefCell::new(service), board: site.board.clone() };
+    let service = Adapter { service: RefCell::new(service), site: Arc::clone(site) };
     let connection = http1::Builder::new()
         .timer(ConnectionTimer::default())
         .header_read_timeout(site.head_within)
@@ -182,7 +182,7 @@ const LARGEST_HEAD: usize = 64 * 1024;
 /// one connection come one after the other.
 struct Adapter<S> {
     service: RefCell<S>,
-    board: Board,
+    site: Arc<Site>,
 }
 
 impl<S, B> hyper::service::Service<Request<Incoming>> for Adapter<S>
@@ -195,17 +195,22 @@ where
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         forget_named(request.headers_mut());
+        // It never refuses.
+        let id = self.site.parts.correlation.request(&mut request).ok().flatten();
         let request = request.map(Lingering::new);
-        Farewell { answering: self.service.borrow_mut().call(request), board: self.board.clone() }
+        let answering = self.service.borrow_mut().call(request);
+        Farewell { answering, site: Arc::clone(&self.site), id }
     }
 }
 
 pin_project_lite::pin_project! {
-    /// Says with each answer, once draining has begun, that it is the connection's last.
+    /// Gives each answer its request's id, and says, once draining has begun, that it is the
+    /// connection's last.
     struct Farewell<F> {
         #[pin]
         answering: F,
-        board: Board,
+        site: Arc<Site>,
+        id: Option<HeaderValue>,
     }
 }
 
@@ -221,11 +226,13 @@ where
     ) -> std::task::Poll<F::Output> {
         let this = self.project();
         let mut answer = std::task::ready!(this.answering.poll(context));
-        if let Ok(answer) = &mut answer
-            && this.board.is_draining()
-            && answer.status() != http::StatusCode::SWITCHING_PROTOCOLS
-        {
-            answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        if let Ok(answer) = &mut answer {
+            this.site.parts.correlation.response(this.id.take(), answer);
+            if this.site.board.is_draining()
+                && answer.status() != http::StatusCode::SWITCHING_PROTOCOLS
+            {
+                answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
         }
         std::task::Poll::Ready(answer)
     }

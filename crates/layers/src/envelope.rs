@@ -37,6 +37,8 @@ type IsPage = Arc<dyn Fn(&str) -> bool + Send + Sync>;
 #[derive(Clone, Default)]
 pub struct Envelope {
     pub shape: Shape,
+    /// Members that a problem has beside its own (RFC 9457, 3.2).
+    also: Vec<String>,
     pages: Option<IsPage>,
     ids: Option<HeaderName>,
 }
@@ -81,7 +83,14 @@ const INSIDE: &[&str] = &[
 
 impl Envelope {
     pub fn new(shape: Shape) -> Self {
-        Self { shape, pages: None, ids: None }
+        Self { shape, ..Self::default() }
+    }
+
+    /// Adds members to problems, filled in as those of [`Shape::Json`] are.
+    #[must_use]
+    pub fn also(mut self, fields: impl IntoIterator<Item = String>) -> Self {
+        self.also.extend(fields);
+        self
     }
 
     /// Which header of a request holds its id, as [`crate::Correlation`] has set it.
@@ -107,15 +116,24 @@ impl Envelope {
 
     /// The body of an error in this shape.
     pub fn body(&self, refusal: &Refusal, id: Option<&HeaderValue>) -> (HeaderValue, Vec<u8>) {
-        let Shape::Json(fields) = &self.shape else {
-            return (HeaderValue::from_static("application/problem+json"), refusal.problem());
+        let (kind, mut body) = match &self.shape {
+            Shape::Problem => ("application/problem+json", refusal.problem_details()),
+            Shape::Json(_) => ("application/json", Map::new()),
         };
-        let mut body = Map::new();
-        for field in fields {
-            body.insert(field.clone(), member(field, refusal, id));
+        for field in self.fields() {
+            if !body.contains_key(field) {
+                body.insert(field.clone(), member(field, refusal, id));
+            }
         }
-        let text = Value::Object(body).to_string().into_bytes();
-        (HeaderValue::from_static("application/json"), text)
+        (HeaderValue::from_static(kind), Value::Object(body).to_string().into_bytes())
+    }
+
+    /// The members that were asked for.
+    fn fields(&self) -> &[String] {
+        match &self.shape {
+            Shape::Problem => &self.also,
+            Shape::Json(fields) => fields,
+        }
     }
 
     /// Whether a service's own error may pass as it is.
@@ -128,10 +146,7 @@ impl Envelope {
         let Ok(Value::Object(members)) = serde_json::from_slice(body) else { return false };
         let stated = ["status", "statusCode"].iter().find_map(|name| members.get(*name)?.as_u64());
         let agrees = stated.is_none_or(|stated| stated == u64::from(status.as_u16()));
-        let whole = match &self.shape {
-            Shape::Problem => true,
-            Shape::Json(fields) => fields.iter().all(|field| members.contains_key(field)),
-        };
+        let whole = self.fields().iter().all(|field| members.contains_key(field));
         agrees && whole && !leaks(body) && !members.iter().any(|(n, v)| shows(n) || tells(v))
     }
 }
@@ -342,6 +357,10 @@ mod tests {
         assert!(!sound(404, r#"{"status":404,"code":"a"}"#));
         assert!(!sound(500, r#"{"status":500,"code":"a","message":"x\n    at f (a.js:1)"}"#));
         assert!(!sound(404, "Not Found") && !sound(404, ""));
+        let problem = Envelope::new(Shape::Problem).also(["message".to_owned()]);
+        let (_, body) = problem.body(&Refusal::new(StatusCode::NOT_FOUND, "gone", "it is"), None);
+        let body: Value = serde_json::from_slice(&body).expect("JSON");
+        assert_eq!((&body["detail"], &body["message"]), (&"it is".into(), &"it is".into()));
         for escaped in [r"node_modules\/x", r"SQLSTAT\u0045 1"] {
             let body = format!(r#"{{"status":404,"code":"a","message":"{escaped}"}}"#);
             assert!(!sound(404, &body), "{escaped}");

@@ -7,10 +7,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// On or off, and for how many.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(from = "Written")]
+#[serde(try_from = "Written")]
 pub struct Setting {
     pub on: bool,
     /// Of a hundred callers, so many have it while it is on.
@@ -33,11 +34,16 @@ fn everybody() -> f64 {
     100.0
 }
 
-impl From<Written> for Setting {
-    fn from(written: Written) -> Self {
+impl TryFrom<Written> for Setting {
+    type Error = &'static str;
+
+    fn try_from(written: Written) -> Result<Self, Self::Error> {
         match written {
-            Written::Bare(on) => Self::plain(on),
-            Written::Whole { on, share } => Self { on, share: share.clamp(0.0, 100.0) },
+            Written::Bare(on) => Ok(Self::plain(on)),
+            Written::Whole { on, share } if (0.0..=100.0).contains(&share) => {
+                Ok(Self { on, share })
+            }
+            Written::Whole { .. } => Err("expected a share between 0 and 100"),
         }
     }
 }
@@ -78,6 +84,8 @@ struct State {
     flags: BTreeMap<String, Flag>,
     /// What is wrong with the source, while something is.
     problem: Option<String>,
+    /// Whether the source was ever good.
+    loaded: bool,
     /// Grows with every change.
     version: u64,
 }
@@ -140,23 +148,31 @@ impl Flags {
         self.0.read().unwrap_or_else(PoisonError::into_inner).problem.clone()
     }
 
-    /// Takes over what a source says: `{"NAME": true, "OTHER": {"on": true, "share": 25}}`.
+    /// Takes over what a source says: `{"NAME": true, "OTHER": {"on": true, "share": 25}}`. Names that
+    /// are not known are left out and returned: file and manifest may change at different times.
     ///
     /// # Errors
     /// What is wrong with it; nothing has changed then.
-    pub fn load(&self, text: &str) -> Result<(), String> {
-        let read: Result<BTreeMap<String, Setting>, _> = serde_json::from_str(text);
+    pub fn load(&self, text: &str) -> Result<Vec<String>, String> {
+        let read: Result<BTreeMap<String, Value>, _> = serde_json::from_str(text);
         let read = read.map_err(|error| format!("expected {{\"NAME\": true}}: {error}"))?;
-        let mut state = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(unknown) = read.keys().find(|name| !state.flags.contains_key(*name)) {
-            let known: Vec<_> = state.flags.keys().cloned().collect();
-            return Err(format!("there is no flag {unknown:?}; there are {}", known.join(", ")));
+        let mut settings = BTreeMap::new();
+        for (name, value) in read {
+            let setting: Result<Setting, _> = serde_json::from_value(value.clone());
+            let wrong = |_| {
+                let expected =
+                    "true, false or {\"on\": true, \"share\": 25}, a share from 0 to 100";
+                format!("{name}: expected {expected}, found {value}")
+            };
+            settings.insert(name.clone(), setting.map_err(wrong)?);
         }
+        let mut state = self.0.write().unwrap_or_else(PoisonError::into_inner);
         for (name, flag) in &mut state.flags {
-            flag.source = read.get(name).copied();
+            flag.source = settings.remove(name);
         }
         state.version += 1;
-        Ok(())
+        state.loaded = true;
+        Ok(settings.into_keys().collect())
     }
 
     /// Follows a file for as long as the runtime lives. `told` hears when it is lost or broken, and
@@ -172,7 +188,17 @@ impl Flags {
                     // What could not be read is tried again, changed or not.
                     last = text.is_ok().then_some(at);
                     let text = text.map_err(|error| error.to_string());
-                    Some(text.and_then(|text| self.load(&text)).err())
+                    let loaded = text.and_then(|text| self.load(&text));
+                    if let Ok(unknown) = &loaded
+                        && !unknown.is_empty()
+                    {
+                        let file = file.display();
+                        told(&format!(
+                            "flags: {file}: there is no flag or switch {}; the others hold",
+                            unknown.join(", ")
+                        ));
+                    }
+                    Some(loaded.err())
                 }
                 Err(error) => {
                     last = None;
@@ -193,7 +219,10 @@ impl Flags {
         }
         let file = file.display();
         told(&match &problem {
-            Some(problem) => format!("flags: {file}: {problem}; the last good state holds"),
+            Some(problem) if state.loaded => {
+                format!("flags: {file}: {problem}; the last good state holds")
+            }
+            Some(problem) => format!("flags: {file}: {problem}; each is as it is declared"),
             None => format!("flags: {file} is good again"),
         });
         state.problem = problem;
@@ -243,10 +272,21 @@ mod tests {
     fn a_broken_source_changes_nothing() {
         let flags = flags();
         flags.load(r#"{"a": true}"#).expect("it is good");
-        for broken in ["", "{", r#"{"a": 1}"#, r#"{"typo": true}"#, r#"{"a": {"share": 5}}"#] {
+        for broken in
+            ["", "{", r#"{"a": 1}"#, r#"{"a": {"share": 5}}"#, r#"{"a":{"on":true,"share":250}}"#]
+        {
             assert!(flags.load(broken).is_err(), "{broken}");
             assert!(on(&flags, "a"));
         }
+        let told = flags.load(r#"{"a": "yes"}"#).expect_err("no setting");
+        assert!(told.starts_with("a: expected true") && told.ends_with("found \"yes\""), "{told}");
+    }
+
+    #[test]
+    fn a_name_that_is_gone_does_not_keep_the_others_from_being_off() {
+        let flags = flags();
+        assert_eq!(flags.load(r#"{"b": false, "old": true}"#), Ok(vec!["old".to_owned()]));
+        assert!(!on(&flags, "b"));
     }
 
     #[test]

@@ -55,7 +55,7 @@ impl Observe {
         Self { sinks: Arc::new(sinks), ids: None, in_flight: Arc::default() }
     }
 
-    /// Which header of an answer holds the request's id.
+    /// Which header of a request holds its id, as [`crate::Correlation`] further out has set it.
     #[must_use]
     pub fn ids(mut self, header: Option<HeaderName>) -> Self {
         self.ids = header;
@@ -74,7 +74,7 @@ impl Observe {
                 method: request.method().clone(),
                 uri: request.uri().clone(),
                 status: None,
-                id: None,
+                id: self.ids.as_ref().and_then(|id| request.headers().get(id)).cloned(),
                 bytes: 0,
                 took: Duration::ZERO,
                 whole: false,
@@ -186,8 +186,6 @@ where
             if let Some(watching) = &mut watching {
                 if let Some(served) = &mut watching.served {
                     served.status = Some(answer.status());
-                    let id = watching.observe.ids.as_ref();
-                    served.id = id.and_then(|id| answer.headers().get(id)).cloned();
                 }
                 let length = answer.headers().get(CONTENT_LENGTH).and_then(|l| l.to_str().ok());
                 watching.expected = length.and_then(|length| length.parse().ok());

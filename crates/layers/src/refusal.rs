@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode};
+use serde_json::{Map, Value};
 
 /// The extension of an answer whose shape was declared, and which the error envelope therefore
 /// leaves as it is: a health report that says "degraded".
@@ -48,15 +49,19 @@ impl Refusal {
 
     /// Its body as problem details.
     pub fn problem(&self) -> Vec<u8> {
+        Value::Object(self.problem_details()).to_string().into_bytes()
+    }
+
+    pub(crate) fn problem_details(&self) -> Map<String, Value> {
         let title = self.status.canonical_reason().unwrap_or("Error");
-        let body = serde_json::json!({
-            "type": "about:blank",
-            "title": title,
-            "status": self.status.as_u16(),
-            "detail": self.message,
-            "code": self.code,
-        });
-        body.to_string().into_bytes()
+        let members = [
+            ("type", "about:blank".into()),
+            ("title", title.into()),
+            ("status", self.status.as_u16().into()),
+            ("detail", self.message.as_ref().into()),
+            ("code", self.code.as_ref().into()),
+        ];
+        members.map(|(name, value): (_, Value)| (name.to_owned(), value)).into_iter().collect()
     }
 
     /// The whole answer. It carries the refusal as an extension, for layers further out.

@@ -1,7 +1,7 @@
 //! The headers that matter for its content are on every answer, errors too (OWASP ASVS 5.0, 3.4).
 
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_TYPE, SERVER};
 use http::{HeaderName, HeaderValue, Request, Response};
 
 use crate::policy::Policy;
@@ -13,7 +13,7 @@ pub struct SecurityHeaders {
     pub all: Vec<(HeaderName, HeaderValue)>,
     /// On pages.
     pub pages: Vec<(HeaderName, HeaderValue)>,
-    /// Taken away: they tell an attacker what is running.
+    /// Taken away, as is a `Server` with a version: they tell an attacker what is running.
     pub remove: Vec<HeaderName>,
 }
 
@@ -67,6 +67,11 @@ impl Policy for SecurityHeaders {
         let headers = response.headers_mut();
         for name in &self.remove {
             headers.remove(name);
+        }
+        // A name alone helps nobody; a version says which holes to try.
+        let tells = |value: &HeaderValue| value.as_bytes().iter().any(u8::is_ascii_digit);
+        if headers.get(SERVER).is_some_and(tells) {
+            headers.remove(SERVER);
         }
         let kind = headers.get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
         let page = kind.starts_with(b"text/html") || kind.starts_with(b"application/xhtml");

@@ -67,6 +67,7 @@ impl JsonSchema for Size {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "type": "string",
+            "format": "size",
             "pattern": "^ *[0-9]+ *(B|KB|MB|GB|KiB|MiB|GiB)? *$",
             "description": "An amount of bytes such as 10MiB"
         })

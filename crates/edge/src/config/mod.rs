@@ -112,6 +112,15 @@ impl Config {
                 )),
             }
         }
+        for (key, span) in [
+            ("timeout", supply.timeout),
+            ("header_timeout", supply.header_timeout),
+            ("client_timeout", supply.client_timeout),
+        ] {
+            if span.0.is_zero() {
+                problems.push(format!("supply.{key}: expected more than nothing, found {span}"));
+            }
+        }
         let header = &manifest.controls.https_only.header;
         let proto = header.parse().unwrap_or_else(|_| {
             problems.push(format!("controls.https-only.header: {header:?} is no header's name"));
@@ -237,10 +246,12 @@ fields = ["code"]
 
     #[test]
     fn everything_that_is_wrong_is_told_at_once() {
-        let text = format!("{MANIFEST}\n[supply]\ntrusted_proxies = [\"10.0.0.0/99\"]\n");
+        let text = format!(
+            "{MANIFEST}\n[supply]\ntrusted_proxies = [\"10.0.0.0/99\"]\ntimeout = \"0s\"\n"
+        );
         let problems =
             config(&text, &["metrics", "liveness", "pagination"], &[]).expect_err("wrong");
-        assert_eq!(problems.len(), 4, "{problems:?}");
+        assert_eq!(problems.len(), 5, "{problems:?}");
     }
 
     #[test]

@@ -167,8 +167,9 @@ fn envelope(manifest: &Manifest) -> Envelope {
         true => Shape::Problem,
         false => Shape::Json(declared.fields.clone()),
     };
+    let also = if shape == Shape::Problem { declared.fields.clone() } else { Vec::new() };
     let manifest = manifest.clone();
-    Envelope::new(shape).pages(move |path| manifest.serves(path) == Serves::Html)
+    Envelope::new(shape).also(also).pages(move |path| manifest.serves(path) == Serves::Html)
 }
 
 fn health_report(manifest: &Manifest, path: &str) -> Report {

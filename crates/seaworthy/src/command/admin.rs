@@ -95,7 +95,7 @@ fn only_one() -> Result<PathBuf, Failure> {
             "no seaworthy run of yours has a socket in {}",
             folder.display()
         ))
-        .hint("name it: seaworthy admin --socket PATH")),
+        .hint("is seaworthy run running? name its socket, if it has another: seaworthy admin --socket PATH")),
         many => {
             let all: Vec<_> = many.iter().map(|path| path.display().to_string()).collect();
             Err(Failure::usage(format!("several run here: {}", all.join(", ")))

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use engine::check::{self, Checked};
 use report::style::paint;
+use settings::Manifest;
 
 use crate::exit::{self, Exit};
 use crate::failure::Failure;
@@ -39,6 +40,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         out.push_str(&format!("{} line {line}: {note}\n", paint(styles.faint, "note   ")));
     }
     let mut all = check::files(manifest, &file.root());
+    if !manifest.supply.controls.is_empty() {
+        all.extend(supply(manifest));
+    }
     if !arguments.manifest_only {
         let (mut values, _) = process::spawn::environment();
         values.extend(arguments.env.iter().cloned());
@@ -61,4 +65,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     };
     screen::data(&format!("{out}{end}\n"));
     Ok(if problems == 0 { exit::OK } else { exit::FAILED })
+}
+
+/// Whether the edge can supply what is declared.
+fn supply(manifest: &Manifest) -> Vec<Checked> {
+    let (values, _) = process::spawn::environment();
+    let checked = |problem| Checked { what: "[supply]".to_owned(), problem };
+    match edge::Config::new(manifest, &manifest.supply.controls, Vec::new(), &values) {
+        Ok(_) => vec![checked(None)],
+        Err(problems) => problems.into_iter().map(|problem| checked(Some(problem))).collect(),
+    }
 }

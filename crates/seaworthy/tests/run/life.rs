@@ -340,3 +340,25 @@ fn a_variable_that_is_no_text_is_left_out_and_named() {
     assert_eq!(edge.ask("GET /variable?ODD_ONE").2, "unset");
     assert!(edge.output().contains("ODD_ONE is not UTF-8"), "{}", edge.output());
 }
+
+#[test]
+fn a_service_without_the_probe_that_is_supplied_is_ready() {
+    let manifest = "ready = \"/none\"\n".to_owned();
+    let edge = Edge::start(&Options { manifest, supply: "readiness", ..Options::default() });
+    assert_eq!(edge.ask("GET /none").0, 200);
+}
+
+#[test]
+fn who_leaves_before_the_answer_had_an_id() {
+    let edge = Edge::start(&Options { supply: "correlation-ids", ..Options::default() });
+    let mut stream = edge.connect();
+    stream
+        .write_all(b"GET /slow?2 HTTP/1.1\r\nHost: a\r\nX-Request-Id: mine\r\n\r\n")
+        .expect("sent");
+    until("it is in flight", || edge.seen().contains("/slow"));
+    drop(stream);
+    until("it is logged", || edge.output().contains("\"status\":499"));
+    let output = edge.output();
+    let line = output.lines().find(|line| line.contains("499")).expect("it is there");
+    assert!(line.contains("\"request_id\":\"mine\""), "{line}");
+}

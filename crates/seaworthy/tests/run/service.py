@@ -126,6 +126,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 SEEN.append("left")
             self.close_connection = True
             return None
+        if path == "/none":
+            return self.answer(404, b"nothing")
         if path == "/log":
             print("card 4111111111111111 mail ann@example.com", flush=True)
         return self.answer(200, self.body() or b"hello")

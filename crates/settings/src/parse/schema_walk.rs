@@ -194,6 +194,9 @@ impl<'a> Walk<'a> {
     fn text(&mut self, at: Range<usize>, text: &str, schema: &Json) {
         let mistake = match schema["format"].as_str() {
             Some("span") => text.parse::<crate::Span>().err().map(|error| error.to_string()),
+            Some("size") => crate::Size::parse(text)
+                .is_none()
+                .then(|| format!("expected a size such as \"10MiB\", found {text:?}")),
             Some("command") => crate::Command::split(text).err(),
             Some("path") => (!text.starts_with('/'))
                 .then(|| format!("expected a path that begins with /, found \"{text}\"")),
