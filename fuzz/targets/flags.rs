@@ -11,7 +11,10 @@ fuzz_target!(|data: &[u8]| {
     for source in [first, second] {
         let (before, version) = (flags.all(), flags.version());
         match fuzz::timed(|| flags.load(&fuzz::text(source))) {
-            Ok(()) => assert!(flags.version() > version),
+            Ok(unknown) => {
+                assert!(flags.version() > version);
+                assert!(unknown.iter().all(|name| name != "a" && name != "b"), "{unknown:?}");
+            }
             Err(why) => {
                 assert!(!why.is_empty());
                 assert_eq!((flags.all(), flags.version()), (before, version));
