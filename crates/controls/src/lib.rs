@@ -4,6 +4,7 @@
 //! function of the manifest and the observations); the two never meet.
 
 mod access;
+pub mod baseline;
 mod business;
 mod configuration;
 mod control;

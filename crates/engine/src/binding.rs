@@ -40,6 +40,7 @@ pub fn bind(
         manifest: hex(&Sha256::digest(manifest.as_bytes())),
         artifact: program.and_then(hash_file).unwrap_or_default(),
         seed,
+        isolation: String::new(),
         lab: Vec::new(),
     }
 }

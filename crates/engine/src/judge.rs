@@ -1,7 +1,8 @@
 //! From observations to rows and a scorecard; the same for a fresh run and a stored one.
 
+use controls::baseline::{self, Baseline};
 use model::scorecard::{Binding, Waiver};
-use model::{Judgement, Observation, Row, Scorecard, Severity, Verdict, catalogue};
+use model::{Judgement, Note, Observation, Row, Scorecard, Seen, Severity, Verdict, catalogue};
 use settings::Manifest;
 
 use crate::store::{RunFile, Store, StoreError};
@@ -51,11 +52,32 @@ pub fn row(
     row
 }
 
+/// What a control concludes from what was seen. Nothing, where the service reached something outside
+/// the lab: what it did then is no evidence.
+pub fn judgement(
+    control: &dyn controls::Control,
+    manifest: &Manifest,
+    seen: &[Observation],
+) -> Judgement {
+    let left = seen.iter().find_map(|observation| match &observation.seen {
+        Seen::LeftTheLab { address, process } => Some((address, process)),
+        _ => None,
+    });
+    match left {
+        None => control.judge(manifest, seen),
+        Some((address, process)) => Judgement::inconclusive(format!(
+            "the service's process {process} connected to {address}, which is outside the lab, and \
+             was ended; give the service a dependency of the lab, or turn off what calls out"
+        )),
+    }
+}
+
 /// The scorecard of these rows.
 pub fn scorecard(
     manifest: &Manifest,
     rows: Vec<Row>,
     evidence: Binding,
+    notes: Vec<Note>,
     is_part: bool,
     partial: bool,
 ) -> Scorecard {
@@ -68,6 +90,7 @@ pub fn scorecard(
         partial,
         controls: rows,
         evidence,
+        notes,
     }
 }
 
@@ -86,25 +109,36 @@ pub fn evidence(
     Ok(all)
 }
 
+/// What can be said of a control that was not tried.
+pub fn not_tried(baseline: &Baseline) -> Judgement {
+    match baseline.never_ready() {
+        Some(problem) => Judgement::inconclusive(problem.text.clone()),
+        None => Judgement::inconclusive("it was not tried in this run"),
+    }
+}
+
 /// Judges a stored run again.
 ///
 /// # Errors
 /// When the run cannot be read.
 pub fn again(store: &Store) -> Result<Scorecard, StoreError> {
-    let RunFile { binding, manifest, seconds, is_part, asked, supplied } = store.read_run()?;
+    let RunFile { binding, manifest, seconds, is_part, asked, supplied, notes, .. } =
+        store.read_run()?;
     let context = Context { asked, today: crate::binding::today(), supplied };
     let only: Vec<String> = seconds.iter().map(|(id, _)| id.clone()).collect();
     let plan = crate::plan(&manifest, &only);
+    let baseline = store.observations(baseline::NAME)?;
+    let baseline = baseline.map(|seen| baseline::conclude(&seen)).unwrap_or_default();
     let mut rows = Vec::new();
     for step in &plan.steps {
         let id = step.control.card().id;
         let took = seconds.iter().find(|(known, _)| known == id).map_or(0.0, |(_, took)| *took);
         let judgement = match (&step.what, store.observations(id)?) {
             (crate::plan::What::Settled(judgement), _) => judgement.clone(),
-            (_, Some(seen)) => step.control.judge(&manifest, &seen),
-            (_, None) => Judgement::inconclusive("it was not tried in this run"),
+            (_, Some(seen)) => judgement(step.control, &manifest, &seen),
+            (_, None) => not_tried(&baseline),
         };
         rows.push(row(&context, &manifest, id, judgement, took));
     }
-    Ok(scorecard(&manifest, rows, binding, is_part, false))
+    Ok(scorecard(&manifest, rows, binding, notes, is_part, false))
 }

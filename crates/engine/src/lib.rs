@@ -1,12 +1,17 @@
 //! Plans, schedules, runs, stores and judges. Emits events and never prints.
 
 pub mod binding;
+mod build;
 pub mod check;
 pub mod judge;
+mod notes;
 pub mod plan;
 pub mod run;
+pub mod session;
 pub mod store;
 
+pub use isolation::Tier;
 pub use lab::{Edge, Peer};
 pub use plan::{Plan, Step, plan};
-pub use run::{Proof, ProofError, Proven, prove};
+pub use run::{Listener, Proof, ProofError, Proven, prove};
+pub use session::{Opening, Session, Unconfined};

@@ -1,23 +1,28 @@
 //! Running a plan: the shared lane beside each other, then the quiet lane one by one.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use controls::Control;
+use controls::baseline::{self, Baseline};
 use futures_util::future;
 use lab::{Bench, Lab, LabError, Recorder};
-use model::{Event, Judgement, Lane, Row, Scorecard};
-use process::{Keeper, Record};
+use model::{Event, Judgement, Lane, Note, Row, Scorecard};
 use redact::Redactor;
 use settings::Manifest;
 use tokio::sync::watch;
 
 use crate::binding;
 use crate::judge::{self, Context};
+use crate::notes;
 use crate::plan::{Plan, What};
+use crate::session::Session;
 use crate::store::{RunFile, Store, StoreError};
+
+/// The control that is about starts alone.
+const STARTUP: &str = "startup";
 
 /// What is to be proven.
 #[derive(Debug, Clone)]
@@ -38,8 +43,6 @@ pub struct Proof {
     pub target: Option<lab::Peer>,
     /// What stands before each instance, if anything.
     pub edge: Option<lab::Edge>,
-    /// This program, which also is the keeper.
-    pub program: PathBuf,
 }
 
 /// Why there is no scorecard.
@@ -51,11 +54,15 @@ pub enum ProofError {
     Store(#[from] StoreError),
     #[error("cannot prepare the run: {0}")]
     Prepare(#[from] std::io::Error),
+    #[error(transparent)]
+    Isolation(#[from] isolation::IsolationError),
     #[error(
-        "{0}; the run was stopped, because experiments must not reach other machines. Give the \
-         service a dependency of the lab, or turn off what calls out"
+        "nothing here keeps what the service writes away from your files ({reasons}). If it may \
+         write to them, say so: --allow-writes-to {}", repository.display()
     )]
-    LeftTheLab(String),
+    Unprotected { repository: PathBuf, reasons: String },
+    #[error("interrupted before anything was tried")]
+    Interrupted,
 }
 
 /// A finished run.
@@ -74,21 +81,12 @@ pub type Listener = Arc<dyn Fn(Event) + Send + Sync>;
 /// # Errors
 /// When the lab cannot be set up or the run not stored.
 pub async fn prove(
+    session: &Session,
     proof: Proof,
     plan: Plan,
     tell: Listener,
     mut stop: watch::Receiver<bool>,
 ) -> Result<Proven, ProofError> {
-    let swept = process::records::sweep()?;
-    if !swept.is_empty() {
-        tell(Event::Stage {
-            text: format!("cleaned up after {} that had not ended in order", swept.join(", ")),
-        });
-    }
-    process::tree::adopt_orphans()?;
-    let run = binding::run_id(fastrand::u64(..));
-    let record = Arc::new(Record::begin(&run)?);
-    let keeper = Keeper::start(&proof.program, &record.path())?;
     let proving = Proving {
         context: Context {
             asked: proof.asked.clone(),
@@ -98,11 +96,12 @@ pub async fn prove(
         zero: Instant::now(),
         redactor: Redactor::default(),
         rows: Mutex::new(Vec::new()),
+        notes: Mutex::new(Vec::new()),
+        run: binding::run_id(fastrand::u64(..)),
+        session,
         proof,
         plan,
         tell,
-        run,
-        record,
     };
     let result = tokio::select! {
         result = proving.run() => result,
@@ -116,7 +115,6 @@ pub async fn prove(
         let text = format!("ended {} ({}), which had left its service", first.name, first.pid);
         told(Event::Stage { text });
     }
-    tokio::task::spawn_blocking(move || keeper.finish()).await.map_err(std::io::Error::other)??;
     result
 }
 
@@ -124,34 +122,23 @@ fn supplied(proof: &Proof) -> Option<Vec<String>> {
     proof.edge.as_ref().map(|edge| edge.controls.clone())
 }
 
-struct Proving {
+struct Proving<'a> {
+    session: &'a Session,
     proof: Proof,
     plan: Plan,
     tell: Listener,
     run: String,
-    record: Arc<Record>,
     context: Context,
     zero: Instant,
     redactor: Redactor,
     rows: Mutex<Vec<Row>>,
+    notes: Mutex<Vec<Note>>,
 }
 
-impl Proving {
+impl Proving<'_> {
     async fn run(&self) -> Result<Proven, ProofError> {
         let stage = |text: &str| (self.tell)(Event::Stage { text: text.to_owned() });
-        let service = &self.proof.manifest.service;
-        let folder = self.proof.root.join(&service.folder);
-        let folder = folder.canonicalize().map_err(|source| LabError::File {
-            action: "enter",
-            path: folder.clone(),
-            source,
-        })?;
-        if let Some(command) = service.build.clone().filter(|_| self.proof.target.is_none()) {
-            stage(&format!("building: {command}"));
-            self.build(&command, &folder).await?;
-        }
         let options = lab::Options {
-            run: self.run.clone(),
             jobs: self.proof.jobs,
             extra: self.proof.extra.clone(),
             seed: self.proof.seed,
@@ -160,33 +147,73 @@ impl Proving {
             edge: self.proof.edge.clone(),
         };
         let manifest = self.proof.manifest.clone();
-        let record = Arc::clone(&self.record);
-        let redactor = self.redactor.clone();
-        let lab = Lab::open(manifest, &folder, options, record, redactor, stage).await?;
+        let ground = lab::Ground {
+            confinement: Arc::clone(&self.session.confinement),
+            source: self.session.source.clone(),
+            place: self.session.place.clone(),
+            program: self.session.program.clone(),
+        };
+        let lab = Lab::open(manifest, ground, options, self.redactor.clone(), stage).await?;
         let store = Store::begin(&self.proof.out, &self.run)?;
         let lab = Arc::new(lab);
         let ids = self.plan.steps.iter().map(|step| step.control.card().id.to_owned()).collect();
         (self.tell)(Event::Planned { controls: ids });
-        let mut leaks = lab.leaks();
-        tokio::select! {
-            result = self.experiments(&lab, &store) => result?,
-            leak = leaks.wait_for(Option::is_some) => {
-                let what = leak.ok().and_then(|what| what.clone()).unwrap_or_default();
-                return Err(ProofError::LeftTheLab(what));
-            }
+        match self.baseline(&lab, &store).await?.never_ready() {
+            None => self.experiments(&lab, &store).await?,
+            Some(problem) => self.only_the_start(&lab, &store, problem).await?,
         }
         self.finish(Some(&lab), &store, false)
     }
 
-    async fn build(&self, command: &str, folder: &Path) -> Result<(), ProofError> {
+    /// Starts the service once, alone. Where nothing but starts is asked for, they are that
+    /// themselves; a deployed service has been started.
+    async fn baseline(&self, lab: &Arc<Lab>, store: &Store) -> Result<Baseline, ProofError> {
+        let tried = || self.plan.steps.iter().filter(|step| step.what == What::Try);
+        let only_starts = tried().all(|step| step.control.card().id == STARTUP);
+        if only_starts || self.proof.target.is_some() {
+            return Ok(Baseline { ready: Some(Duration::ZERO), ..Baseline::default() });
+        }
+        (self.tell)(Event::Stage { text: "baseline: the service alone".to_owned() });
+        let recorder = self.recorder(baseline::NAME, store)?;
         let tell = Arc::clone(&self.tell);
-        let argv = ["sh", "-c", command].map(str::to_owned).to_vec();
-        let place = lab::place::Place::first(Arc::clone(&self.record), &self.run).next();
-        let told =
-            move |line: &str| tell(Event::Stage { text: format!("building: {}", line.trim()) });
-        let longest = Duration::from_secs(3600);
-        let env = process::spawn::environment().0.into_iter().collect();
-        Ok(lab::step::run(argv, folder, env, &place, longest, told).await?)
+        let progress = move |text| tell(Event::Stage { text: format!("baseline: {text}") });
+        let bench = Bench::new(Arc::clone(lab), recorder.clone(), progress);
+        let result = baseline::measure(&bench).await;
+        let mut baseline = baseline::conclude(&recorder.finish()?);
+        if let Err(error) = result {
+            let note = Note { text: error.to_string(), ..Note::default() };
+            baseline.problems.insert(0, note);
+        }
+        lab.set_patience(baseline.patience(self.proof.manifest.service.patience.0));
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).extend(baseline.problems.clone());
+        Ok(baseline)
+    }
+
+    /// A service that does not get ready can be tried for its start alone; the rest is undecided
+    /// for the same reason.
+    async fn only_the_start(
+        &self,
+        lab: &Arc<Lab>,
+        store: &Store,
+        problem: &Note,
+    ) -> Result<(), ProofError> {
+        for step in &self.plan.steps {
+            let id = step.control.card().id;
+            match &step.what {
+                What::Settled(judgement) => self.add(id, judgement.clone(), Duration::ZERO),
+                What::Try if id == STARTUP => self.experiment(step.control, lab, store).await?,
+                What::Try => {
+                    let judgement = Judgement::inconclusive(problem.text.clone());
+                    self.add(id, judgement, Duration::ZERO);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn recorder(&self, name: &str, store: &Store) -> Result<Recorder, ProofError> {
+        let file = store.observations_file(name)?;
+        Ok(Recorder::new(self.zero, self.redactor.clone(), Some(file)))
     }
 
     async fn experiments(&self, lab: &Arc<Lab>, store: &Store) -> Result<(), ProofError> {
@@ -213,15 +240,14 @@ impl Proving {
         let id = control.card().id;
         (self.tell)(Event::ExperimentStarted { control: id.to_owned() });
         let began = Instant::now();
-        let file = store.observations_file(id)?;
-        let recorder = Recorder::new(self.zero, self.redactor.clone(), Some(file));
+        let recorder = self.recorder(id, store)?;
         let tell = Arc::clone(&self.tell);
         let progress = move |text| tell(Event::Progress { control: id.to_owned(), text });
         let bench = Bench::new(Arc::clone(lab), recorder.clone(), progress);
         let result = control.prove(&bench).await;
         let seen = recorder.finish()?;
         let judgement = match result {
-            Ok(()) => control.judge(&self.proof.manifest, &seen),
+            Ok(()) => judge::judgement(control, &self.proof.manifest, &seen),
             // What the lab cannot provide is not the service's fault.
             Err(error @ LabError::CannotProvide { .. }) => {
                 Judgement::inconclusive(error.to_string())
@@ -264,6 +290,11 @@ impl Proving {
             self.proof.seed,
         );
         evidence.lab = lab.map(Lab::versions).unwrap_or_default();
+        if self.proof.target.is_none() {
+            evidence.isolation = self.session.tier().word().to_owned();
+        }
+        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        notes.extend(lab.map(|lab| notes::of_attempts(&lab.attempts())).unwrap_or_default());
         let run = RunFile {
             binding: evidence.clone(),
             manifest: self.proof.manifest.clone(),
@@ -271,10 +302,12 @@ impl Proving {
             is_part: self.plan.is_part || partial,
             asked: self.proof.asked.clone(),
             supplied: supplied(&self.proof),
+            notes: notes.clone(),
         };
         store.write_run(&run, &self.redactor)?;
         let part = self.plan.is_part;
-        let scorecard = judge::scorecard(&self.proof.manifest, rows, evidence, part, partial);
+        let scorecard =
+            judge::scorecard(&self.proof.manifest, rows, evidence, notes, part, partial);
         store.write_scorecard(&scorecard, &self.redactor)?;
         (self.tell)(Event::Finished { scorecard: Box::new(scorecard.clone()) });
         Ok(Proven { scorecard, store: store.clone(), redactor: self.redactor.clone() })

@@ -8,7 +8,7 @@ use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use model::scorecard::Binding;
-use model::{Observation, Scorecard};
+use model::{Note, Observation, Scorecard};
 use redact::Redactor;
 use serde::{Deserialize, Serialize};
 use settings::Manifest;
@@ -33,6 +33,9 @@ pub struct RunFile {
     /// What an edge supplied, where one stood before the service.
     #[serde(default)]
     pub supplied: Option<Vec<String>>,
+    /// What happened beside the experiments.
+    #[serde(default)]
+    pub notes: Vec<Note>,
 }
 
 /// Why a stored run cannot be used.

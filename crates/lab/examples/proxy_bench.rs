@@ -26,7 +26,9 @@ async fn main() {
     tokio::spawn(serve(listener));
     let folder = tempfile::tempdir().expect("a folder");
     let lease = lab::ports::lease(folder.path()).expect("a free port");
-    let ours = Proxy::start(lease, at(upstream)).await.expect("our proxy starts");
+    let ours = Proxy::start(lease, lab::fault::Upstream::Direct(at(upstream)))
+        .await
+        .expect("our proxy starts");
     let mut proxies = vec![("direct".to_owned(), upstream), ("seaworthy".to_owned(), ours.port())];
     for word in &words[1..] {
         let (name, port) = word.split_once('=').expect("NAME=PORT");

@@ -3,14 +3,13 @@
 mod postgres;
 mod redis;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use process::Process;
 use settings::{Dependency, DependencyKind};
 
 use crate::error::LabError;
-use crate::fault::Proxy;
+use crate::fault::{Proxy, Upstream};
 use crate::place::Place;
 use crate::recipe::Address;
 
@@ -42,7 +41,10 @@ pub struct Held {
 enum What {
     Database(Arc<Postgres>),
     Process(Process),
+    /// A part of a server of the lab.
     Shared,
+    /// One of the user's own.
+    Own,
 }
 
 /// The name of the database that the set-up fills and that is cloned.
@@ -87,7 +89,7 @@ impl Server {
         let (address, what) = match self {
             Self::Postgres(server) => (server.address(TEMPLATE), What::Shared),
             Self::Redis => redis::start(place).await.map(|(a, p)| (a, What::Process(p)))?,
-            Self::Own(address) => (address.clone(), What::Shared),
+            Self::Own(address) => (address.clone(), What::Own),
         };
         Ok(Held { name: name.to_owned(), address, proxy: None, what })
     }
@@ -120,14 +122,26 @@ impl Held {
     ///
     /// # Errors
     /// When there is no port, or the host's name cannot be resolved.
-    pub async fn proxied(mut self, place: &Place) -> Result<Self, LabError> {
+    pub async fn proxied(
+        mut self,
+        place: &Place,
+        outside: Option<Arc<isolation::Outside>>,
+    ) -> Result<Self, LabError> {
         let what = format!("the proxy in front of {}", self.name);
         let wrong =
             |why: std::io::Error| LabError::Dependency { what: what.clone(), why: why.to_string() };
-        let upstream = (self.address.host.clone(), self.address.port);
-        let mut found = tokio::net::lookup_host(upstream).await.map_err(wrong)?;
-        let upstream: SocketAddr =
-            found.next().ok_or_else(|| wrong(std::io::Error::other("its host has no address")))?;
+        let upstream = match (&self.what, outside) {
+            // One of the user's own is reached from outside the confinement.
+            (What::Own, Some(outside)) => {
+                Upstream::Outside(outside, format!("{}:{}", self.address.host, self.address.port))
+            }
+            _ => {
+                let upstream = (self.address.host.clone(), self.address.port);
+                let mut found = tokio::net::lookup_host(upstream).await.map_err(wrong)?;
+                let none = || wrong(std::io::Error::other("its host has no address"));
+                Upstream::Direct(found.next().ok_or_else(none)?)
+            }
+        };
         let proxy = Proxy::start(place.port()?, upstream).await.map_err(wrong)?;
         self.address.host = "127.0.0.1".to_owned();
         self.address.port = proxy.port();
@@ -143,7 +157,7 @@ impl Held {
     pub async fn lock_tables(&self) -> Result<Option<TableLock>, LabError> {
         match &self.what {
             What::Database(server) => server.lock_tables(&self.address.name).await,
-            What::Process(_) | What::Shared => Ok(None),
+            What::Process(_) | What::Shared | What::Own => Ok(None),
         }
     }
 
@@ -155,7 +169,7 @@ impl Held {
             What::Process(process) => {
                 process.end().await;
             }
-            What::Shared => {}
+            What::Shared | What::Own => {}
         }
     }
 }

@@ -23,6 +23,8 @@ pub enum LabError {
     File { action: &'static str, path: PathBuf, source: std::io::Error },
     #[error("the journey {name} ({file}) cannot be used: {why}")]
     Journey { name: String, file: String, why: String },
+    #[error(transparent)]
+    Isolation(#[from] isolation::IsolationError),
     #[error("no free port between {from} and {to}")]
     NoPort { from: u16, to: u16 },
     #[error("port {0} is fixed in the manifest and someone else is using it; stop that program")]
@@ -40,6 +42,6 @@ impl LabError {
 
     /// Whether a change of the manifest or of the machine would mend it, rather than of seaworthy.
     pub fn is_the_users(&self) -> bool {
-        !matches!(self, Self::File { .. } | Self::NoPort { .. })
+        !matches!(self, Self::File { .. } | Self::NoPort { .. } | Self::Isolation(_))
     }
 }

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -69,6 +69,30 @@ impl Fault {
     }
 }
 
+/// What a proxy passes everything on to.
+#[derive(Debug, Clone)]
+pub enum Upstream {
+    Direct(SocketAddr),
+    /// `host:port`, reached by somebody outside the confinement.
+    Outside(Arc<isolation::Outside>, String),
+}
+
+impl Upstream {
+    async fn connect(&self) -> std::io::Result<TcpStream> {
+        match self {
+            Self::Direct(address) => TcpStream::connect(address).await,
+            Self::Outside(outside, address) => {
+                let (outside, address) = (Arc::clone(outside), address.clone());
+                let connected =
+                    tokio::task::spawn_blocking(move || outside.connect(&address)).await;
+                let stream = connected.map_err(std::io::Error::other)??;
+                stream.set_nonblocking(true)?;
+                TcpStream::from_std(stream)
+            }
+        }
+    }
+}
+
 /// What has passed so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Traffic {
@@ -118,7 +142,7 @@ impl Proxy {
     ///
     /// # Errors
     /// When the port cannot be bound.
-    pub async fn start(lease: Lease, upstream: SocketAddr) -> std::io::Result<Self> {
+    pub async fn start(lease: Lease, upstream: Upstream) -> std::io::Result<Self> {
         let counters = Arc::new(Counters::default());
         let (commands, received) = mpsc::unbounded_channel();
         let port = lease.port;
@@ -166,7 +190,7 @@ async fn bind(port: u16) -> std::io::Result<TcpListener> {
 async fn serve(
     listener: TcpListener,
     port: u16,
-    upstream: SocketAddr,
+    upstream: Upstream,
     counters: Arc<Counters>,
     mut commands: mpsc::UnboundedReceiver<Command>,
 ) {
@@ -195,7 +219,7 @@ async fn serve(
                 let Ok((client, _)) = accepted else { continue };
                 counters.connections.fetch_add(1, Ordering::Relaxed);
                 let (counters, faults) = (Arc::clone(&counters), faults.clone());
-                tokio::spawn(connection::carry(client, upstream, counters, faults));
+                tokio::spawn(connection::carry(client, upstream.clone(), counters, faults));
             }
         }
     }

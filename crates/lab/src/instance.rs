@@ -8,14 +8,13 @@ use std::time::{Duration, Instant};
 
 use model::Seen;
 use model::observation::Stream;
-use process::{Launch, Line, Process, sockets, tree};
+use process::{Launch, Line, Process};
 use settings::{Port, Probe};
-use tokio::task::JoinHandle;
 
-use crate::bench::{Lab, Slot};
 use crate::database::{Held, TableLock};
 use crate::error::LabError;
 use crate::fault::{Fault, Proxy, Traffic};
+use crate::lab::{Lab, Slot, located};
 use crate::log_file::Follower;
 use crate::place::Place;
 use crate::ports::Lease;
@@ -23,7 +22,8 @@ use crate::readiness::Target;
 use crate::recipe::{Mutation, Provided};
 use crate::recorder::Trial;
 use crate::running::{AfterReady, Running};
-use crate::scratch::Scratch;
+use crate::watch::Watch;
+use crate::workspace::Workspace;
 
 /// Makes what follows process 1 of a namespace, which ends with it (util-linux).
 const UNSHARE: &[&str] = &["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "--"];
@@ -41,7 +41,7 @@ pub async fn init_is_possible() -> bool {
 pub struct Instance {
     lab: Arc<Lab>,
     place: Place,
-    scratch: Scratch,
+    workspace: Workspace,
     held: Vec<Held>,
     lease: Lease,
     leases: BTreeMap<String, Lease>,
@@ -64,7 +64,7 @@ impl Instance {
     pub(crate) fn new(
         lab: Arc<Lab>,
         place: Place,
-        scratch: Scratch,
+        workspace: Workspace,
         held: Vec<Held>,
         slot: Slot,
     ) -> Result<Self, LabError> {
@@ -82,7 +82,7 @@ impl Instance {
             Some(_) => (place.port()?, Some(Behind { lease: own, leases: named()? })),
         };
         let (fresh, prepared) = (true, false);
-        Ok(Self { lab, place, scratch, held, lease, leases, inner, fresh, prepared, slot })
+        Ok(Self { lab, place, workspace, held, lease, leases, inner, fresh, prepared, slot })
     }
 
     /// Starts the service, with one variable changed where a mutation is given.
@@ -119,24 +119,18 @@ impl Instance {
         }
         let recipe = self.lab.resolve(&provided, mutation);
         for (name, text) in &recipe.files {
-            self.scratch.write(name, text)?;
+            self.workspace.write(name, text)?;
         }
         if std::mem::take(&mut self.fresh) && self.lab.repeats_setup() {
             for step in &self.lab.manifest.service.setup {
-                self.lab.run_step(step, &self.scratch, &self.held, &self.place).await?;
+                self.lab.run_step(step, &self.workspace, &self.held, &self.place).await?;
             }
         }
         if let Some(mutation) = mutation {
-            if self.is_secret(&mutation.variable)
-                && let Some(value) = &mutation.value
-            {
-                self.lab.redactor.learn(&mutation.variable, value);
-            }
-            let (variable, value) = (mutation.variable.clone(), mutation.value.clone());
-            trial.saw(Seen::Mutated { variable, value });
+            self.saw_mutation(trial, mutation);
         }
-        let argv = self.lab.located(recipe.argv, &self.scratch.path);
-        let mut env = self.lab.base_environment(&self.scratch.path);
+        let argv = located(recipe.argv, &self.workspace);
+        let mut env = self.lab.base_environment(&self.workspace);
         env.extend(recipe.env);
         // A mutation takes a variable away even where the allow-list would pass it on.
         if let Some(Mutation { variable, value: None }) = mutation {
@@ -144,10 +138,11 @@ impl Instance {
         }
         let edge = self.edge_words();
         let wrapped = wrapper.iter().map(|word| (*word).to_owned());
-        let wrapped = wrapped.chain(edge).chain(argv.iter().cloned());
+        let wrapped = wrapped.chain(edge).chain(argv.iter().cloned()).collect();
+        let own: Vec<u16> = self.ports().into_iter().chain(self.ports_behind()).collect();
         let launch = Launch {
-            argv: wrapped.collect(),
-            folder: self.scratch.path.clone(),
+            argv: self.lab.confined(wrapped, &self.workspace, &self.held, &own),
+            folder: self.place.record().folder().to_owned(),
             env: env.into_iter().collect(),
             user: None,
             mark: self.place.mark(),
@@ -187,11 +182,20 @@ impl Instance {
         }))
     }
 
+    fn saw_mutation(&self, trial: &Trial, mutation: &Mutation) {
+        if self.is_secret(&mutation.variable)
+            && let Some(value) = &mutation.value
+        {
+            self.lab.redactor.learn(&mutation.variable, value);
+        }
+        let (variable, value) = (mutation.variable.clone(), mutation.value.clone());
+        trial.saw(Seen::Mutated { variable, value });
+    }
+
     /// Reads what it will write to its log file, where one is declared.
     fn follow_log(&self, trial: &Trial) -> Result<Option<Follower>, LabError> {
         let Some(name) = &self.lab.manifest.service.log_file else { return Ok(None) };
-        self.scratch.own(name)?;
-        Ok(Some(Follower::start(&self.scratch.path.join(name), trial)))
+        Ok(Some(Follower::start(&self.workspace.seen_from_outside(name), trial)))
     }
 
     /// Where the service answers.
@@ -219,9 +223,9 @@ impl Instance {
         all.collect()
     }
 
-    /// The folder in which it runs.
+    /// The folder in which it runs, as it can be looked into from here.
     pub fn folder(&self) -> &std::path::Path {
-        &self.scratch.path
+        &self.workspace.outside
     }
 
     fn ip(&self) -> IpAddr {
@@ -297,15 +301,17 @@ impl Instance {
     /// The commands that prepare a service which answers for the first time.
     fn after_ready(&self) -> Vec<AfterReady> {
         let provided = self.provided();
-        let mut env = self.lab.base_environment(&self.scratch.path);
+        let mut env = self.lab.base_environment(&self.workspace);
         env.extend(self.lab.resolve(&provided, None).env);
         let steps = self.lab.manifest.service.after_ready.iter();
         steps
             .map(|step| {
                 let argv = crate::recipe::fill_command(&self.lab.manifest, &provided, step);
+                let command = argv.join(" ");
+                let argv = located(argv, &self.workspace);
                 AfterReady {
-                    argv: self.lab.located(argv, &self.scratch.path),
-                    folder: self.scratch.path.clone(),
+                    command,
+                    argv: self.lab.confined(argv, &self.workspace, &self.held, &self.ports()),
                     env: env.clone().into_iter().collect(),
                     place: self.place.next(),
                 }
@@ -321,7 +327,7 @@ impl Instance {
         Provided {
             port: lease.port,
             ports: leases.iter().map(|(name, lease)| (name.clone(), lease.port)).collect(),
-            ..self.lab.provided(&self.scratch, &self.held)
+            ..self.lab.provided(&self.workspace, &self.held)
         }
     }
 
@@ -358,27 +364,11 @@ impl Instance {
         Target { address: SocketAddr::new(self.ip(), port), probe, any_answer: declared.is_none() }
     }
 
-    /// Watches for connections to other machines for as long as the service runs.
-    fn audit(&self, process: &Process, trial: &Trial) -> JoinHandle<()> {
-        let (family, trial, lab) = (process.family().clone(), trial.clone(), Arc::clone(&self.lab));
-        tokio::spawn(async move {
-            let mut pause = Duration::from_millis(10);
-            loop {
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(Duration::from_millis(150));
-                let members = || family.members().iter().map(|member| member.pid).collect();
-                let Some((pid, remote)) = sockets::outside(members).into_iter().next() else {
-                    continue;
-                };
-                let name = tree::find(pid).map_or_else(|| pid.to_string(), |entry| entry.name);
-                let (address, process) = (remote.to_string(), name);
-                let what = format!("the service's process {process} connected to {address}");
-                trial.saw(Seen::LeftTheLab { address, process });
-                family.kill();
-                lab.report_leak(what);
-                return;
-            }
-        })
+    /// Watches for attempts to leave the lab for as long as the service runs.
+    fn audit(&self, process: &Process, trial: &Trial) -> Watch {
+        let leased: Vec<u16> = self.ports().into_iter().chain(self.ports_behind()).collect();
+        let leased = self.held.iter().map(|one| one.address.port).chain(leased).collect();
+        Watch::start(&self.lab, &self.place, process, trial, leased)
     }
 
     /// Gives back its databases and removes its folder.
@@ -386,13 +376,16 @@ impl Instance {
         for held in self.held {
             held.end().await;
         }
-        // What cannot be removed now goes with the run's folder.
-        let _ = std::fs::remove_dir_all(&self.scratch.path);
+        self.workspace.end();
     }
 }
 
 fn record(trial: &Trial, line: Line) {
     match line {
+        Line::Text { text, .. } if text.starts_with(isolation::REFUSED) => {
+            let reason = text.trim_start_matches(isolation::REFUSED).to_owned();
+            trial.saw(Seen::NotStarted { reason });
+        }
         Line::Text { stream, at, text } => {
             let stream = match stream {
                 process::Stream::Stdout => Stream::Stdout,

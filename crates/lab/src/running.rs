@@ -6,21 +6,23 @@ use std::time::{Duration, Instant};
 use model::{Probe as Probe_, Seen};
 use process::{Exit, Process, sockets, tree};
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::task::JoinHandle;
 
 use std::sync::Arc;
 
-use crate::bench::Lab;
+use crate::error::LabError;
+use crate::lab::Lab;
 use crate::log_file::Follower;
 use crate::readiness::{self, Readiness, Target};
 use crate::recipe::Mutation;
 use crate::recorder::Trial;
+use crate::watch::Watch;
 
 /// A command that runs when the service is ready for the first time.
 #[derive(Debug)]
 pub(crate) struct AfterReady {
+    /// As the manifest has it, for messages.
+    pub(crate) command: String,
     pub(crate) argv: Vec<String>,
-    pub(crate) folder: std::path::PathBuf,
     pub(crate) env: Vec<(String, String)>,
     pub(crate) place: crate::place::Place,
 }
@@ -29,7 +31,7 @@ pub(crate) struct AfterReady {
 #[derive(Debug)]
 pub struct Running {
     pub(crate) process: Process,
-    pub(crate) audit: JoinHandle<()>,
+    pub(crate) audit: Watch,
     pub(crate) log_file: Option<Follower>,
     pub(crate) trial: Trial,
     pub(crate) lab: Arc<Lab>,
@@ -86,11 +88,11 @@ impl Running {
     /// will fail and say so.
     async fn prepare(&mut self) {
         for step in std::mem::take(&mut self.after_ready) {
-            let AfterReady { argv, folder, env, place } = step;
+            let AfterReady { command, argv, env, place } = step;
             let longest = Duration::from_secs(60);
-            let result = crate::step::run(argv, &folder, env, &place, longest, |_| {}).await;
-            if let Err(error) = result {
-                self.trial.saw(Seen::Remark { text: format!("after_ready: {error}") });
+            let result = crate::step::run(argv, &place, env, longest, |_| {}).await;
+            if let Err(LabError::StepFailed { outcome, output, .. }) = result {
+                self.trial.saw(Seen::StepFailed { command, outcome, output });
             }
         }
     }
@@ -271,7 +273,7 @@ impl Running {
 
     /// Ends the whole tree at once.
     pub async fn kill(self) {
-        self.audit.abort();
+        self.audit.finish();
         let log_file = self.log_file;
         self.process.end().await;
         if let Some(log_file) = log_file {

@@ -39,7 +39,7 @@ impl Bench {
             return Ok(Some(Site { peer: peer.clone(), values, own: None }));
         }
         let mut instance = self.instance().await?;
-        let patience = self.manifest().service.patience.0;
+        let patience = self.patience();
         if let Some(mut running) = instance.start(trial, mutation).await? {
             if matches!(running.wait_ready(patience).await, Readiness::Ready { .. }) {
                 let peer = Peer::from(instance.address());

@@ -1,7 +1,6 @@
 //! Commands that prepare: build, set-up, reset. They must end with 0.
 
 use std::collections::VecDeque;
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,22 +12,22 @@ use crate::place::Place;
 /// How many lines of its output a failed step shows.
 const SHOWN: usize = 30;
 
-/// Runs a command to its end.
+/// Runs a command to its end. Its folder is the launcher's to choose.
 ///
 /// # Errors
 /// When it cannot be started, does not end in time, or ends with another code than 0.
 pub async fn run(
     argv: Vec<String>,
-    folder: &Path,
-    env: Vec<(String, String)>,
     place: &Place,
+    env: Vec<(String, String)>,
     longest: Duration,
     told: impl Fn(&str) + Send + Sync + 'static,
 ) -> Result<(), LabError> {
     let command = argv.join(" ");
     let lines = Arc::new(Mutex::new(VecDeque::new()));
     let kept = Arc::clone(&lines);
-    let launch = Launch { argv, folder: folder.to_owned(), env, user: None, mark: place.mark() };
+    let folder = place.record().folder().to_owned();
+    let launch = Launch { argv, folder, env, user: None, mark: place.mark() };
     let failed = |outcome: String| {
         let lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
         let output: Vec<String> = lines.iter().cloned().collect();

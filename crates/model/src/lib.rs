@@ -17,5 +17,5 @@ pub use catalogue::{Entry, Family, Risk};
 pub use event::Event;
 pub use finding::{Finding, Severity};
 pub use observation::{Observation, Outcome, Probe, Seen};
-pub use scorecard::{Coverage, Row, Scorecard};
+pub use scorecard::{Coverage, Note, Row, Scorecard};
 pub use verdict::{Judgement, Verdict};

@@ -56,8 +56,12 @@ pub enum Seen {
     StillRuns { waited: u64 },
     /// The main process ended and these of its tree lived on.
     LeftBehind { processes: Vec<String> },
-    /// A connection left the lab.
+    /// A connection left the lab, and the life of the service was ended for it.
     LeftTheLab { address: String, process: String },
+    /// A process tried to reach a host outside the lab and was refused.
+    EgressRefused { target: String, process: String },
+    /// A step after the first ready answer failed.
+    StepFailed { command: String, outcome: String, output: String },
     /// A fault was put between the service and a dependency.
     FaultSet { dependency: String, fault: String },
     /// The dependency is reachable again.

@@ -100,9 +100,26 @@ pub struct Binding {
     /// SHA-256 of the program that was started, where it is a file.
     pub artifact: String,
     pub seed: u64,
+    /// What kept the run away from the user's files and network: `namespaces`, `landlock` or
+    /// `copies`; empty for a deployed service.
+    #[serde(default)]
+    pub isolation: String,
     /// Versions of what the lab provided, for example `postgres 15.18`.
     #[serde(default)]
     pub lab: Vec<String>,
+}
+
+/// Something that happened beside the experiments.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Note {
+    pub text: String,
+    /// What to do about it, where something is known.
+    #[serde(default)]
+    pub advice: String,
+    /// The last lines that were written, when they matter.
+    #[serde(default)]
+    pub log: Vec<String>,
 }
 
 /// The result of a proof.
@@ -119,6 +136,9 @@ pub struct Scorecard {
     pub partial: bool,
     pub controls: Vec<Row>,
     pub evidence: Binding,
+    /// What happened beside the experiments and is worth knowing.
+    #[serde(default)]
+    pub notes: Vec<Note>,
 }
 
 impl Scorecard {

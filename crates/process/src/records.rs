@@ -3,7 +3,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
@@ -20,6 +20,8 @@ pub struct Record {
 const FILE: &str = "record";
 /// The folder beside those of the runs in which ports are leased; it belongs to all of them.
 pub const PORTS: &str = "ports";
+/// The same for builds that have no other place.
+pub const BUILDS: &str = "builds";
 
 /// The folder that holds the folders of all runs of this user.
 ///
@@ -142,17 +144,35 @@ pub fn clean(record: &Path) -> io::Result<()> {
     }
 }
 
-/// Removes a folder; a process that was just killed may still be writing its last file.
-fn remove(folder: &Path) -> io::Result<()> {
+/// Removes a folder with everything in it, also folders that nobody may enter, such as overlayfs
+/// leaves behind. A process that was just killed may still be writing its last file.
+///
+/// # Errors
+/// When something cannot be removed.
+pub fn remove(folder: &Path) -> io::Result<()> {
     let mut tries = 0;
     loop {
         match fs::remove_dir_all(folder) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied && tries < 50 => {
+                open_up(folder);
+                tries += 1;
+            }
             Err(_) if tries < 50 => {
                 tries += 1;
                 std::thread::sleep(Duration::from_millis(10));
             }
             other => return other,
+        }
+    }
+}
+
+/// Lets the owner into every folder. What cannot be changed is told by whoever removes it.
+fn open_up(folder: &Path) {
+    let _ = fs::set_permissions(folder, fs::Permissions::from_mode(0o700));
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            open_up(&entry.path());
         }
     }
 }
@@ -165,7 +185,7 @@ pub fn sweep() -> io::Result<Vec<String>> {
     let mut swept = Vec::new();
     for entry in fs::read_dir(base()?)?.flatten() {
         let Ok(meta) = entry.metadata() else { continue };
-        if !meta.is_dir() || entry.file_name() == PORTS {
+        if !meta.is_dir() || entry.file_name() == PORTS || entry.file_name() == BUILDS {
             continue;
         }
         let record = entry.path().join(FILE);

@@ -91,19 +91,32 @@ fn is_outside(socket: &Socket) -> bool {
         && socket.remote.ip() != socket.local.ip()
 }
 
-/// Connections of these processes to other machines: the process and where to. `members` is only
-/// asked when there is any such connection at all.
-pub fn outside(members: impl FnOnce() -> Vec<u32>) -> Vec<(u32, SocketAddr)> {
+/// Whether a connection stays on this machine and yet concerns none of these ports.
+fn is_foreign(socket: &Socket, ports: &BTreeSet<u16>) -> bool {
+    !socket.listening
+        && socket.remote.ip().is_loopback()
+        && !ports.contains(&socket.remote.port())
+        && !ports.contains(&socket.local.port())
+}
+
+/// Connections of these processes to other machines, and to ports of this machine that are neither
+/// leased nor their own: the process and where to. `members` is only asked when there is any such
+/// connection at all.
+pub fn outside(members: impl FnOnce() -> Vec<u32>, leased: &[u16]) -> Vec<(u32, SocketAddr)> {
     let table = table();
-    if !any_outside(&table) {
+    let mut ports: BTreeSet<u16> = leased.iter().copied().collect();
+    if !any_outside(&table) && !table.iter().any(|socket| is_foreign(socket, &ports)) {
         return Vec::new();
     }
-    members()
-        .into_iter()
-        .flat_map(|pid| {
-            let held = inodes(pid);
-            let own = table.iter().filter(move |s| is_outside(s) && held.contains(&s.inode));
-            own.map(move |socket| (pid, socket.remote)).collect::<Vec<_>>()
+    let held: Vec<(u32, BTreeSet<u64>)> =
+        members().into_iter().map(|pid| (pid, inodes(pid))).collect();
+    let own = |socket: &&Socket| held.iter().any(|(_, inodes)| inodes.contains(&socket.inode));
+    ports.extend(table.iter().filter(|s| s.listening).filter(own).map(|s| s.local.port()));
+    let away: Vec<_> = table.iter().filter(|s| is_outside(s) || is_foreign(s, &ports)).collect();
+    held.iter()
+        .flat_map(|(pid, inodes)| {
+            let its = away.iter().filter(|socket| inodes.contains(&socket.inode));
+            its.map(|socket| (*pid, socket.remote)).collect::<Vec<_>>()
         })
         .collect()
 }
@@ -118,6 +131,21 @@ mod tests {
         let mapped = "0000000000000000FFFF00000100007F:0050";
         assert_eq!(address(mapped), Some("127.0.0.1:80".parse().expect("literal")));
         assert_eq!(address("zz:1"), None);
+    }
+
+    #[test]
+    fn a_port_that_is_not_leased_is_outside_though_it_is_on_this_machine() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("it is bound");
+        // Another process listens; this one stands for it while its own listener is not looked at.
+        let stream = std::net::TcpStream::connect(address).expect("it listens");
+        let socket = table().into_iter().find(|s| s.remote == address).expect("it is connected");
+        assert!(is_foreign(&socket, &BTreeSet::new()));
+        assert!(!is_foreign(&socket, &BTreeSet::from([address.port()])));
+        let me = || vec![std::process::id()];
+        let found = outside(me, &[]);
+        assert!(!found.iter().any(|(_, to)| *to == address), "its own listener is no stranger");
+        drop(stream);
     }
 
     #[test]

@@ -127,7 +127,7 @@ impl Family {
 static OWN: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
 
 /// Notes that somebody waits for this process, or (`false`) has done so.
-pub(crate) fn own(pid: u32, waited_for: bool) {
+pub fn own(pid: u32, waited_for: bool) {
     let mut own = OWN.lock().unwrap_or_else(PoisonError::into_inner);
     if waited_for {
         own.insert(pid)

@@ -70,6 +70,13 @@ fn head(out: &mut String, card: &Scorecard) {
     if let Some(text) = through_the_edge(card) {
         let _ = writeln!(out, "<p class=\"sub\">{}</p>", escape(&text));
     }
+    for note in &card.notes {
+        let _ =
+            writeln!(out, "<p class=\"note\">{} {}</p>", escape(&note.text), escape(&note.advice));
+        if !note.log.is_empty() {
+            let _ = writeln!(out, "<pre>{}</pre>", escape(&note.log.join("\n")));
+        }
+    }
     out.push_str("<ul class=\"sum\">\n");
     for row in &card.controls {
         let class = class(row.verdict);
@@ -201,6 +208,7 @@ mod tests {
             partial: false,
             controls: vec![row],
             evidence: Binding::default(),
+            notes: Vec::new(),
         };
         page(&card, evidence)
     }

@@ -77,6 +77,7 @@ mod tests {
             partial: false,
             controls: rows,
             evidence: Binding::default(),
+            notes: Vec::new(),
         }
     }
 

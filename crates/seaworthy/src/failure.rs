@@ -30,10 +30,14 @@ impl Failure {
 
 impl From<engine::ProofError> for Failure {
     fn from(error: engine::ProofError) -> Self {
-        use engine::ProofError::{Lab, LeftTheLab, Store};
+        use engine::ProofError::{Interrupted, Lab, Store, Unprotected};
         let users = match &error {
             Lab(error) => error.is_the_users(),
-            LeftTheLab(_) | Store(_) => true,
+            Store(_) | Unprotected { .. } => true,
+            Interrupted => {
+                let message = error.to_string();
+                return Self { exit: exit::INTERRUPTED, message, hint: None };
+            }
             _ => false,
         };
         if users { Self::usage(error.to_string()) } else { Self::internal(error.to_string()) }

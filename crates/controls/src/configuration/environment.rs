@@ -84,9 +84,7 @@ async fn baseline(bench: &Bench) -> Result<Option<Duration>, LabError> {
     let mut instance = bench.instance().await?;
     let mut usual = None;
     if let Some(mut running) = instance.start(&trial, None).await? {
-        if let Readiness::Ready { after } =
-            running.wait_ready(bench.manifest().service.patience.0).await
-        {
+        if let Readiness::Ready { after } = running.wait_ready(bench.patience()).await {
             // One that only forked away and answered once is no steady state.
             running.stays_ready(SETTLE).await;
             usual = Some(after);
@@ -122,7 +120,7 @@ async fn attempt(
         // Without its port variable a service may rightly listen elsewhere, for good.
         let short = case.expected == Expectation::Refuses
             || cases::carries_the_port(bench.manifest(), &case.variable);
-        let patience = if short { limit } else { bench.manifest().service.patience.0 };
+        let patience = if short { limit } else { bench.patience() };
         readiness = Some(running.wait_ready(patience).await);
         running.kill().await;
     }

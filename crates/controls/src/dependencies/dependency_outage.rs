@@ -115,7 +115,7 @@ async fn attempt(
     let mut instance = bench.instance().await?;
     let mut back = true;
     if let Some(mut running) = instance.start(&trial, None).await? {
-        let patience = bench.manifest().service.patience.0;
+        let patience = bench.patience();
         if matches!(running.wait_ready(patience).await, Readiness::Ready { .. }) {
             back = lose_and_return(bench, &instance, &running, &trial, (name, word), fault).await;
             if running.process().exit().is_some() {

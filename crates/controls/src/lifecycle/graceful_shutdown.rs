@@ -128,7 +128,7 @@ async fn ways(bench: &Bench) -> Result<Vec<Way>, LabError> {
     trial.saw(Seen::Trial { subject: JOURNEY.into(), method: QUIET.into(), round: 1 });
     let mut instance = bench.instance().await?;
     if let Some(mut running) = instance.start(&trial, None).await? {
-        running.wait_ready(bench.manifest().service.patience.0).await;
+        running.wait_ready(bench.patience()).await;
         let name = settings.journey.as_deref();
         let mut business = Business::prepare(bench, &instance, &trial, None, name, 1).await;
         if let Some(request) = business.as_mut().and_then(Business::request) {
@@ -191,7 +191,7 @@ async fn attempt(bench: &Bench, way: Way, method: &str, round: u32) -> Result<bo
     };
     let mut ended = true;
     if let Some(mut running) = started {
-        let patience = bench.manifest().service.patience.0;
+        let patience = bench.patience();
         if matches!(running.wait_ready(patience).await, Readiness::Ready { .. }) {
             ended = stop_under_load(bench, &instance, &mut running, &trial, way, method).await?;
         }

@@ -59,7 +59,7 @@ impl Control for Liveness {
         let first = bench.trial(HEALTHY);
         let mut instance = bench.instance().await?;
         if let Some(mut running) = instance.start(&first, None).await? {
-            let patience = bench.manifest().service.patience.0;
+            let patience = bench.patience();
             let readiness = running.wait_ready(patience).await;
             begin(&first, SERVICE, HEALTHY);
             if matches!(readiness, Readiness::Ready { .. }) {

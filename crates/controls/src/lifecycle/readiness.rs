@@ -99,7 +99,7 @@ async fn attempt(
     let mut instance = bench.instance().await?;
     let mut as_promised = false;
     if let Some(mut running) = instance.start(&trial, None).await? {
-        let patience = bench.manifest().service.patience.0;
+        let patience = bench.patience();
         if matches!(running.wait_ready(patience).await, Ready::Ready { .. }) {
             as_promised =
                 lose_and_return(bench, &instance, &running, &trial, name, word, kind).await;

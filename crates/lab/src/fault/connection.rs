@@ -1,18 +1,17 @@
 //! One connection through the proxy, from its beginning to its end.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 use super::pump::{Ended, pump};
-use super::{Counters, Direction, Fault, Kind};
+use super::{Counters, Direction, Fault, Kind, Upstream};
 
 /// Carries bytes both ways until both sides have ended or a fault ends them.
 pub(super) async fn carry(
     mut client: TcpStream,
-    upstream: SocketAddr,
+    upstream: Upstream,
     counters: Arc<Counters>,
     mut faults: watch::Receiver<Fault>,
 ) {
@@ -26,7 +25,7 @@ pub(super) async fn carry(
         let _ = client.set_zero_linger();
         return;
     }
-    let Ok(mut server) = TcpStream::connect(upstream).await else {
+    let Ok(mut server) = upstream.connect().await else {
         let _ = client.set_zero_linger();
         return;
     };

@@ -28,7 +28,7 @@ async fn bench() -> Bench {
     });
     let folder = tempfile::tempdir().expect("a folder");
     let lease = crate::ports::lease(folder.path()).expect("a free port");
-    let proxy = Proxy::start(lease, upstream).await.expect("it is bound");
+    let proxy = Proxy::start(lease, Upstream::Direct(upstream)).await.expect("it is bound");
     Bench { proxy, _folder: folder }
 }
 

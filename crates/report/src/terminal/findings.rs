@@ -1,6 +1,6 @@
 //! One control's findings, with everything that helps to understand and mend them.
 
-use model::{Finding, Row, Severity, Verdict};
+use model::{Finding, Note, Row, Severity, Verdict};
 
 use crate::style::{Styles, paint};
 use crate::words::{fit, harmless, label, wrap};
@@ -36,6 +36,22 @@ pub(super) fn details(row: &Row, styles: &Styles, width: usize) -> String {
     out
 }
 
+/// What happened beside the experiments, before everything else.
+pub(super) fn note(note: &Note, styles: &Styles, width: usize) -> String {
+    let mut out = String::from("\n");
+    let mark = paint(styles.severity(Severity::Warn), "note");
+    for (at, line) in wrap(&harmless_lines(&note.text), width.saturating_sub(6)).iter().enumerate()
+    {
+        let lead = if at == 0 { mark.clone() } else { "    ".to_owned() };
+        out.push_str(&format!("{lead}  {line}\n"));
+    }
+    if !note.advice.is_empty() {
+        part(&mut out, 2, "fix", &note.advice, width);
+    }
+    log(&mut out, &note.log, styles);
+    out
+}
+
 fn one(finding: &Finding, styles: &Styles, width: usize) -> String {
     let subject = match finding.subject.as_str() {
         "" => String::new(),
@@ -59,12 +75,16 @@ fn one(finding: &Finding, styles: &Styles, width: usize) -> String {
     if let Some(request) = &finding.request {
         part(&mut out, 4, "request", request, usize::MAX);
     }
-    for (at, line) in finding.log.iter().enumerate() {
+    log(&mut out, &finding.log, styles);
+    out
+}
+
+fn log(out: &mut String, lines: &[String], styles: &Styles) {
+    for (at, line) in lines.iter().enumerate() {
         let name = if at == 0 { "output" } else { "" };
         let text = paint(styles.faint, &fit(&harmless(line), LONGEST_LINE));
         out.push_str(&format!("    {name:NAMES$}{text}\n"));
     }
-    out
 }
 
 fn part(out: &mut String, indent: usize, name: &str, text: &str, width: usize) {

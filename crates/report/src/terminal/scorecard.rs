@@ -17,6 +17,9 @@ pub fn scorecard(card: &Scorecard, styles: &Styles, width: usize) -> String {
         "\n{}\n",
         paint(styles.heading, &format!("{} · production readiness", card.service))
     ));
+    for note in &card.notes {
+        out.push_str(&findings::note(note, styles, width));
+    }
     for rows in card.controls.chunk_by(|one, next| one.family == next.family) {
         let family = rows[0].family.word();
         out.push_str(&format!("\n  {}\n", paint(styles.strong, family)));
@@ -176,6 +179,7 @@ mod tests {
             partial: false,
             controls: rows,
             evidence: Binding::default(),
+            notes: Vec::new(),
         };
         let text = scorecard(&card, &Styles::plain(), 100);
         let expected = "

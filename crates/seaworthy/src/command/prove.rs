@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use engine::plan::What;
-use engine::{Plan, Proof, Proven};
+use engine::{Listener, Opening, Plan, Proof, ProofError, Proven, Session, Tier, Unconfined};
 use model::{Event, Lane, Reach};
 use report::style::paint;
 use report::terminal::Live;
@@ -51,6 +51,13 @@ pub(super) struct Arguments {
     /// How many instances of the service may live at once; the number of processors by default.
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     jobs: Option<u16>,
+    /// Let the service really write to this path; everything else that it writes is thrown away.
+    #[arg(long, value_name = "PATH")]
+    allow_writes_to: Vec<PathBuf>,
+    /// How to keep the service away from your files and network, instead of the strongest way that
+    /// works here.
+    #[arg(long, value_name = "TIER", value_parser = ["namespaces", "landlock", "copies"])]
+    isolation: Option<String>,
     /// End with 3 when fewer than this percentage of the applicable controls were decided.
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
     min_coverage: Option<u8>,
@@ -91,8 +98,6 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     for (line, note) in notes {
         screen::message(&format!("note: {} line {line}: {note}\n", file.path.display()));
     }
-    let program = std::env::current_exe()
-        .map_err(|error| Failure::internal(format!("cannot find this program: {error}")))?;
     let processors = std::thread::available_parallelism().map_or(2, usize::from);
     let proof = Proof {
         manifest,
@@ -105,14 +110,70 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         jobs: arguments.jobs.map_or(processors, usize::from),
         target,
         edge: None,
-        program,
     };
+    let opening = Opening {
+        program: this_program()?,
+        root: file.root(),
+        folder: proof.manifest.service.folder.clone(),
+        out: proof.out.clone(),
+        allow_writes_to: arguments.allow_writes_to.clone(),
+        tier: arguments.isolation.as_deref().and_then(Tier::parse),
+    };
+    let session = session(opening, &proof)?;
+    for note in &session.notes {
+        screen::message(&format!("note: {note}\n"));
+    }
     let proven = match edge {
-        None => prove(proof, plan)?,
-        Some(edge) => both(proof, plan, edge, &only)?,
+        None => prove(&session, proof, plan),
+        Some(edge) => both(&session, proof, plan, edge, &only),
     };
-    show(&proven, arguments.format)?;
-    Ok(exit::of(&proven.scorecard, arguments.min_coverage))
+    let shown = proven.and_then(|proven| {
+        show(&proven, arguments.format)?;
+        Ok(exit::of(&proven.scorecard, arguments.min_coverage))
+    });
+    session.finish()?;
+    shown
+}
+
+fn this_program() -> Result<PathBuf, Failure> {
+    std::env::current_exe()
+        .map_err(|error| Failure::internal(format!("cannot find this program: {error}")))
+}
+
+/// Builds the service and moves this process into its confinement, for which it must have one
+/// thread.
+fn session(opening: Opening, proof: &Proof) -> Result<Session, Failure> {
+    if proof.target.is_some() {
+        return Ok(Session::for_target(opening)?);
+    }
+    let mut unconfined = Unconfined::open(opening)?;
+    if let Some(command) = &proof.manifest.service.build {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime =
+            runtime.map_err(|error| Failure::internal(format!("cannot start: {error}")))?;
+        let live = Arc::new(Mutex::new(Live::new(screen::stderr_styles(), screen::width())));
+        let tell = listener(&live);
+        let (stop, mut stopped) = watch::channel(false);
+        let result = runtime.block_on(async {
+            tokio::spawn(stop_on_signal(stop));
+            tokio::select! {
+                result = unconfined.build(command, &tell) => result,
+                _ = stopped.wait_for(|stop| *stop) => Err(ProofError::Interrupted),
+            }
+        });
+        screen::message(&live.lock().unwrap_or_else(PoisonError::into_inner).erase());
+        result?;
+    }
+    Ok(unconfined.confine()?)
+}
+
+/// Shows on the terminal what happens.
+fn listener(live: &Arc<Mutex<Live>>) -> Listener {
+    let live = Arc::clone(live);
+    Arc::new(move |event: Event| {
+        let mut live = live.lock().unwrap_or_else(PoisonError::into_inner);
+        screen::message(&live.event(&event));
+    })
 }
 
 /// The edge with these controls, or those of the manifest.
@@ -127,21 +188,21 @@ fn edge_of(ids: &[String], file: &ManifestFile) -> Result<engine::Edge, Failure>
     // What it needs from the environment is checked when it runs.
     edge::Config::new(&file.parsed.manifest, &controls, Vec::new(), &empty)
         .map_err(|problems| Failure::usage(problems.join("\n")))?;
-    let program = std::env::current_exe()
-        .map_err(|error| Failure::internal(format!("cannot find this program: {error}")))?;
+    let program = this_program()?;
     let manifest = file.path.canonicalize().unwrap_or_else(|_| file.path.clone());
     Ok(engine::Edge { program, manifest, controls })
 }
 
 /// The service alone, then through the edge, whose verdicts count.
 fn both(
+    session: &Session,
     mut proof: Proof,
     plan: Plan,
     edge: engine::Edge,
     only: &[String],
 ) -> Result<Proven, Failure> {
     screen::message("the service alone\n");
-    let bare = prove(proof.clone(), plan)?;
+    let bare = prove(session, proof.clone(), plan)?;
     if bare.scorecard.partial {
         return Ok(bare);
     }
@@ -153,7 +214,7 @@ fn both(
     let plan = engine::plan(&proof.manifest, only);
     proof.edge = Some(edge);
     // The same secrets as before: the two runs differ in one thing.
-    let mut proven = prove(proof, plan)?;
+    let mut proven = prove(session, proof, plan)?;
     for row in &mut proven.scorecard.controls {
         let alone = bare.scorecard.controls.iter().find(|one| one.id == row.id);
         row.bare = alone.map(|alone| alone.verdict);
@@ -200,22 +261,18 @@ fn asked(arguments: &Arguments, manifest: &settings::Manifest) -> String {
     shell_words::join(path.into_iter().chain(target).chain(supplied).chain(env))
 }
 
-fn prove(proof: Proof, plan: Plan) -> Result<Proven, Failure> {
+fn prove(session: &Session, proof: Proof, plan: Plan) -> Result<Proven, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::internal(format!("cannot start: {error}")))?;
     let live = Arc::new(Mutex::new(Live::new(screen::stderr_styles(), screen::width())));
-    let listener = Arc::clone(&live);
-    let tell = move |event: Event| {
-        let mut live = listener.lock().unwrap_or_else(PoisonError::into_inner);
-        screen::message(&live.event(&event));
-    };
+    let tell = listener(&live);
     let (stop, stopped) = watch::channel(false);
     let result = runtime.block_on(async {
         tokio::spawn(stop_on_signal(stop));
         let ticking = tokio::spawn(tick(Arc::clone(&live)));
-        let result = engine::prove(proof, plan, Arc::new(tell), stopped).await;
+        let result = engine::prove(session, proof, plan, tell, stopped).await;
         ticking.abort();
         result
     });

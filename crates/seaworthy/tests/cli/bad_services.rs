@@ -81,16 +81,19 @@ fn one_that_does_not_speak_http_is_quoted() {
     assert!(witness.contains("PONG"), "{witness}");
 }
 
-fn environment_of(mode: &str, dotenv: bool) -> Value {
+fn environment_of(mode: &str, dotenv: bool, isolation: &[&str]) -> Value {
     let bench = Bench::new();
     if dotenv {
         bench.file(".env", b"KEY=from-the-dotenv-file\n");
     }
+    let mode = mode.replace("$PWD", &bench.path().display().to_string());
     bench.manifest(&format!(
         "[service]\nname = \"odd\"\nstart = \"python3 odd.py {mode}\"\nready = \"/\"\npatience = \"3s\"\n\
          [environment.KEY]\ntype = \"secret\"\n",
     ));
-    let ran = bench.run(&["prove", "--only", "environment", "--format", "json"]);
+    let mut words = vec!["prove", "--only", "environment", "--format", "json"];
+    words.extend(isolation);
+    let ran = bench.run(&words);
     let card: Value =
         serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{}", ran.stderr));
     card["controls"][0].clone()
@@ -98,15 +101,22 @@ fn environment_of(mode: &str, dotenv: bool) -> Value {
 
 #[test]
 fn a_dotenv_file_does_not_re_supply_what_was_taken_away() {
-    let row = environment_of("needs-key {port}", false);
+    let row = environment_of("needs-key {port}", false, &[]);
     assert_eq!(row["verdict"], "pass", "{row}");
-    let row = environment_of("dotenv {port}", true);
+    let row = environment_of("dotenv {port}", true, &[]);
     assert_eq!(row["verdict"], "pass", "{row}");
 }
 
 #[test]
-fn a_dotenv_file_that_is_opened_all_the_same_leaves_it_undecided() {
-    let row = environment_of("dotenv {port} {folder}", true);
+fn a_dotenv_file_is_out_of_reach_by_its_absolute_path_too() {
+    // With a view in the repository's place, not even its absolute path leads to it.
+    let row = environment_of("dotenv {port} $PWD", true, &[]);
+    assert_eq!(row["verdict"], "pass", "{row}");
+}
+
+#[test]
+fn a_dotenv_file_that_a_copy_cannot_hide_leaves_it_undecided() {
+    let row = environment_of("dotenv {port} $PWD", true, &["--isolation", "landlock"]);
     assert_eq!(row["verdict"], "inconclusive", "{row}");
     assert!(row["summary"].as_str().is_some_and(|text| text.contains(".env")), "{row}");
 }

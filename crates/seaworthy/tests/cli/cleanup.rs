@@ -106,6 +106,12 @@ fn has(folder: &std::path::Path, is: impl Fn(&str) -> bool) -> bool {
     entries.flatten().any(|entry| is(&entry.file_name().to_string_lossy()))
 }
 
+/// Whether the set-up has left its file in the layer of the template.
+fn set_up_runs(folder: &std::path::Path) -> bool {
+    let Ok(entries) = std::fs::read_dir(folder) else { return false };
+    entries.flatten().any(|entry| entry.path().join("upper/set-up-runs").exists())
+}
+
 /// Kills seaworthy when a phase has been reached, and waits for the keeper.
 fn killed_in(phase: &str, reached: impl Fn(&std::path::Path) -> bool) {
     let bench = with_database();
@@ -126,10 +132,10 @@ fn kill_9_while_the_database_is_made_leaves_nothing() {
 
 #[test]
 fn kill_9_during_the_set_up_leaves_nothing() {
-    killed_in("the set-up", |folder| folder.join("0-template/set-up-runs").exists());
+    killed_in("the set-up", |folder| set_up_runs(folder));
 }
 
 #[test]
 fn kill_9_during_an_experiment_leaves_nothing() {
-    killed_in("an experiment", |folder| has(folder, |name| name.ends_with("-scratch")));
+    killed_in("an experiment", |folder| has(folder, |name| name.ends_with("-workspace")));
 }

@@ -10,7 +10,10 @@ fn manifest(bench: &Bench, more: &str) {
 #[test]
 fn each_step_runs_when_it_should() {
     let bench = Bench::odd("good");
-    let log = bench.path().join("steps.log");
+    // The one folder that the steps may really write to.
+    let allowed = bench.path().join("allowed");
+    std::fs::create_dir(&allowed).expect("made");
+    let log = allowed.join("steps.log");
     let step = |name: &str| format!("[[\"sh\", \"-c\", \"echo {name} >> {}\"]]", log.display());
     manifest(
         &bench,
@@ -21,7 +24,8 @@ fn each_step_runs_when_it_should() {
             step("after")
         ),
     );
-    let ran = bench.run(&["prove", "--only", "startup"]);
+    let allow = allowed.display().to_string();
+    let ran = bench.run(&["prove", "--only", "startup", "--allow-writes-to", &allow]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let steps = std::fs::read_to_string(&log).expect("the steps ran");
     // Set up once; reset before each of three instances; prepared once on each, not on a restart.

@@ -1,0 +1,400 @@
+//! The lab of a run: what all its experiments share.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use client::Peer;
+use isolation::{Attempt, Confinement, Tier};
+use journey::Journey;
+use process::spawn;
+use redact::Redactor;
+use settings::{DependencyKind, Manifest, Port};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::audit;
+use crate::database::{Held, Server};
+use crate::error::LabError;
+use crate::instance::Instance;
+use crate::journeys;
+use crate::place::Place;
+use crate::recipe::{self, Mutation, Provided, Recipe};
+use crate::secrets;
+use crate::shadow::Shadow;
+use crate::step;
+use crate::workspace::{Source, Workspace};
+
+/// How a lab is set up.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// How many instances may live at once.
+    pub jobs: usize,
+    /// Variables from the command line.
+    pub extra: BTreeMap<String, String>,
+    pub seed: u64,
+    /// The folder of the manifest: journeys are relative to it.
+    pub root: PathBuf,
+    /// A deployed service that is tried instead of instances of the lab.
+    pub target: Option<Peer>,
+    /// What stands before each instance, if anything.
+    pub edge: Option<Edge>,
+}
+
+/// Where a lab stands.
+#[derive(Debug, Clone)]
+pub struct Ground {
+    /// What keeps it apart from the user's files and network.
+    pub confinement: Arc<Confinement>,
+    pub source: Source,
+    /// Where the run's things go.
+    pub place: Place,
+    /// This program, which also is the launcher.
+    pub program: PathBuf,
+}
+
+/// How `seaworthy run` is put before an instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edge {
+    /// This program.
+    pub program: PathBuf,
+    pub manifest: PathBuf,
+    /// The ids of what it supplies.
+    pub controls: Vec<String>,
+}
+
+/// Everything that the experiments of a run share.
+#[derive(Debug)]
+pub struct Lab {
+    pub manifest: Manifest,
+    pub(crate) root: PathBuf,
+    pub(crate) ground: Ground,
+    pub(crate) redactor: Redactor,
+    pub(crate) shadow: Shadow,
+    /// How many instances may be starting, which takes the processor.
+    starting: Arc<Semaphore>,
+    /// How many instances may live, which takes memory.
+    living: Arc<Semaphore>,
+    servers: BTreeMap<String, Server>,
+    /// What the machine lacks: what, why, and the command that installs it.
+    missing: Option<(String, String, &'static str)>,
+    pub(crate) journeys: BTreeMap<String, Journey>,
+    secrets: BTreeMap<String, String>,
+    extra: BTreeMap<String, String>,
+    template: Workspace,
+    /// How long starts are waited for, once that is known.
+    pub(crate) patience: OnceLock<Duration>,
+    /// Who tried to get out.
+    attempts: Mutex<BTreeSet<Attempt>>,
+    pub(crate) target: Option<Peer>,
+    pub(crate) edge: Option<Edge>,
+}
+
+impl Lab {
+    /// Provides the dependencies and prepares the template of all instances. `told` hears what is
+    /// being done.
+    ///
+    /// # Errors
+    /// When something that the manifest needs cannot be had.
+    pub async fn open(
+        manifest: Manifest,
+        ground: Ground,
+        options: Options,
+        redactor: Redactor,
+        told: impl Fn(&str),
+    ) -> Result<Self, LabError> {
+        let secrets = secrets::made_up(&manifest, options.seed);
+        let journeys = journeys::read(&manifest, &options.root)?;
+        let folder = ground.place.next().folder("template");
+        let template = Workspace::template(&ground.confinement, &ground.source, &folder)?;
+        let fixed = matches!(manifest.service.port, Some(Port::Fixed(_)));
+        let shared = manifest.dependencies.values().any(|dependency| dependency.url.is_some());
+        let jobs = if fixed || shared { 1 } else { options.jobs.max(1) };
+        let mut lab = Self {
+            root: options.root,
+            shadow: Shadow::watch(&template.shadowed),
+            starting: Arc::new(Semaphore::new(jobs)),
+            living: Arc::new(Semaphore::new(if fixed || shared { 1 } else { jobs * WAITING })),
+            servers: BTreeMap::new(),
+            missing: None,
+            journeys,
+            secrets,
+            extra: options.extra,
+            template,
+            patience: OnceLock::new(),
+            attempts: Mutex::default(),
+            target: options.target,
+            edge: options.edge,
+            manifest,
+            ground,
+            redactor,
+        };
+        lab.learn_secrets();
+        if lab.target.is_some() {
+            return Ok(lab);
+        }
+        lab.audit_values()?;
+        lab.find_program()?;
+        for (name, dependency) in &lab.manifest.dependencies {
+            told(&format!("starting {} for {name}", dependency.kind.word()));
+            match Server::provide(name, dependency, &lab.ground.place).await {
+                Ok(server) => {
+                    lab.servers.insert(name.clone(), server);
+                }
+                Err(LabError::CannotProvide { what, why, install }) => {
+                    // Nothing can be decided without it, and whoever reads the scorecard must
+                    // learn what to install.
+                    lab.missing = Some((what, why, install));
+                    return Ok(lab);
+                }
+                Err(other) => return Err(other),
+            }
+        }
+        lab.prepare_template(told).await?;
+        Ok(lab)
+    }
+
+    /// A new instance with its own folder, ports and databases.
+    ///
+    /// # Errors
+    /// When one of them cannot be had.
+    pub(crate) async fn instance(self: &Arc<Self>) -> Result<Instance, LabError> {
+        if let Some((what, why, install)) = self.missing.clone() {
+            return Err(LabError::CannotProvide { what, why, install });
+        }
+        let living = Arc::clone(&self.living).acquire_owned().await.ok();
+        let starting = Arc::clone(&self.starting).acquire_owned().await.ok();
+        let slot = Slot { starting, _living: living };
+        let Ground { confinement, source, .. } = &self.ground;
+        let place = self.ground.place.next();
+        let workspace = self.template.instance(confinement, source, &place.folder("workspace"))?;
+        let mut held = Vec::new();
+        for (name, server) in &self.servers {
+            let fresh = server.fresh(name, &place).await?;
+            held.push(fresh.proxied(&place, confinement.outside()).await?);
+        }
+        for step in &self.manifest.service.reset {
+            self.run_step(step, &workspace, &held, &place).await?;
+        }
+        Instance::new(Arc::clone(self), place, workspace, held, slot)
+    }
+
+    /// What the lab provided, with versions.
+    pub fn versions(&self) -> Vec<String> {
+        self.servers.values().filter_map(Server::version).collect()
+    }
+
+    /// Says how long a start may take before it is called never ready. Only the first word counts.
+    pub fn set_patience(&self, patience: Duration) {
+        let _ = self.patience.set(patience);
+    }
+
+    /// Who tried to get out of the lab so far, and was stopped.
+    pub fn attempts(&self) -> Vec<Attempt> {
+        let attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
+        attempts.iter().cloned().collect()
+    }
+
+    /// What the processes of a place have tried since it was last asked.
+    pub(crate) fn new_attempts(&self, place: &Place) -> Vec<Attempt> {
+        let new = self.ground.confinement.attempts(&place.mark());
+        let mut attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
+        attempts.extend(new.iter().cloned().map(|one| Attempt { mark: String::new(), ..one }));
+        new
+    }
+
+    pub(crate) fn provided(&self, workspace: &Workspace, held: &[Held]) -> Provided {
+        let folder = workspace.inside.to_string_lossy().into_owned();
+        Provided {
+            scratch: folder.clone(),
+            folder,
+            dependencies: held.iter().map(|h| (h.name.clone(), h.address.clone())).collect(),
+            secrets: self.secrets.clone(),
+            extra: self.extra.clone(),
+            ..Provided::default()
+        }
+    }
+
+    /// The variables that every process of the service gets beside its own.
+    pub(crate) fn base_environment(&self, workspace: &Workspace) -> BTreeMap<String, String> {
+        let inherited = ["PATH", "LANG", "LC_ALL", "TZ", "USER", "LOGNAME", "SHELL"];
+        let wanted = inherited.iter().copied().map(str::to_owned);
+        let wanted = wanted.chain(self.manifest.service.inherit.iter().cloned());
+        let mut env: BTreeMap<_, _> = wanted
+            .filter_map(|name| std::env::var(&name).ok().map(|value| (name, value)))
+            .collect();
+        let own = workspace.home().to_string_lossy().into_owned();
+        env.entry("HOME".to_owned()).or_insert(own);
+        if self.ground.confinement.tier != Tier::Namespaces {
+            // Everybody's folder for temporary files is not copied, so it cannot be written to.
+            let own = workspace.temporary().to_string_lossy().into_owned();
+            env.entry("TMPDIR".to_owned()).or_insert(own);
+        }
+        env
+    }
+
+    fn learn_secrets(&self) {
+        for (name, variable) in &self.manifest.environment {
+            let value = self.extra.get(name).or(variable.value.as_ref());
+            if let Some(value) = value.or_else(|| self.secrets.get(name))
+                && variable.is_secret()
+            {
+                self.redactor.learn(name, value);
+            }
+        }
+    }
+
+    /// The values of variables as far as they are declared, for a service that runs elsewhere.
+    pub(crate) fn declared_values(&self) -> BTreeMap<String, String> {
+        self.resolve(&self.provided(&self.template, &[]), None).values
+    }
+
+    /// Refuses values that lead out of the lab, before anything is started.
+    fn audit_values(&self) -> Result<(), LabError> {
+        let provided = self.provided(&self.template, &[]);
+        let recipe = recipe::resolve(&self.manifest, &provided, None);
+        let mentioned =
+            |name: &str| self.manifest.environment.get(name).is_some_and(|v| v.mentioned_only);
+        let values = recipe.values.iter().filter(|(name, _)| !mentioned(name));
+        let values = values.map(|(name, value)| (format!("the variable {name}"), name, value));
+        let start = "START".to_owned();
+        let arguments = recipe.argv.iter().map(|word| ("service.start".to_owned(), &start, word));
+        let files =
+            recipe.files.iter().map(|(name, text)| (format!("the file {name}"), name, text));
+        for (place, name, value) in values.chain(arguments).chain(files) {
+            if let Some(host) = audit::outside_host(name, value) {
+                return Err(LabError::NamesOutside { place, host });
+            }
+        }
+        Ok(())
+    }
+
+    fn find_program(&self) -> Result<(), LabError> {
+        let word = self.manifest.service.start.0[0].clone();
+        program(&word, &self.template).map(|_| ()).ok_or_else(|| {
+            let looked = match word.contains('/') {
+                true => format!("at {}", self.template.inside.join(&word).display()),
+                false => "on PATH".to_owned(),
+            };
+            LabError::NoProgram { key: "start", program: word, looked }
+        })
+    }
+
+    /// The command that starts `argv` in a workspace. `more` are ports that it may connect to
+    /// beside those of its dependencies.
+    pub(crate) fn confined(
+        &self,
+        argv: Vec<String>,
+        workspace: &Workspace,
+        held: &[Held],
+        more: &[u16],
+    ) -> Vec<String> {
+        let ports = held.iter().map(|one| one.address.port).chain(more.iter().copied());
+        let ports: Vec<u16> = ports.collect();
+        let plan = workspace.launch(&self.ground.confinement, &ports);
+        plan.command(&self.ground.program, argv)
+    }
+
+    async fn prepare_template(&mut self, told: impl Fn(&str)) -> Result<(), LabError> {
+        let steps = self.manifest.service.setup.clone();
+        if steps.is_empty() {
+            self.template.freeze();
+            return Ok(());
+        }
+        let place = self.ground.place.next();
+        let mut held = Vec::new();
+        for (name, server) in &self.servers {
+            let template = server.template(name, &place).await?;
+            // One of the user's own is reached through a proxy even here: it lies outside.
+            held.push(match server {
+                Server::Own(_) => {
+                    template.proxied(&place, self.ground.confinement.outside()).await?
+                }
+                Server::Postgres(_) | Server::Redis => template,
+            });
+        }
+        for step in &steps {
+            told(&format!("set-up: {}", step.0.join(" ")));
+            self.run_step(step, &self.template, &held, &place).await?;
+        }
+        for one in held {
+            one.end().await;
+        }
+        self.template.freeze();
+        Ok(())
+    }
+
+    pub(crate) async fn run_step(
+        &self,
+        command: &settings::Command,
+        workspace: &Workspace,
+        held: &[Held],
+        place: &Place,
+    ) -> Result<(), LabError> {
+        let provided = self.provided(workspace, held);
+        let recipe = recipe::resolve(&self.manifest, &provided, None);
+        for (name, text) in &recipe.files {
+            workspace.write(name, text)?;
+        }
+        for one in held {
+            self.redactor.learn(&format!("{}.password", one.name), &one.address.password);
+        }
+        let argv = recipe::fill_command(&self.manifest, &provided, command);
+        let shown = argv.join(" ");
+        let argv = self.confined(located(argv, workspace), workspace, held, &[]);
+        let mut env = self.base_environment(workspace);
+        env.extend(recipe.env);
+        let longest = Duration::from_secs(300);
+        let env = env.into_iter().collect();
+        let result = step::run(argv, place, env, longest, |_| {}).await;
+        self.new_attempts(place);
+        result.map_err(|error| match error {
+            LabError::StepFailed { outcome, output, .. } => LabError::StepFailed {
+                command: self.redactor.mask(&shown),
+                outcome,
+                output: self.redactor.mask(&output),
+            },
+            other => other,
+        })
+    }
+
+    /// Whether redis is cloned with the set-up: it is not, so steps that fill it must be repeated.
+    pub(crate) fn repeats_setup(&self) -> bool {
+        let redis = |server: &Server| matches!(server, Server::Redis);
+        self.servers.values().any(redis)
+            && self.manifest.dependencies.values().any(|d| d.kind == DependencyKind::Redis)
+            && !self.manifest.dependencies.values().any(|d| d.kind == DependencyKind::Postgres)
+    }
+
+    pub(crate) fn resolve(&self, provided: &Provided, mutation: Option<&Mutation>) -> Recipe {
+        recipe::resolve(&self.manifest, provided, mutation)
+    }
+}
+
+/// So many instances may live for each that may be starting: most of them only wait.
+const WAITING: usize = 4;
+
+/// An instance's share of the machine.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    pub(crate) starting: Option<OwnedSemaphorePermit>,
+    _living: Option<OwnedSemaphorePermit>,
+}
+
+/// A program of the manifest as a path that can be executed: what holds a slash is looked for in the
+/// service's folder.
+pub(crate) fn program(word: &str, workspace: &Workspace) -> Option<PathBuf> {
+    if !word.contains('/') {
+        return spawn::find_program(word, &[]);
+    }
+    let found = spawn::is_program(&workspace.seen_from_outside(word));
+    found.then(|| workspace.inside.join(word))
+}
+
+/// The command with its program as a path.
+pub(crate) fn located(mut argv: Vec<String>, workspace: &Workspace) -> Vec<String> {
+    if let Some(path) = argv.first().and_then(|word| program(word, workspace)) {
+        argv[0] = path.to_string_lossy().into_owned();
+    }
+    argv
+}
