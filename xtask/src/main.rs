@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a chore talks to its developer")]
 
 mod defects;
+mod evidence;
 mod generate;
 mod matrix;
 mod new_control;
@@ -23,6 +24,7 @@ cargo xtask defects [FIXTURE]         the healthy run, then each defect with --o
 cargo xtask matrix [FIXTURE]          each defect against every control; writes docs/reference/matrix.md
 cargo xtask matrix --shared           the same among the controls that do not judge time
 cargo xtask matrix --supplied         each defect of a supplied control, alone and through the edge
+cargo xtask evidence                  store what the healthy runs saw, for the judges' own tests
 cargo xtask tidy                      sizes, registrations, licences";
 
 fn main() -> ExitCode {
@@ -39,6 +41,7 @@ fn main() -> ExitCode {
         ["matrix", "--shared"] => matrix::everything(None, Scope::Shared),
         ["matrix", "--supplied"] => supplied::everything(),
         ["matrix", fixture] => matrix::everything(Some(fixture), Scope::Everything),
+        ["evidence"] => evidence::write(),
         ["tidy"] => tidy::check(),
         _ => Err(USAGE.to_owned()),
     };

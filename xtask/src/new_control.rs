@@ -61,7 +61,9 @@ fn code_text(id: &str, type_name: &str, module: &str, promise: &str) -> String {
 
 use async_trait::async_trait;
 use lab::{{Bench, LabError}};
-use model::{{Applicability, Card, Judgement, Lane, Observation, Reach}};
+use model::{{
+    Account, Applicability, Card, Lane, Need, Observation, Reach, Ruling, Tally,
+}};
 use settings::Manifest;
 
 use crate::control::{{Applies, Control}};
@@ -94,16 +96,24 @@ impl Control for {type_name} {{
         Ok(())
     }}
 
-    fn judge(&self, manifest: &Manifest, seen: &[Observation]) -> Judgement {{
-        judge(manifest, &by_trial(seen))
+    fn rule(&self, manifest: &Manifest, seen: &[Observation]) -> (Account, Ruling) {{
+        let trials = by_trial(seen);
+        (account(manifest, &trials), judge(manifest, &trials))
     }}
 }}
 
-fn judge(_manifest: &Manifest, trials: &[Trial<'_>]) -> Judgement {{
-    if trials.is_empty() {{
-        return Judgement::inconclusive("nothing was tried");
+/// What was tried, and whether it landed.
+fn account(_manifest: &Manifest, trials: &[Trial<'_>]) -> Account {{
+    let mut tally = Tally::of("tries");
+    tally.plan(1);
+    for trial in trials {{
+        tally.tried(trial.came_to_something());
     }}
-    Judgement::inconclusive("this judge is not written yet")
+    Account::default().with(tally, Need::All)
+}}
+
+fn judge(_manifest: &Manifest, _trials: &[Trial<'_>]) -> Ruling {{
+    Ruling::undecided("this judge is not written yet")
 }}
 "#
     )
@@ -114,10 +124,11 @@ fn surface_text(id: &str, type_name: &str, module: &str, promise: &str) -> Strin
         r#"//! {promise}.
 
 use lab::Bench;
-use model::{{Applicability, Card, Judgement, Lane, Reach}};
+use model::{{Applicability, Card, Lane, Reach, Ruling}};
 use settings::Manifest;
 
-use crate::surface::{{Surface, SurfaceControl, Tour, Visitor}};
+use crate::surface::tries::ANSWERED;
+use crate::surface::{{Surface, SurfaceControl, Tour, Tries, Visitor}};
 
 pub(crate) struct {type_name};
 
@@ -134,16 +145,15 @@ impl SurfaceControl for {type_name} {{
         page: include_str!("{module}.md"),
     }};
 
+    const TRIES: &'static [Tries] = &[Tries::all("requests", &[AGAIN], ANSWERED)];
+
     async fn visit(bench: &Bench, visitor: &Visitor<'_>) {{
         let tour = Tour::walk(bench, visitor).await;
         visitor.ask(AGAIN, &tour.read(bench.manifest())).await;
     }}
 
-    fn judge(_: &Manifest, surface: &Surface<'_>) -> Judgement {{
-        if surface.find(AGAIN).is_none() {{
-            return Judgement::inconclusive("nothing was asked for");
-        }}
-        Judgement::inconclusive("this judge is not written yet")
+    fn rule(_: &Manifest, _: &Surface<'_>) -> Ruling {{
+        Ruling::undecided("this judge is not written yet")
     }}
 }}
 "#

@@ -30,7 +30,7 @@ pub(crate) fn try_one(fixture: &Path, defect: &Defect) -> Result<Tried, String> 
     let card = prove_with(fixture, Some(defect), only, &["--supplied"])?;
     let row = &card["controls"][0];
     let word = |value: &serde_json::Value| value.as_str().unwrap_or("nothing").to_owned();
-    let (alone, edge) = (word(&row["bare"]), word(&row["verdict"]));
+    let (alone, edge) = (word(&row["without_edge"]), word(&row["verdict"]));
     let expected = defect.unsupplied.is_none();
     let mended = edge == "pass";
     let wrong = (alone != "fail" || mended != expected).then(|| {

@@ -59,13 +59,13 @@ pub fn conclude(seen: &[Observation]) -> Baseline {
     let trials = by_trial(seen);
     let Some(trial) = trials.first() else { return Baseline::default() };
     let answers = trial.seen.iter().filter_map(|observation| match &observation.seen {
-        Seen::Answer(answer) => Some(Duration::from_micros(answer.took)),
+        Seen::Answer(answer) => Some(Duration::from_micros(answer.took_us)),
         _ => None,
     });
     let slowest = answers.max().unwrap_or_default();
     if let Some(broken) = trial.broken() {
         let text = format!("the service did not become ready: {}", broken.witness(trial));
-        let note = Note { text, advice: broken.mend().to_owned(), log: trial.last_lines() };
+        let note = Note { text, advice: broken.fix().to_owned(), log: trial.last_lines() };
         return Baseline { ready: None, slowest, problems: vec![note] };
     }
     let problems = steps_that_failed(trial).chain(journeys_that_failed(trial)).collect();
@@ -85,7 +85,7 @@ fn steps_that_failed<'a>(trial: &'a Trial<'_>) -> impl Iterator<Item = Note> + '
 
 fn journeys_that_failed<'a>(trial: &'a Trial<'_>) -> impl Iterator<Item = Note> + 'a {
     trial.seen.iter().filter_map(|observation| match &observation.seen {
-        Seen::Walked { journey, failure: Some(failure) } => Some(Note {
+        Seen::Walked { journey, failure: Some(failure), .. } => Some(Note {
             text: format!("the journey {journey} failed at {failure}"),
             advice: "what follows this step was not tried; mend the journey or the service first"
                 .to_owned(),
@@ -112,7 +112,7 @@ mod tests {
             started(),
             ready(80),
             line("boom"),
-            Seen::Walked { journey: "order".into(), failure: Some(failure) },
+            Seen::Walked { journey: "order".into(), failure: Some(failure), steps: 2 },
         ];
         let baseline = conclude(&trial(NAME, NAME, NAME, seen));
         assert_eq!(baseline.ready, Some(Duration::from_millis(80)));

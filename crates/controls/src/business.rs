@@ -58,7 +58,8 @@ impl Business {
         let mut walk = person(instance, PATIENCE);
         let result = walk.whole(journey, |_, _| {}).await;
         let failure = result.as_ref().err().map(ToString::to_string);
-        trial.saw(Seen::Walked { journey: name.to_owned(), failure });
+        let steps = u32::try_from(journey.entries.len()).unwrap_or(u32::MAX);
+        trial.saw(Seen::Walked { journey: name.to_owned(), failure, steps });
         result.ok()?;
         let with_body = |entry: &Entry| entry.body.is_some() || !entry.form.is_empty();
         let entries = &journey.entries;
@@ -137,7 +138,7 @@ pub(crate) fn saw(trial: &Trial, client: &str, request: &Request, exchange: &Exc
             client: client.to_owned(),
             request: format!("{} {}", request.method, short(&request.target)),
             outcome: outcome.clone(),
-            took: micros(exchange.took),
+            took_us: micros(exchange.took),
             reused: exchange.reused,
         },
     );

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use lab::{Bench, LabError};
-use model::{Card, Judgement, Observation};
+use model::{Account, Card, Judgement, Observation, Ruling};
 use settings::Manifest;
 
 /// Whether a control applies to a service, as far as the manifest says.
@@ -25,6 +25,12 @@ pub trait Control: Send + Sync {
     /// Drives the bench and records; concludes nothing.
     async fn prove(&self, bench: &Bench) -> Result<(), LabError>;
 
+    /// What was tried, and what the tries that landed say. Pure.
+    fn rule(&self, manifest: &Manifest, seen: &[Observation]) -> (Account, Ruling);
+
     /// Concludes from what was seen; does nothing else.
-    fn judge(&self, manifest: &Manifest, seen: &[Observation]) -> Judgement;
+    fn judge(&self, manifest: &Manifest, seen: &[Observation]) -> Judgement {
+        let (account, ruling) = self.rule(manifest, seen);
+        model::conclude(account, ruling)
+    }
 }

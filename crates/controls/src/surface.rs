@@ -3,19 +3,22 @@
 
 pub(crate) mod feature;
 pub(crate) mod judging;
+pub(crate) mod secrets;
 pub(crate) mod tour;
+pub(crate) mod tries;
 pub(crate) mod visitor;
 
 use std::future::Future;
 
 use async_trait::async_trait;
 use lab::{Bench, LabError, Mutation, Site, Trial};
-use model::{Card, Judgement, Observation, Seen};
+use model::{Account, Card, Observation, Ruling, Seen};
 use settings::Manifest;
 
 use crate::control::{Applies, Control};
 pub(crate) use judging::{Surface, surface};
 pub(crate) use tour::Tour;
+pub(crate) use tries::Tries;
 pub(crate) use visitor::Visitor;
 
 /// The trial of a control that has only one.
@@ -28,6 +31,9 @@ pub(crate) const LOGGED_WITHIN: std::time::Duration = std::time::Duration::from_
 pub(crate) trait SurfaceControl: Send + Sync {
     const CARD: &'static Card;
 
+    /// What it sets out to try.
+    const TRIES: &'static [Tries];
+
     fn applies(_: &Manifest) -> Applies {
         Applies::Yes
     }
@@ -35,11 +41,12 @@ pub(crate) trait SurfaceControl: Send + Sync {
     /// Sends the requests; the visitor records each under its label.
     fn visit(bench: &Bench, visitor: &Visitor<'_>) -> impl Future<Output = ()> + Send;
 
-    /// Concludes from the answers of a site that was ready.
-    fn judge(manifest: &Manifest, surface: &Surface<'_>) -> Judgement;
+    /// Concludes from the answers of a site that was ready: those that landed, and those that were
+    /// only on the way.
+    fn rule(manifest: &Manifest, surface: &Surface<'_>) -> Ruling;
 
     /// Concludes from a site of which no request was answered.
-    fn unanswered(surface: &Surface<'_>) -> Judgement {
+    fn unanswered(surface: &Surface<'_>) -> Ruling {
         surface.without_answer()
     }
 }
@@ -61,11 +68,14 @@ impl<T: SurfaceControl> Control for T {
         Ok(())
     }
 
-    fn judge(&self, manifest: &Manifest, seen: &[Observation]) -> Judgement {
+    fn rule(&self, manifest: &Manifest, seen: &[Observation]) -> (Account, Ruling) {
         match judging::tried(seen, MAIN, MAIN) {
-            Ok(surface) if surface.is_answered() => T::judge(manifest, &surface),
-            Ok(surface) => T::unanswered(&surface),
-            Err(judgement) => judgement,
+            Ok(surface) if surface.is_answered() => {
+                let (account, landed) = tries::account(surface, &manifest.classes(), T::TRIES);
+                (account, T::rule(manifest, &landed))
+            }
+            Ok(surface) => (Account::default(), T::unanswered(&surface)),
+            Err(ruling) => (Account::default(), ruling),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What holds for every control.
 
+mod perturbation;
+
 use super::*;
 
 #[test]
@@ -60,6 +62,6 @@ fn nothing_observed_is_never_a_pass() {
     let manifest = settings::parse(text).expect("it is good").manifest;
     for control in CONTROLS {
         let judgement = control.judge(&manifest, &[]);
-        assert_eq!(judgement.verdict, model::Verdict::Inconclusive, "{}", control.card().id);
+        assert_eq!(judgement.verdict(), model::Verdict::Inconclusive, "{}", control.card().id);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use model::{Observation, Probe, Seen};
+use model::{Classes, Observation, Probe, Seen};
 
 /// How many of the last lines a finding shows.
 pub const LAST_LINES: usize = 20;
@@ -102,7 +102,7 @@ impl Broken {
         }
     }
 
-    pub fn mend(&self) -> &'static str {
+    pub fn fix(&self) -> &'static str {
         match self {
             Self::CannotExecute { .. } => "check service.start and that the program is built",
             Self::ForkedAway { .. } => {
@@ -145,6 +145,46 @@ impl<'a> Trial<'a> {
         self.find(port).unwrap_or_default()
     }
 
+    /// Whether its start came to something that can be judged.
+    ///
+    /// # Errors
+    /// Why not, in words.
+    pub fn came_to_something(&self) -> Result<(), String> {
+        let something = self.ready().is_some() || self.broken().is_some();
+        if something { Ok(()) } else { Err("never came to anything".to_owned()) }
+    }
+
+    /// Whether it was started and never seen to get ready, for whatever reason.
+    pub fn is_unready(&self) -> bool {
+        self.was_started() && self.ready().is_none()
+    }
+
+    /// How many faults were set, each taken away again.
+    pub fn faults(&self) -> usize {
+        let count = |is: fn(&Seen) -> bool| self.seen.iter().filter(|o| is(&o.seen)).count();
+        let set = count(|seen| matches!(seen, Seen::FaultSet { .. }));
+        set.min(count(|seen| matches!(seen, Seen::FaultHealed { .. })))
+    }
+
+    /// Whether the service had connected through the proxy before the fault was set.
+    ///
+    /// # Errors
+    /// Why the fault met nobody, in words.
+    pub fn fault_landed(&self) -> Result<(), String> {
+        let mut connected = false;
+        for observation in &self.seen {
+            match &observation.seen {
+                Seen::Traffic { connections, .. } => connected |= *connections > 0,
+                Seen::FaultSet { .. } if !connected => return Err("met no connection".to_owned()),
+                _ => {}
+            }
+        }
+        match self.faults() {
+            0 => Err("was not set and taken away".to_owned()),
+            _ => Ok(()),
+        }
+    }
+
     /// The time to the first ready answer.
     pub fn ready(&self) -> Option<Duration> {
         self.find(|seen| match seen {
@@ -182,6 +222,11 @@ impl<'a> Trial<'a> {
 
     pub fn was_signalled(&self) -> bool {
         self.find(|seen| matches!(seen, Seen::Signalled { .. }).then_some(())).is_some()
+    }
+
+    pub fn was_signalled_with(&self, name: &str) -> bool {
+        let is = |seen: &Seen| matches!(seen, Seen::Signalled { signal, .. } if signal == name);
+        self.find(|seen| is(seen).then_some(())).is_some()
     }
 
     pub fn listens_elsewhere(&self) -> Option<&'a [String]> {
@@ -230,10 +275,14 @@ impl<'a> Trial<'a> {
     }
 
     /// The probes that were sent after the first ready answer and not accepted.
-    pub fn refused_after_ready(&self) -> Option<String> {
+    pub fn refused_after_ready(&self, classes: &Classes) -> Option<String> {
         let after = self.seen.iter().skip_while(|o| !matches!(o.seen, Seen::Ready { .. }));
         after.filter(|o| !matches!(o.seen, Seen::Ready { .. })).find_map(|o| match &o.seen {
-            Seen::Probed { result, .. } if !result.is_accepted() => Some(result.words()),
+            Seen::Probed { result, .. }
+                if !result.is_accepted() && !is_limited(classes, result) =>
+            {
+                Some(result.words())
+            }
             _ => None,
         })
     }
@@ -281,6 +330,11 @@ impl<'a> Trial<'a> {
     }
 }
 
+/// Whether a probe was answered by the service's limiter, which says nothing about its health.
+pub fn is_limited(classes: &Classes, probe: &Probe) -> bool {
+    matches!(probe, Probe::Answered { status, .. } if classes.limited.contains(status))
+}
+
 /// A length of time for people.
 pub fn time(duration: Duration) -> String {
     let micros = duration.as_micros();
@@ -297,6 +351,27 @@ pub(crate) mod build {
     //! Observations for the judges' tests, without ceremony.
 
     use super::*;
+    use crate::control::Control;
+    use model::{Account, Judgement, Need, Ruling, Tally};
+    use settings::Manifest;
+
+    /// What follows when everything that was planned has landed: these tests are about rulings, and
+    /// `evidence.rs` is about accounts.
+    pub(crate) fn concluded(ruling: Ruling) -> Judgement {
+        let mut tally = Tally::of("tries");
+        tally.landed();
+        model::conclude(Account::default().with(tally, Need::All), ruling)
+    }
+
+    pub(crate) trait Judged {
+        fn judged(&self, manifest: &Manifest, seen: &[Observation]) -> Judgement;
+    }
+
+    impl<T: Control> Judged for T {
+        fn judged(&self, manifest: &Manifest, seen: &[Observation]) -> Judgement {
+            concluded(self.rule(manifest, seen).1)
+        }
+    }
 
     /// The observations of one trial, a millisecond apart.
     pub(crate) fn trial(
@@ -310,6 +385,10 @@ pub(crate) mod build {
         let all = std::iter::once(begin).chain(seen).enumerate();
         all.map(|(at, seen)| Observation { at: at as u64 * 1000, trial: name.into(), seen })
             .collect()
+    }
+
+    pub(crate) fn fact(name: &str, about: &str, value: i64) -> Seen {
+        Seen::Fact { name: name.into(), about: about.into(), value }
     }
 
     pub(crate) fn started() -> Seen {

@@ -12,7 +12,7 @@ use tokio::sync::{Mutex, Notify, watch};
 use tokio_postgres::config::SslMode;
 use tokio_postgres::error::SqlState;
 
-use crate::url::{Parts, parts};
+use settings::address;
 
 /// A dependency and where the service finds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,12 +132,12 @@ fn wants_more(error: &tokio_postgres::Error) -> bool {
 }
 
 async fn connect(url: &str, default: Option<u16>) -> Option<TcpStream> {
-    let Parts { host, port, .. } = parts(url, default)?;
+    let address::Address { host, port, .. } = address::read(url, default).ok()?;
     TcpStream::connect((host.as_str(), port)).await.ok()
 }
 
 async fn redis(url: &str) -> Option<()> {
-    let Parts { user, password, .. } = parts(url, Some(6379))?;
+    let address::Address { user, password, .. } = address::read(url, Some(6379)).ok()?;
     let mut stream = connect(url, Some(6379)).await?;
     if let Some(password) = password {
         let words = match &user {

@@ -28,7 +28,6 @@ mod stack;
 mod supervisor;
 mod timer;
 mod upstream;
-mod url;
 mod worker;
 mod workers;
 

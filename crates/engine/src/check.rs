@@ -88,7 +88,8 @@ pub fn reachability(
             _ => return None,
         };
         let value = values.get(name).filter(|value| variable.mistake_in(value).is_none())?;
-        Some((name, host_and_port(value, default)?))
+        let address = settings::address::read(value, Some(default)).ok()?;
+        Some((name, (address.host, address.port)))
     });
     let addresses: Vec<_> = addresses.collect();
     std::thread::scope(|scope| {
@@ -105,17 +106,6 @@ pub fn reachability(
         });
         joined.collect()
     })
-}
-
-fn host_and_port(url: &str, default: u16) -> Option<(String, u16)> {
-    let rest = url.split_once("://")?.1;
-    let authority = rest.split(['/', '?']).next()?;
-    let host = authority.rsplit('@').next()?;
-    let (host, port) = match host.rsplit_once(':') {
-        Some((host, port)) => (host, port.parse().ok()?),
-        None => (host, default),
-    };
-    (!host.is_empty()).then(|| (host.trim_matches(['[', ']']).to_owned(), port))
 }
 
 fn reach(host: &str, port: u16, within: Duration) -> Option<String> {

@@ -40,7 +40,7 @@ pub fn row(
     if row.verdict == Verdict::Fail && !supplied && mends {
         row.supply = settings::supply::how(id).map(str::to_owned);
     }
-    row.again = format!("seaworthy prove {asked}--only {id}");
+    row.rerun = format!("seaworthy prove {asked}--only {id}");
     if matches!(row.verdict, Verdict::Fail | Verdict::Inconclusive) {
         row.waived = manifest.waivers.get(id).map(|waiver| Waiver {
             reason: waiver.reason.clone(),

@@ -3,6 +3,7 @@
 pub mod binding;
 mod build;
 pub mod check;
+mod follow;
 pub mod judge;
 mod notes;
 pub mod plan;

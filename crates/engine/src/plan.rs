@@ -69,7 +69,7 @@ mod tests {
         assert_eq!(plan.steps.len(), CONTROLS.len());
         let step = plan.steps.iter().find(|s| s.control.card().id == "environment").expect("it is");
         let What::Settled(judgement) = &step.what else { panic!("nothing is declared") };
-        assert_eq!(judgement.verdict, Verdict::Inconclusive);
+        assert_eq!(judgement.verdict(), Verdict::Inconclusive);
     }
 
     #[test]

@@ -15,11 +15,12 @@ use settings::Manifest;
 use tokio::sync::watch;
 
 use crate::binding;
+use crate::follow::Follower;
 use crate::judge::{self, Context};
 use crate::notes;
 use crate::plan::{Plan, What};
 use crate::session::Session;
-use crate::store::{RunFile, Store, StoreError};
+use crate::store::{FORMAT, RunFile, Store, StoreError};
 
 /// The control that is about starts alone.
 const STARTUP: &str = "startup";
@@ -87,17 +88,21 @@ pub async fn prove(
     tell: Listener,
     mut stop: watch::Receiver<bool>,
 ) -> Result<Proven, ProofError> {
+    let (run, zero) = (binding::run_id(fastrand::u64(..)), Instant::now());
+    let redactor = Redactor::default();
+    let follower = Arc::new(Follower::new(&run, zero, redactor.clone()));
     let proving = Proving {
         context: Context {
             asked: proof.asked.clone(),
             today: binding::today(),
             supplied: supplied(&proof),
         },
-        zero: Instant::now(),
-        redactor: Redactor::default(),
+        zero,
+        redactor,
+        follower,
         rows: Mutex::new(Vec::new()),
         notes: Mutex::new(Vec::new()),
-        run: binding::run_id(fastrand::u64(..)),
+        run,
         session,
         proof,
         plan,
@@ -127,6 +132,7 @@ struct Proving<'a> {
     proof: Proof,
     plan: Plan,
     tell: Listener,
+    follower: Arc<Follower>,
     run: String,
     context: Context,
     zero: Instant,
@@ -137,7 +143,7 @@ struct Proving<'a> {
 
 impl Proving<'_> {
     async fn run(&self) -> Result<Proven, ProofError> {
-        let stage = |text: &str| (self.tell)(Event::Stage { text: text.to_owned() });
+        let stage = |text: &str| self.say(Event::Stage { text: text.to_owned() });
         let options = lab::Options {
             jobs: self.proof.jobs,
             extra: self.proof.extra.clone(),
@@ -155,9 +161,10 @@ impl Proving<'_> {
         };
         let lab = Lab::open(manifest, ground, options, self.redactor.clone(), stage).await?;
         let store = Store::begin(&self.proof.out, &self.run)?;
+        self.follower.write_to(store.events_file()?);
         let lab = Arc::new(lab);
         let ids = self.plan.steps.iter().map(|step| step.control.card().id.to_owned()).collect();
-        (self.tell)(Event::Planned { controls: ids });
+        self.say(Event::Planned { controls: ids });
         match self.baseline(&lab, &store).await?.never_ready() {
             None => self.experiments(&lab, &store).await?,
             Some(problem) => self.only_the_start(&lab, &store, problem).await?,
@@ -173,10 +180,14 @@ impl Proving<'_> {
         if only_starts || self.proof.target.is_some() {
             return Ok(Baseline { ready: Some(Duration::ZERO), ..Baseline::default() });
         }
-        (self.tell)(Event::Stage { text: "baseline: the service alone".to_owned() });
+        self.say(Event::Stage { text: "baseline: the service alone".to_owned() });
         let recorder = self.recorder(baseline::NAME, store)?;
-        let tell = Arc::clone(&self.tell);
-        let progress = move |text| tell(Event::Stage { text: format!("baseline: {text}") });
+        let (tell, follower) = (Arc::clone(&self.tell), Arc::clone(&self.follower));
+        let progress = move |text| {
+            let event = Event::Stage { text: format!("baseline: {text}") };
+            follower.tell(&event);
+            tell(event);
+        };
         let bench = Bench::new(Arc::clone(lab), recorder.clone(), progress);
         let result = baseline::measure(&bench).await;
         let mut baseline = baseline::conclude(&recorder.finish()?);
@@ -211,6 +222,12 @@ impl Proving<'_> {
         Ok(())
     }
 
+    /// Tells the listener, and whoever follows the run.
+    fn say(&self, event: Event) {
+        self.follower.tell(&event);
+        (self.tell)(event);
+    }
+
     fn recorder(&self, name: &str, store: &Store) -> Result<Recorder, ProofError> {
         let file = store.observations_file(name)?;
         Ok(Recorder::new(self.zero, self.redactor.clone(), Some(file)))
@@ -238,11 +255,15 @@ impl Proving<'_> {
         store: &Store,
     ) -> Result<(), ProofError> {
         let id = control.card().id;
-        (self.tell)(Event::ExperimentStarted { control: id.to_owned() });
+        self.say(Event::ExperimentStarted { control: id.to_owned() });
         let began = Instant::now();
         let recorder = self.recorder(id, store)?;
-        let tell = Arc::clone(&self.tell);
-        let progress = move |text| tell(Event::Progress { control: id.to_owned(), text });
+        let (tell, follower) = (Arc::clone(&self.tell), Arc::clone(&self.follower));
+        let progress = move |text| {
+            let event = Event::Progress { control: id.to_owned(), text };
+            follower.tell(&event);
+            tell(event);
+        };
         let bench = Bench::new(Arc::clone(lab), recorder.clone(), progress);
         let result = control.prove(&bench).await;
         let seen = recorder.finish()?;
@@ -261,7 +282,7 @@ impl Proving<'_> {
     fn add(&self, id: &str, judgement: Judgement, took: Duration) {
         let row =
             judge::row(&self.context, &self.proof.manifest, id, judgement, took.as_secs_f64());
-        (self.tell)(Event::ExperimentFinished { row: Box::new(row.clone()) });
+        self.say(Event::ExperimentFinished { row: Box::new(row.clone()) });
         self.rows.lock().unwrap_or_else(PoisonError::into_inner).push(row);
     }
 
@@ -296,6 +317,7 @@ impl Proving<'_> {
         let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner).clone();
         notes.extend(lab.map(|lab| notes::of_attempts(&lab.attempts())).unwrap_or_default());
         let run = RunFile {
+            format: FORMAT,
             binding: evidence.clone(),
             manifest: self.proof.manifest.clone(),
             seconds: rows.iter().map(|row| (row.id.clone(), row.seconds)).collect(),
@@ -309,7 +331,7 @@ impl Proving<'_> {
         let scorecard =
             judge::scorecard(&self.proof.manifest, rows, evidence, notes, part, partial);
         store.write_scorecard(&scorecard, &self.redactor)?;
-        (self.tell)(Event::Finished { scorecard: Box::new(scorecard.clone()) });
+        self.say(Event::Finished { scorecard: Box::new(scorecard.clone()) });
         Ok(Proven { scorecard, store: store.clone(), redactor: self.redactor.clone() })
     }
 }

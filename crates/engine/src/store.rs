@@ -19,9 +19,14 @@ pub struct Store {
     folder: PathBuf,
 }
 
+/// The format of stored runs that this version writes and reads. 1 had no number and told facts in
+/// words.
+pub const FORMAT: u32 = 2;
+
 /// What a judgement needs beside the observations.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct RunFile {
+    pub format: u32,
     pub binding: Binding,
     pub manifest: Manifest,
     /// How long each experiment took, in seconds.
@@ -47,6 +52,12 @@ pub enum StoreError {
     File { action: &'static str, path: PathBuf, source: io::Error },
     #[error("{} line {line} is not what seaworthy {} writes: {why}", path.display(), env!("CARGO_PKG_VERSION"))]
     Content { path: PathBuf, line: usize, why: String },
+    #[error(
+        "{} was stored in format {found}, expected {FORMAT}: {}", path.display(),
+        if *found < FORMAT { "it is of an older seaworthy; prove again" }
+        else { "it is of a newer seaworthy; judge it with that one" }
+    )]
+    Format { path: PathBuf, found: u32 },
 }
 
 fn file(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
@@ -104,6 +115,15 @@ impl Store {
         &self.folder
     }
 
+    /// The file for the run's events.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn events_file(&self) -> Result<File, StoreError> {
+        let path = self.folder.join("events.ndjson");
+        File::create(&path).map_err(file("write", &path))
+    }
+
     /// The file for one experiment's observations.
     ///
     /// # Errors
@@ -150,11 +170,17 @@ impl Store {
     pub fn read_run(&self) -> Result<RunFile, StoreError> {
         let path = self.folder.join("run.json");
         let text = fs::read_to_string(&path).map_err(file("read", &path))?;
-        serde_json::from_str(&text).map_err(|why| StoreError::Content {
-            path,
+        let wrong = |why: serde_json::Error| StoreError::Content {
+            path: path.clone(),
             line: why.line(),
             why: why.to_string(),
-        })
+        };
+        let value: serde_json::Value = serde_json::from_str(&text).map_err(wrong)?;
+        let found = value["format"].as_u64().and_then(|found| u32::try_from(found).ok());
+        match found.unwrap_or(1) {
+            FORMAT => serde_json::from_value(value).map_err(wrong),
+            found => Err(StoreError::Format { path, found }),
+        }
     }
 
     /// # Errors

@@ -175,30 +175,15 @@ impl Held {
 }
 
 fn own(name: &str, dependency: &Dependency, url: &str) -> Result<Address, LabError> {
-    let wrong = |why: &str| LabError::Dependency {
+    let read = settings::address::read(url, dependency.kind.default_port());
+    let read = read.map_err(|error| LabError::Dependency {
         what: format!("the url of the dependency {name}"),
-        why: format!("{why}; expected scheme://[user:password@]host[:port][/name]"),
-    };
-    let (scheme, rest) = url.split_once("://").ok_or_else(|| wrong("it has no scheme"))?;
-    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-    let (login, host) = authority.rsplit_once('@').unwrap_or(("", authority));
-    let (user, password) = login.split_once(':').unwrap_or((login, ""));
-    let (host, port) = match host.rsplit_once(':') {
-        Some((host, port)) => (host, port.parse().map_err(|_| wrong("its port is no number"))?),
-        None => {
-            let port = dependency.kind.default_port();
-            (host, port.ok_or_else(|| wrong("it has no port"))?)
-        }
-    };
-    let text = str::to_owned;
-    Ok(Address {
-        scheme: text(scheme),
-        host: text(host),
-        port,
-        user: text(user),
-        password: text(password),
-        name: text(path),
-    })
+        why: error.to_string(),
+    })?;
+    let settings::address::Address { scheme, user, password, host, port, name, query } = read;
+    let (user, password) = (user.unwrap_or_default(), password.unwrap_or_default());
+    let query = query.unwrap_or_default();
+    Ok(Address { scheme, host, port, user, password, name, query })
 }
 
 #[cfg(test)]
@@ -215,11 +200,12 @@ mod tests {
             extensions: vec![],
             superuser: false,
         };
-        let url = "mysql://u:p@127.0.0.1:3307/shop";
+        let url = "mysql://u:p%40ss@127.0.0.1:3307/shop?ssl=false";
         assert_eq!(own("db", &dependency, url).expect("it is good").url(), url);
         let short = own("db", &dependency, "mysql://127.0.0.1").expect("it is good");
         assert_eq!((short.port, short.name.as_str()), (3306, ""));
-        assert!(own("db", &dependency, "127.0.0.1").is_err());
+        let bare = own("db", &dependency, "127.0.0.1").expect("a bare host is one");
+        assert_eq!(bare.port, 3306);
         assert!(own("db", &dependency, "mysql://h:x/").is_err());
     }
 }

@@ -224,7 +224,7 @@ impl Instance {
     }
 
     /// The folder in which it runs, as it can be looked into from here.
-    pub fn folder(&self) -> &std::path::Path {
+    pub fn folder_from_outside(&self) -> &std::path::Path {
         &self.workspace.outside
     }
 

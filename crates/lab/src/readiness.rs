@@ -83,7 +83,7 @@ pub async fn wait(
             let took = u64::try_from(exchange.took.as_micros()).unwrap_or(u64::MAX);
             saw(
                 exchange.began,
-                Seen::Probed { probe: "ready".to_owned(), result: outcome.clone(), took },
+                Seen::Probed { probe: "ready".to_owned(), result: outcome.clone(), took_us: took },
             );
         }
         last = Some(outcome);

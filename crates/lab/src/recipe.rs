@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use settings::{Manifest, Port, Via, template};
 
 /// One variable given another value, or none.
@@ -20,20 +21,38 @@ pub struct Address {
     pub user: String,
     pub password: String,
     pub name: String,
+    /// Further settings of the driver, without the `?`; empty where there are none.
+    pub query: String,
 }
 
 impl Address {
     pub fn url(&self) -> String {
         let login = match (self.user.as_str(), self.password.as_str()) {
             ("", "") => String::new(),
-            (user, password) => format!("{user}:{password}@"),
+            (user, password) => format!("{}:{}@", encoded(user), encoded(password)),
         };
-        format!("{}://{login}{}:{}/{}", self.scheme, self.host, self.port, self.name)
+        let query = self.with_query();
+        format!("{}://{login}{}:{}/{}{query}", self.scheme, self.host, self.port, self.name)
+    }
+
+    /// As Java's drivers want it: user and password are given apart.
+    fn jdbc_url(&self) -> String {
+        let driver = match self.scheme.as_str() {
+            "postgres" => "postgresql",
+            other => other,
+        };
+        format!("jdbc:{driver}://{}:{}/{}{}", self.host, self.port, self.name, self.with_query())
+    }
+
+    fn with_query(&self) -> String {
+        if self.query.is_empty() { String::new() } else { format!("?{}", self.query) }
     }
 
     fn part(&self, part: &str) -> Option<String> {
         Some(match part {
             "url" => self.url(),
+            "postgresql_url" => Self { scheme: "postgresql".to_owned(), ..self.clone() }.url(),
+            "jdbc_url" => self.jdbc_url(),
             "host" => self.host.clone(),
             "port" => self.port.to_string(),
             "user" => self.user.clone(),
@@ -43,6 +62,13 @@ impl Address {
         })
     }
 }
+
+/// A user or a password within an address (RFC 3986, 3.2.1).
+fn encoded(text: &str) -> String {
+    utf8_percent_encode(text, UNRESERVED).to_string()
+}
+
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// What the lab has at hand for one instance.
 #[derive(Debug, Clone, Default)]
@@ -185,6 +211,7 @@ kind = "postgres"
             user: "u".into(),
             password: "p".into(),
             name: "d".into(),
+            query: String::new(),
         };
         Provided {
             port: 80,
@@ -208,6 +235,14 @@ kind = "postgres"
         let names: Vec<_> = recipe.env.keys().map(String::as_str).collect();
         assert_eq!(names, ["DATABASE_URL", "EXTRA", "KEY", "PORT"]);
         assert_eq!(recipe.env["DATABASE_URL"], "postgres://u:p@127.0.0.1:5/d");
+    }
+
+    #[test]
+    fn an_address_is_spelt_as_the_driver_wants_it() {
+        let db = &provided().dependencies["db"];
+        let part = |name: &str| db.part(name).expect("it has one");
+        assert_eq!(part("postgresql_url"), "postgresql://u:p@127.0.0.1:5/d");
+        assert_eq!(part("jdbc_url"), "jdbc:postgresql://127.0.0.1:5/d");
     }
 
     #[test]

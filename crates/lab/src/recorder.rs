@@ -1,7 +1,7 @@
 //! Writing observations down as they are made, masked, on one clock.
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, Seek, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -18,6 +18,8 @@ pub struct Recorder {
 struct Inner {
     zero: Instant,
     redactor: Redactor,
+    /// How many secrets were known when this began.
+    known_at_first: usize,
     kept: Mutex<Kept>,
 }
 
@@ -31,7 +33,9 @@ impl Recorder {
     /// `zero` is the moment from which all experiments of a run count.
     pub fn new(zero: Instant, redactor: Redactor, file: Option<File>) -> Self {
         let kept = Kept { observations: Vec::new(), file: file.map(BufWriter::new) };
-        Self { inner: Arc::new(Inner { zero, redactor, kept: Mutex::new(kept) }) }
+        let known_at_first = redactor.known();
+        let kept = Mutex::new(kept);
+        Self { inner: Arc::new(Inner { zero, redactor, known_at_first, kept }) }
     }
 
     /// A try within the experiment.
@@ -74,16 +78,31 @@ impl Recorder {
         })
     }
 
-    /// Everything so far, in the order of time, flushed to the file.
+    /// Everything so far, in the order of time, flushed to the file. What was written down before a
+    /// secret was known is masked anew: a service may print a token before its answer is read.
     ///
     /// # Errors
     /// When the file could not be written.
     pub fn finish(&self) -> std::io::Result<Vec<Observation>> {
         let mut kept = self.inner.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(file) = &mut kept.file {
+        let Kept { observations, file } = &mut *kept;
+        if self.inner.redactor.known() > self.inner.known_at_first {
+            for observation in observations.iter_mut() {
+                *observation = self.masked(observation.clone());
+            }
+            if let Some(file) = file {
+                file.flush()?;
+                file.get_mut().set_len(0)?;
+                file.rewind()?;
+                for observation in observations.iter() {
+                    writeln!(file, "{}", serde_json::to_string(observation)?)?;
+                }
+            }
+        }
+        if let Some(file) = file {
             file.flush()?;
         }
-        let mut all = kept.observations.clone();
+        let mut all = observations.clone();
         all.sort_by_key(|observation| observation.at);
         Ok(all)
     }
@@ -131,6 +150,24 @@ impl Trial {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_written_before_its_secret_was_known_is_masked_in_the_end() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("seen.ndjson");
+        let file = File::create(&path).expect("it can be made");
+        let redactor = Redactor::default();
+        let recorder = Recorder::new(Instant::now(), redactor.clone(), Some(file));
+        let trial = recorder.trial("t");
+        trial.saw(Seen::Remark { text: "token t0k3n-value".into() });
+        redactor.learn("token", "t0k3n-value");
+        trial.saw(Seen::Remark { text: "after".into() });
+        let all = recorder.finish().expect("it is written");
+        assert_eq!(all[0].seen, Seen::Remark { text: "token ‹token›".into() });
+        let text = std::fs::read_to_string(&path).expect("it is there");
+        assert!(text.contains("‹token›") && !text.contains("t0k3n"), "{text}");
+        assert_eq!(text.lines().count(), 2);
+    }
 
     #[test]
     fn what_is_recorded_is_masked_and_in_order() {

@@ -120,7 +120,7 @@ impl Running {
             let (result, exchange) = self.ready.ask(Duration::from_secs(5)).await;
             let accepted = result.is_accepted();
             let took = micros(exchange.took);
-            self.trial.saw(Seen::Probed { probe: "ready".to_owned(), result, took });
+            self.trial.saw(Seen::Probed { probe: "ready".to_owned(), result, took_us: took });
             if !accepted {
                 break;
             }
@@ -285,7 +285,7 @@ impl Running {
 async fn probe(trial: &Trial, name: &str, target: &Target, within: Duration) -> Probe_ {
     let (result, exchange) = target.ask(within).await;
     let took = micros(exchange.took);
-    trial.saw(Seen::Probed { probe: name.to_owned(), result: result.clone(), took });
+    trial.saw(Seen::Probed { probe: name.to_owned(), result: result.clone(), took_us: took });
     result
 }
 

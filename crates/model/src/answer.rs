@@ -6,7 +6,6 @@ use crate::observation::Outcome;
 
 /// A request as it was sent. The body is shortened.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Asked {
     pub method: String,
     pub target: String,
@@ -16,7 +15,6 @@ pub struct Asked {
 
 /// A request and its answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Answer {
     /// What the request is for, in the experiment's words.
     pub label: String,
@@ -27,8 +25,12 @@ pub struct Answer {
     pub body: String,
     /// The body's whole length in bytes.
     pub bytes: u64,
-    /// Microseconds.
-    pub took: u64,
+    /// How long it took, in microseconds.
+    #[serde(alias = "took")]
+    pub took_us: u64,
+    /// For a step of a journey: whether it was as the journey expects.
+    #[serde(default)]
+    pub as_expected: Option<bool>,
 }
 
 impl Answer {
@@ -42,8 +44,11 @@ impl Answer {
         self.outcome.status()
     }
 
+    /// 2xx, or a redirect that its journey expects: the success of a form.
     pub fn is_success(&self) -> bool {
-        self.status().is_some_and(|status| (200..300).contains(&status))
+        let status = self.status().unwrap_or(0);
+        (200..300).contains(&status)
+            || (300..400).contains(&status) && self.as_expected == Some(true)
     }
 
     pub fn is_error(&self) -> bool {

@@ -28,7 +28,7 @@ pub struct Finding {
     pub witness: String,
     /// How to mend it.
     #[serde(default)]
-    pub mend: String,
+    pub fix: String,
     /// In how many of how many tries it was seen.
     #[serde(default)]
     pub seen: Option<(u32, u32)>,
@@ -47,7 +47,7 @@ impl Finding {
             cause: cause.to_owned(),
             subject: String::new(),
             witness: witness.into(),
-            mend: String::new(),
+            fix: String::new(),
             seen: None,
             log: Vec::new(),
             request: None,
@@ -73,8 +73,8 @@ impl Finding {
     }
 
     #[must_use]
-    pub fn mend(mut self, mend: impl Into<String>) -> Self {
-        self.mend = mend.into();
+    pub fn fix(mut self, fix: impl Into<String>) -> Self {
+        self.fix = fix.into();
         self
     }
 

@@ -2,20 +2,24 @@
 //!
 //! Nothing here knows a particular control's experiment, a process or a file.
 
+pub mod account;
 pub mod answer;
 pub mod card;
 pub mod catalogue;
 pub mod event;
 pub mod finding;
+pub mod kind;
 pub mod observation;
 pub mod scorecard;
 pub mod verdict;
 
+pub use account::{Account, Need, Tally};
 pub use answer::{Answer, Asked};
 pub use card::{Applicability, Card, Lane, Reach};
 pub use catalogue::{Entry, Family, Risk};
 pub use event::Event;
 pub use finding::{Finding, Severity};
+pub use kind::{Classes, Kind};
 pub use observation::{Observation, Outcome, Probe, Seen};
 pub use scorecard::{Coverage, Note, Row, Scorecard};
-pub use verdict::{Judgement, Verdict};
+pub use verdict::{Judgement, Ruling, Verdict, conclude};

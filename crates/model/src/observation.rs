@@ -9,7 +9,6 @@ use crate::answer::Answer;
 
 /// One fact: when (microseconds since the run began), in which trial, and what.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Observation {
     pub at: u64,
     /// The try within the experiment that this belongs to, for example `JWT_SECRET/absent/1`.
@@ -19,7 +18,7 @@ pub struct Observation {
 
 /// What can be seen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Seen {
     /// A trial begins: what is tried, how, and which round it is.
     Trial { subject: String, method: String, round: u32 },
@@ -43,7 +42,12 @@ pub enum Seen {
     /// The service's tree listens at other addresses than the one it was told.
     ListensElsewhere { addresses: Vec<String> },
     /// A health probe was sent.
-    Probed { probe: String, result: Probe, took: u64 },
+    Probed {
+        probe: String,
+        result: Probe,
+        #[serde(alias = "took")]
+        took_us: u64,
+    },
     /// The first ready answer, in microseconds after the start of the process.
     Ready { after: u64 },
     /// No ready answer was seen within the patience, in microseconds.
@@ -68,23 +72,48 @@ pub enum Seen {
     FaultHealed { dependency: String },
     /// What had gone through the proxy of a dependency so far.
     Traffic { dependency: String, connections: u64, up: u64, down: u64 },
-    /// A request of one of the experiment's clients, and what became of it. `took` in
+    /// A request of one of the experiment's clients, and what became of it. `took_us` in
     /// microseconds; the observation's time is its end.
-    Exchanged { client: String, request: String, outcome: Outcome, took: u64, reused: u32 },
+    Exchanged {
+        client: String,
+        request: String,
+        outcome: Outcome,
+        #[serde(alias = "took")]
+        took_us: u64,
+        reused: u32,
+    },
     /// A request to the service's surface and everything that came back.
     Answer(Answer),
     /// An idle connection was ended by the service, this long after the signal (microseconds).
     IdleEnded { after: u64 },
     /// An idle connection was still open when the process ended or the experiment gave up.
     IdleOpen,
-    /// A journey was walked to its end, or to the step that failed.
-    Walked { journey: String, failure: Option<String> },
+    /// A journey of so many steps was walked to its end, or to the step that failed.
+    Walked {
+        journey: String,
+        failure: Option<String>,
+        #[serde(default)]
+        steps: u32,
+    },
+    /// The experiment set out to make so many tries of a group.
+    Planned { group: String, tries: u32 },
+    /// A typed fact of the experiment: its name, what it is about, and a value.
+    Fact {
+        name: String,
+        #[serde(default)]
+        about: String,
+        #[serde(default)]
+        value: i64,
+    },
     /// A second session holds locks on the tables, and this many sessions wait for them.
     Locked { waiting: u32 },
     /// The locks were given back.
     Unlocked,
     /// Something that an experiment wants to remember, in words.
     Remark { text: String },
+    /// What a newer version saw and this one does not know. It is passed over.
+    #[serde(other)]
+    Unknown,
 }
 
 /// Which stream a line came from.
@@ -99,7 +128,7 @@ pub enum Stream {
 
 /// What became of a request. `received` counts the bytes of the answer that had come.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "end", rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(tag = "end", rename_all = "kebab-case")]
 pub enum Outcome {
     Answered {
         status: u16,
@@ -148,7 +177,7 @@ impl Outcome {
 
 /// How a probe ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "end", rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(tag = "end", rename_all = "kebab-case")]
 pub enum Probe {
     /// An answer, and whether it is one that the manifest accepts.
     Answered {

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::account::Group;
 use crate::catalogue::{self, Family, Risk};
 use crate::finding::Finding;
 use crate::verdict::{Judgement, Verdict};
@@ -36,13 +37,16 @@ pub struct Row {
     pub seconds: f64,
     #[serde(default)]
     pub findings: Vec<Finding>,
+    /// What was tried, and what became of it.
+    #[serde(default)]
+    pub account: Vec<Group>,
     #[serde(default)]
     pub waived: Option<Waiver>,
     /// The command that runs only this experiment again.
-    pub again: String,
+    pub rerun: String,
     /// Through the edge: what the service alone came to.
     #[serde(default)]
-    pub bare: Option<Verdict>,
+    pub without_edge: Option<Verdict>,
     /// What `seaworthy run` would do about a failure.
     #[serde(default)]
     pub supply: Option<String>,
@@ -56,13 +60,14 @@ impl Row {
             family: entry.map_or(Family::Lifecycle, |entry| entry.family),
             risk: entry.map_or(Risk::Low, |entry| entry.risk),
             promise: entry.map_or(String::new(), |entry| entry.promise.to_owned()),
-            verdict: judgement.verdict,
+            verdict: judgement.verdict(),
+            account: judgement.account().groups().to_vec(),
             summary: judgement.summary,
             seconds,
             findings: judgement.findings,
             waived: None,
-            again: String::new(),
-            bare: None,
+            rerun: String::new(),
+            without_edge: None,
             supply: None,
         }
     }
@@ -173,7 +178,7 @@ mod tests {
     use super::*;
 
     fn row(id: &str, verdict: Verdict) -> Row {
-        Row::new(id, Judgement { verdict, summary: String::new(), findings: vec![] }, 0.0)
+        Row { verdict, ..Row::new(id, Judgement::inconclusive(""), 0.0) }
     }
 
     #[test]

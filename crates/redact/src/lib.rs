@@ -15,6 +15,11 @@ use serde_json::Value;
 
 pub use personal::{Scrubber, Style};
 
+/// Whether what bears this name is secret: a header, a field, a variable.
+pub fn is_secret_name(name: &str) -> bool {
+    names::is_secret(name)
+}
+
 /// Values shorter than this are not masked: they would be found everywhere.
 pub const SHORTEST: usize = 4;
 
@@ -64,6 +69,21 @@ impl Redactor {
             .build(&found)
             .ok();
         known.labels = written;
+    }
+
+    /// Learns a secret unless its value is known, by whatever name.
+    pub fn learn_unless_known(&self, label: &str, value: &str) {
+        let known = self.known.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let is_known = known.secrets.iter().any(|(_, other)| other == value);
+        drop(known);
+        if !is_known {
+            self.learn(label, value);
+        }
+    }
+
+    /// How many secrets are known: what was masked with fewer may hold one.
+    pub fn known(&self) -> usize {
+        self.known.read().unwrap_or_else(std::sync::PoisonError::into_inner).secrets.len()
     }
 
     /// The text with the name of each secret in its place.

@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 use model::{Finding, Observation, Row, Scorecard, Severity, Verdict};
 
-use crate::words::{harmless, label, through_the_edge};
+use crate::words::{account, harmless, label, through_the_edge};
 
 /// The observations of each experiment, by the control's id.
 pub type Evidence = Vec<(String, Vec<Observation>)>;
@@ -110,6 +110,9 @@ fn control(out: &mut String, row: &Row, seen: &[Observation]) {
         promise = escape(&row.promise),
         summary = escape(&row.summary),
     );
+    if !row.account.is_empty() {
+        let _ = writeln!(out, "<p class=\"account\">tried {}</p>", escape(&account(&row.account)));
+    }
     edge(out, row);
     if let Some(waiver) = &row.waived {
         let word = if waiver.expired { "waiver expired" } else { "waived until" };
@@ -125,12 +128,12 @@ fn control(out: &mut String, row: &Row, seen: &[Observation]) {
         finding(out, one);
     }
     timeline::trials(out, seen);
-    let _ = write!(out, "<p class=\"again\"><code>{}</code></p>\n</section>\n", escape(&row.again));
+    let _ = write!(out, "<p class=\"again\"><code>{}</code></p>\n</section>\n", escape(&row.rerun));
 }
 
 /// What the service was alone, where the edge stood before it, and what the edge could do.
 fn edge(out: &mut String, row: &Row) {
-    if let Some(bare) = row.bare {
+    if let Some(bare) = row.without_edge {
         let (class, label) = (class(bare), label(bare));
         let _ = writeln!(out, "<p>The service alone: <b class=\"tag {class}\">{label}</b></p>");
     }
@@ -157,8 +160,8 @@ fn finding(out: &mut String, finding: &Finding) {
         out,
         "<div class=\"finding {class}\">\n<h4>{subject}{cause}{times}</h4>\n<p>{witness}</p>\n"
     );
-    if !finding.mend.is_empty() {
-        let _ = writeln!(out, "<p><b>Mend:</b> {}</p>", escape(&finding.mend));
+    if !finding.fix.is_empty() {
+        let _ = writeln!(out, "<p><b>Mend:</b> {}</p>", escape(&finding.fix));
     }
     if let Some(request) = &finding.request {
         let _ = writeln!(out, "<pre>{}</pre>", escape(request));
@@ -196,8 +199,16 @@ fn foot(out: &mut String, card: &Scorecard) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// One try landed, and this is what was found.
+    fn judged(held: &str, findings: Vec<Finding>) -> Judgement {
+        let mut tally = Tally::of("tries");
+        tally.landed();
+        let account = Account::default().with(tally, Need::All);
+        model::conclude(account, Ruling::from_findings(held, findings))
+    }
     use model::scorecard::Binding;
-    use model::{Judgement, Outcome, Seen};
+    use model::{Account, Finding, Judgement, Need, Outcome, Ruling, Seen, Tally};
 
     fn page_with(row: Row, evidence: &Evidence) -> String {
         let card = Scorecard {
@@ -215,7 +226,7 @@ mod tests {
 
     fn page_of(line: &str) -> String {
         let finding = Finding::fail("dropped", "<script>alert(1)</script>").log(vec![line.into()]);
-        let row = Row::new("graceful-shutdown", Judgement::from_findings("", vec![finding]), 1.0);
+        let row = Row::new("graceful-shutdown", judged("", vec![finding]), 1.0);
         let observe = |at, seen| Observation { at, trial: "t/1".into(), seen };
         let (client, request) = ("slow".to_owned(), "GET /<x>".to_owned());
         let outcome = Outcome::Closed { received: 0 };
@@ -228,7 +239,7 @@ mod tests {
             observe(500_000, Seen::Signalled { signal: "SIGTERM".into(), pid: 1 }),
             observe(
                 900_000,
-                Seen::Exchanged { client, request, outcome, took: 600_000, reused: 0 },
+                Seen::Exchanged { client, request, outcome, took_us: 600_000, reused: 0 },
             ),
             observe(950_000, Seen::Exited { pid: 1, code: Some(0), signal: None }),
         ];
@@ -246,7 +257,7 @@ mod tests {
 
     #[test]
     fn the_service_alone_and_what_could_be_supplied_are_shown() {
-        let judgement = Judgement::from_findings("", vec![Finding::fail("missing", "x")]);
+        let judgement = judged("", vec![Finding::fail("missing", "x")]);
         let mut row = Row::new("security-headers", judgement, 1.0);
         row.supply = Some("adds <what> is missing".into());
         let page = page_with(row.clone(), &Vec::new());
@@ -254,7 +265,7 @@ mod tests {
         assert!(page.contains("seaworthy run can supply 1: security-headers"));
         assert!(!page.contains("alone"));
         row.supply = None;
-        row.bare = Some(Verdict::Fail);
+        row.without_edge = Some(Verdict::Fail);
         row.verdict = Verdict::Pass;
         let page = page_with(row, &Vec::new());
         assert!(page.contains("The service alone: <b class=\"tag fail\">FAIL</b>"));

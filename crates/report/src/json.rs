@@ -15,14 +15,15 @@ pub fn schema() -> serde_json::Value {
         .to_value()
 }
 
-/// What `list --format json` prints.
-pub fn list() -> serde_json::Value {
+/// What `list --format json` prints; `is_built` says which controls this version tries.
+pub fn list(is_built: impl Fn(&str) -> bool) -> serde_json::Value {
     let entries = model::catalogue::ENTRIES.iter().map(|entry| {
         serde_json::json!({
             "id": entry.id,
             "family": entry.family.word(),
             "risk": entry.risk.word(),
             "promise": entry.promise,
+            "built": is_built(entry.id),
         })
     });
     serde_json::json!({ "controls": entries.collect::<Vec<_>>() })

@@ -1,5 +1,6 @@
 //! Numbers and words for people.
 
+use model::account::Group;
 use model::{Scorecard, Verdict};
 
 /// `1 control`, `2 controls`.
@@ -23,7 +24,7 @@ pub fn label(verdict: Verdict) -> &'static str {
 
 /// What the edge changed, where one stood before the service, or could change.
 pub(crate) fn through_the_edge(card: &Scorecard) -> Option<String> {
-    let alone: Vec<Verdict> = card.controls.iter().filter_map(|row| row.bare).collect();
+    let alone: Vec<Verdict> = card.controls.iter().filter_map(|row| row.without_edge).collect();
     if !alone.is_empty() {
         let with = |verdict| alone.iter().filter(|one| **one == verdict).count();
         let (passed, failed) = (with(Verdict::Pass), with(Verdict::Fail));
@@ -89,6 +90,18 @@ pub fn harmless(line: &str) -> String {
         }
     }
     clean
+}
+
+/// What was tried, group by group: `hostile origins: 48 of 48; declared origins: 4 of 4`.
+pub(crate) fn account(groups: &[Group]) -> String {
+    groups.iter().filter(|group| group.planned > 0).map(Group::words).collect::<Vec<_>>().join("; ")
+}
+
+/// All groups in a few words: `tried 52 of 52`; nothing where nothing was counted.
+pub(crate) fn tried(groups: &[Group]) -> Option<String> {
+    let sum = |pick: fn(&Group) -> u32| groups.iter().map(pick).sum::<u32>();
+    let (planned, landed) = (sum(|group| group.planned), sum(|group| group.landed));
+    (planned > 0).then(|| format!("tried {landed} of {planned}"))
 }
 
 #[cfg(test)]

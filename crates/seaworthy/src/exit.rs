@@ -64,9 +64,9 @@ mod tests {
     fn card(verdicts: &[Verdict]) -> Scorecard {
         let rows: Vec<_> = verdicts
             .iter()
-            .map(|verdict| {
-                let judgement = Judgement { verdict: *verdict, ..Judgement::inconclusive("") };
-                Row::new("startup", judgement, 0.0)
+            .map(|verdict| Row {
+                verdict: *verdict,
+                ..Row::new("startup", Judgement::inconclusive(""), 0.0)
             })
             .collect();
         Scorecard {

@@ -48,9 +48,9 @@ impl From<engine::store::StoreError> for Failure {
     fn from(error: engine::store::StoreError) -> Self {
         match error {
             // A folder that cannot be written is for the user to mend.
-            engine::store::StoreError::NoRun { .. } | engine::store::StoreError::File { .. } => {
-                Self::usage(error.to_string())
-            }
+            engine::store::StoreError::NoRun { .. }
+            | engine::store::StoreError::File { .. }
+            | engine::store::StoreError::Format { .. } => Self::usage(error.to_string()),
             other @ engine::store::StoreError::Content { .. } => Self::internal(other.to_string()),
         }
     }

@@ -2,22 +2,28 @@
 //!
 //! Pure: text in, settings or mistakes out. Nothing here opens a file or a socket.
 
+pub mod address;
+pub mod authentication;
 pub mod controls;
+pub mod data;
 pub mod dependency;
 pub mod duration;
 pub mod environment;
 pub mod exceptions;
+pub mod identities;
 pub mod journey;
-pub mod later;
+pub mod limits;
 pub mod manifest;
 pub mod parse;
 pub mod probe;
 pub mod reference;
+pub mod release;
 pub mod service;
 pub mod size;
 pub mod supply;
 pub mod surface;
 pub mod template;
+pub mod upstreams;
 
 pub use dependency::{Dependency, DependencyKind};
 pub use duration::Span;

@@ -5,15 +5,20 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::authentication::Authentication;
 use crate::controls::Controls;
+use crate::data::Data;
 use crate::dependency::Dependency;
 use crate::environment::Variable;
 use crate::exceptions::Waiver;
+use crate::identities::Identity;
 use crate::journey::Journey;
-use crate::later::{Authentication, Limits, Migrations};
+use crate::limits::Limits;
+use crate::release::Release;
 use crate::service::Service;
 use crate::supply::Supply;
 use crate::surface::Surface;
+use crate::upstreams::Upstream;
 
 /// What a service promises, declared once.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -39,9 +44,18 @@ pub struct Manifest {
     /// What a limiter's refusal looks like, and how to raise limits during a load.
     #[serde(default)]
     pub limits: Option<Limits>,
-    /// How the schema is migrated.
+    /// Who uses the service, by a name of your choice.
     #[serde(default)]
-    pub migrations: Option<Migrations>,
+    pub identities: BTreeMap<String, Identity>,
+    /// Third parties that the service calls, by a name of your choice.
+    #[serde(default)]
+    pub upstreams: BTreeMap<String, Upstream>,
+    /// How the data is migrated, backed up and restored.
+    #[serde(default)]
+    pub data: Option<Data>,
+    /// What a release is made of.
+    #[serde(default)]
+    pub release: Option<Release>,
     /// The settings of each control.
     #[serde(default)]
     pub controls: Controls,

@@ -101,8 +101,32 @@ pub fn parse(text: &str) -> Result<Parsed, Vec<Mistake>> {
     Err(mistakes)
 }
 
-/// The sections that are read and checked but that no control uses yet.
-const LATER: &[&str] = &["limits", "migrations"];
+/// What is read and checked but used by no control yet; `*` stands for a name.
+const LATER: &[&str] = &[
+    "authentication.kind",
+    "authentication.scheme",
+    "authentication.token",
+    "authentication.journey",
+    "limits.raised_by",
+    "limits.routes",
+    "identities",
+    "upstreams",
+    "data",
+    "release",
+    "surfaces.*.catch_all",
+];
+
+/// Whether a path of the manifest fits a pattern of [`LATER`].
+fn fits(path: &str, pattern: &str) -> bool {
+    let (mut path, mut pattern) = (path.split('.'), pattern.split('.'));
+    loop {
+        match (path.next(), pattern.next()) {
+            (None, None) => return true,
+            (Some(one), Some(other)) if other == "*" || one == other => {}
+            _ => return false,
+        }
+    }
+}
 
 fn notes(
     text: &str,
@@ -114,10 +138,11 @@ fn notes(
         let path = format!("controls.{id}");
         (line(&path), format!("{id} is in the catalogue but not built yet; its settings are kept"))
     });
-    let sections = LATER.iter().filter(|section| places.contains_key(**section)).map(|section| {
-        (line(section), format!("[{section}] is read and checked, but no control uses it yet"))
+    let later = places.keys().filter(|path| LATER.iter().any(|pattern| fits(path, pattern)));
+    let later = later.map(|path| {
+        (line(path), format!("{path} is read and checked, but no control uses it yet"))
     });
-    controls.chain(sections).collect()
+    controls.chain(later).collect()
 }
 
 #[cfg(test)]

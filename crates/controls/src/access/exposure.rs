@@ -4,15 +4,18 @@ mod known;
 
 use client::Request;
 use lab::Bench;
-use model::{Applicability, Card, Finding, Judgement, Lane, Reach, Seen};
+use model::{Applicability, Card, Finding, Lane, Need, Reach, Ruling};
 use settings::Manifest;
 
 use crate::surface::judging::showing;
-use crate::surface::{Surface, SurfaceControl, Tour, Visitor};
+use crate::surface::tour::TOUR;
+use crate::surface::tries::{ACCEPTED, ANSWERED};
+use crate::surface::{Surface, SurfaceControl, Tour, Tries, Visitor};
 
 pub(crate) struct Exposure;
 
 const KNOWN: &str = "known path";
+const LET_IN: &str = "let in";
 const INTERNAL: &str = "internal path";
 const LISTENS: &str = "listens at";
 const BEHIND: &str = "behind the edge it listens at";
@@ -28,9 +31,17 @@ impl SurfaceControl for Exposure {
         page: include_str!("exposure.md"),
     };
 
+    const TRIES: &'static [Tries] = &[
+        Tries::all("requests that are let in", &[LET_IN, TOUR], ACCEPTED).needs(Need::AtLeast(1)),
+        Tries::all("known paths", &[KNOWN], ANSWERED).planned(known::PATHS.len()),
+        Tries::each("internal routes", &[INTERNAL], ANSWERED),
+    ];
+
     async fn visit(bench: &Bench, visitor: &Visitor<'_>) {
-        let (site, trial) = (visitor.site(), visitor.trial());
-        Tour::walk(bench, visitor).await;
+        let site = visitor.site();
+        let tour = Tour::walk(bench, visitor).await;
+        // Who refuses everything exposes nothing, and that proves nothing.
+        visitor.ask(LET_IN, &tour.read(bench.manifest())).await;
         let settings = &bench.manifest().controls.exposure;
         for path in known::PATHS.iter().map(|known| known.path) {
             visitor.ask(KNOWN, &Request::get(path)).await;
@@ -44,16 +55,16 @@ impl SurfaceControl for Exposure {
             let others = process::sockets::listening(&members);
             for address in others.iter().filter(|address| !declared.contains(&address.port())) {
                 let what = if behind.contains(&address.port()) { BEHIND } else { LISTENS };
-                trial.saw(Seen::Remark { text: format!("{what} {address}") });
+                visitor.fact(what, address.to_string(), 1);
             }
         }
     }
 
-    fn judge(manifest: &Manifest, surface: &Surface<'_>) -> Judgement {
+    fn rule(manifest: &Manifest, surface: &Surface<'_>) -> Ruling {
         let settings = &manifest.controls.exposure;
         let tried: Vec<_> = surface.labelled(KNOWN).filter(|a| a.status().is_some()).collect();
         if tried.is_empty() {
-            return Judgement::inconclusive("no known path was tried");
+            return Ruling::undecided("no known path was tried");
         }
         let mut findings = Vec::new();
         for answer in tried.iter().filter(|answer| answer.is_success()) {
@@ -67,7 +78,7 @@ impl SurfaceControl for Exposure {
             let text = format!("{} shows {} to everybody", known.path, known.what);
             let mend = "turn it off in production, serve it on a port of its own, or let the edge \
                         keep it internal; if it is meant, declare controls.exposure.public";
-            findings.push(showing(Finding::fail(known.cause, text).mend(mend), answer));
+            findings.push(showing(Finding::fail(known.cause, text).fix(mend), answer));
         }
         for answer in surface.labelled(INTERNAL).filter(|answer| answer.is_success()) {
             let text = format!(
@@ -77,17 +88,14 @@ impl SurfaceControl for Exposure {
             );
             findings.push(showing(Finding::fail("internal-route", text), answer));
         }
-        let told = |words: &'static str| {
-            let remarks = surface.remarks().filter_map(move |text| text.strip_prefix(words));
-            remarks.map(|address| (address.trim(), is_local(address.trim())))
-        };
+        let told = |fact| surface.facts(fact).map(|(address, _)| (address, is_local(address)));
         for (address, local) in told(LISTENS) {
             let text = format!("it also listens at {address}, which the manifest does not declare");
             let mend = "close it in production (a debugger, a profiler, a cluster port), or \
                         declare the port under service.ports";
             let finding = match local {
                 true => Finding::note("further-port", text),
-                false => Finding::fail("further-port", text).mend(mend),
+                false => Finding::fail("further-port", text).fix(mend),
             };
             findings.push(finding);
         }
@@ -99,10 +107,10 @@ impl SurfaceControl for Exposure {
             );
             let mend =
                 "let it listen at 127.0.0.1, or let other machines reach the edge's port alone";
-            findings.push(Finding::warn("passed-by", text).mend(mend));
+            findings.push(Finding::warn("passed-by", text).fix(mend));
         }
         let held = format!("none of {} known paths shows anything", tried.len());
-        Judgement::from_findings(held, findings)
+        Ruling::from_findings(held, findings)
     }
 }
 
@@ -116,15 +124,15 @@ mod tests {
     use crate::surface::judging::build::*;
     use model::Verdict;
 
-    fn judged(more: &str, body: &str, path: &str) -> Judgement {
+    fn judged(more: &str, body: &str, path: &str) -> model::Judgement {
         let answer = answer(KNOWN, &format!("GET {path}"), 200).saying(body);
-        Exposure.judge(&manifest(more), &main(vec![answer]))
+        Exposure.judged(&manifest(more), &main(vec![answer]))
     }
 
     #[test]
     fn what_is_shown_decides_and_not_the_status() {
         let page = "<!doctype html><div id=app></div>";
-        assert_eq!(judged("", page, "/.env").verdict, Verdict::Pass, "a single-page app");
+        assert_eq!(judged("", page, "/.env").verdict(), Verdict::Pass, "a single-page app");
         let found = judged("", "DATABASE_URL=postgres://a\nKEY=b\n", "/.env");
         assert_eq!(found.findings[0].cause, "secrets-file");
         let metrics = "# HELP a b\n# TYPE a counter\na 1\n";
@@ -135,28 +143,27 @@ mod tests {
     fn what_is_declared_public_is_meant() {
         let declared = "[controls.exposure]\npublic = [\"/openapi.json\"]\n";
         let body = r#"{"openapi":"3.1.0"}"#;
-        assert_eq!(judged(declared, body, "/openapi.json").verdict, Verdict::Pass);
+        assert_eq!(judged(declared, body, "/openapi.json").verdict(), Verdict::Pass);
         assert_eq!(judged("", body, "/openapi.json").findings[0].cause, "api-document");
     }
 
     #[test]
     fn a_port_is_judged_by_who_reaches_it() {
         use model::{Observation, Severity};
-        for (remark, severity, cause) in [
-            ("listens at 0.0.0.0:9229", Severity::Fail, "further-port"),
-            ("listens at 127.0.0.1:9229", Severity::Note, "further-port"),
-            ("behind the edge it listens at [::]:3000", Severity::Warn, "passed-by"),
+        for (name, address, severity, cause) in [
+            (LISTENS, "0.0.0.0:9229", Severity::Fail, "further-port"),
+            (LISTENS, "127.0.0.1:9229", Severity::Note, "further-port"),
+            (BEHIND, "[::]:3000", Severity::Warn, "passed-by"),
         ] {
             let mut seen = main(vec![answer(KNOWN, "GET /.env", 404)]);
-            let seen_remark = Seen::Remark { text: remark.to_owned() };
-            seen.push(Observation { seen: seen_remark, ..seen[0].clone() });
-            let judgement = Exposure.judge(&manifest(""), &seen);
+            seen.push(Observation { seen: fact(name, address, 1), ..seen[0].clone() });
+            let judgement = Exposure.judged(&manifest(""), &seen);
             let finding = &judgement.findings[0];
             assert_eq!((finding.severity, finding.cause.as_str()), (severity, cause));
         }
         let mut seen = main(vec![answer(KNOWN, "GET /.env", 404)]);
-        let text = "behind the edge it listens at 127.0.0.1:3000".to_owned();
-        seen.push(Observation { seen: Seen::Remark { text }, ..seen[0].clone() });
-        assert!(Exposure.judge(&manifest(""), &seen).findings.is_empty());
+        let behind = fact(BEHIND, "127.0.0.1:3000", 1);
+        seen.push(Observation { seen: behind, ..seen[0].clone() });
+        assert!(Exposure.judged(&manifest(""), &seen).findings.is_empty());
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::future;
 use lab::{Bench, LabError, Mutation, Readiness};
-use model::{Applicability, Card, Judgement, Lane, Observation, Reach, Seen};
+use model::{Account, Applicability, Card, Lane, Observation, Reach, Ruling, Seen};
 use settings::{Expectation, Manifest};
 
 use crate::control::{Applies, Control};
@@ -71,8 +71,9 @@ impl Control for Environment {
         future::try_join_all(tries).await.map(|_| ())
     }
 
-    fn judge(&self, manifest: &Manifest, seen: &[Observation]) -> Judgement {
-        judge::judge(manifest, &by_trial(seen))
+    fn rule(&self, manifest: &Manifest, seen: &[Observation]) -> (Account, Ruling) {
+        let trials = by_trial(seen);
+        (judge::account(manifest, &trials), judge::judge(manifest, &trials))
     }
 }
 

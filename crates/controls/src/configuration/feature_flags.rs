@@ -2,13 +2,13 @@
 
 use async_trait::async_trait;
 use lab::{Bench, LabError};
-use model::{Applicability, Card, Finding, Judgement, Lane, Observation, Reach};
+use model::{Account, Applicability, Card, Classes, Finding, Lane, Observation, Reach, Ruling};
 use settings::Manifest;
 use settings::controls::Flag;
 
 use crate::control::{Applies, Control};
 use crate::surface::feature::{self, FEATURE, Feature, Variant};
-use crate::surface::{self};
+
 use crate::trials::by_trial;
 
 pub(crate) struct FeatureFlags;
@@ -56,10 +56,14 @@ impl Control for FeatureFlags {
         Ok(())
     }
 
-    fn judge(&self, manifest: &Manifest, seen: &[Observation]) -> Judgement {
+    fn rule(&self, manifest: &Manifest, seen: &[Observation]) -> (Account, Ruling) {
         let flags = &manifest.controls.feature_flags.flags;
+        let classes = &manifest.classes();
         let words = ("flag", "flags that are off unless turned on");
-        feature::judge(flags, words, |name, flag| about(name, flag, seen))
+        let asks =
+            flags.iter().map(|(name, one)| (name, one.request.is_some() || one.journey.is_some()));
+        let account = feature::account(seen, classes, asks, &[ON, OFF, UNSET, ODD]);
+        (account, feature::judge(flags, words, |name, flag| about(name, flag, seen, classes)))
     }
 }
 
@@ -70,15 +74,20 @@ const ODD: &str = "odd";
 /// A value that means neither yes nor no.
 const NEITHER: &str = "banana";
 
-fn about(name: &str, flag: &Flag, seen: &[Observation]) -> Result<Vec<Finding>, Judgement> {
+fn about(
+    name: &str,
+    flag: &Flag,
+    seen: &[Observation],
+    classes: &Classes,
+) -> Result<Vec<Finding>, Ruling> {
     let trials = by_trial(seen);
     let control = trials.iter().find(|trial| trial.subject == name && trial.method == ON);
     if flag.required && control.is_none_or(|trial| trial.ready().is_none()) {
         let why = format!("with {}={} it does not start either", flag.variable, flag.on);
-        return Err(Judgement::inconclusive(why));
+        return Err(Ruling::undecided(why));
     }
     if !flag.required {
-        let on = surface::surface(seen, name, ON)?;
+        let on = feature::answers(seen, classes, name, ON)?;
         let used = on.labelled(FEATURE).last();
         if used.is_none_or(|answer| !answer.is_success()) {
             let found = used.map_or("was not asked for".to_owned(), |a| a.outcome.words());
@@ -86,7 +95,7 @@ fn about(name: &str, flag: &Flag, seen: &[Observation]) -> Result<Vec<Finding>, 
                 "with {}={} the feature {found}, so its absence proves nothing",
                 flag.variable, flag.on
             );
-            return Err(Judgement::inconclusive(why));
+            return Err(Ruling::undecided(why));
         }
     }
     let mut findings = Vec::new();
@@ -113,12 +122,12 @@ fn about(name: &str, flag: &Flag, seen: &[Observation]) -> Result<Vec<Finding>, 
             }
             continue;
         }
-        let surface = surface::surface(seen, name, method)?;
+        let surface = feature::answers(seen, classes, name, method)?;
         let Some(answer) = surface.labelled(FEATURE).last() else { continue };
         let text = format!("{how}, {} {}", answer.asked(), answer.outcome.words());
         let mend = "compare with the one value that turns it on; everything else is off";
         if answer.is_success() {
-            findings.push(Finding::fail(cause, text).about(name).mend(mend).request(answer.curl()));
+            findings.push(Finding::fail(cause, text).about(name).fix(mend).request(answer.curl()));
         } else if answer.status() != Some(flag.status) {
             let text = format!("{text}, expected {}", flag.status);
             findings.push(Finding::fail("wrong-status", text).about(name).request(answer.curl()));
@@ -133,7 +142,7 @@ mod tests {
     use crate::surface::judging::build::*;
     use model::Verdict;
 
-    fn run(unset: u16, off: u16, odd: u16) -> Judgement {
+    fn run(unset: u16, off: u16, odd: u16) -> model::Judgement {
         let text = "[environment.BETA]\nvalue = \"false\"\nrequired = false\n\
                     [controls.feature-flags.flags.beta]\nvariable = \"BETA\"\nrequest = \
                     \"GET /beta\"\n";
@@ -141,12 +150,12 @@ mod tests {
         for (method, status) in [(ON, 200), (OFF, off), (UNSET, unset), (ODD, odd)] {
             seen.extend(on("beta", method, vec![answer(FEATURE, "GET /beta", status)]));
         }
-        FeatureFlags.judge(&manifest(text), &seen)
+        FeatureFlags.judged(&manifest(text), &seen)
     }
 
     #[test]
     fn off_unless_turned_on() {
-        assert_eq!(run(404, 404, 404).verdict, Verdict::Pass);
+        assert_eq!(run(404, 404, 404).verdict(), Verdict::Pass);
         for (statuses, cause) in [
             ((200, 404, 404), "on-by-default"),
             ((404, 200, 404), "cannot-be-turned-off"),

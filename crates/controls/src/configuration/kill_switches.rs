@@ -2,14 +2,16 @@
 
 use async_trait::async_trait;
 use lab::{Bench, LabError};
-use model::{Answer, Applicability, Card, Finding, Judgement, Lane, Observation, Reach};
+use model::{
+    Account, Answer, Applicability, Card, Classes, Finding, Lane, Observation, Reach, Ruling,
+};
 use settings::Manifest;
 use settings::controls::Switch;
 
 use crate::control::{Applies, Control};
+use crate::surface::Surface;
 use crate::surface::feature::{self, FEATURE, Feature, Variant};
 use crate::surface::tour::TOUR;
-use crate::surface::{self, Surface};
 use crate::trials::by_trial;
 
 pub(crate) struct KillSwitches;
@@ -57,10 +59,18 @@ impl Control for KillSwitches {
         Ok(())
     }
 
-    fn judge(&self, manifest: &Manifest, seen: &[Observation]) -> Judgement {
+    fn rule(&self, manifest: &Manifest, seen: &[Observation]) -> (Account, Ruling) {
         let switches = &manifest.controls.kill_switches.switches;
         let words = ("switch", "switches that turn off their feature only");
-        feature::judge(switches, words, |name, switch| about(name, switch, seen))
+        let classes = &manifest.classes();
+        let asks = switches
+            .iter()
+            .map(|(name, one)| (name, one.request.is_some() || one.journey.is_some()));
+        let account = feature::account(seen, classes, asks, &[ON, OFF, UNSET]);
+        (
+            account,
+            feature::judge(switches, words, |name, switch| about(name, switch, seen, classes)),
+        )
     }
 }
 
@@ -68,21 +78,26 @@ const ON: &str = "on";
 const OFF: &str = "off";
 const UNSET: &str = "unset";
 
-fn about(name: &str, switch: &Switch, seen: &[Observation]) -> Result<Vec<Finding>, Judgement> {
-    let on = surface::surface(seen, name, ON)?;
+fn about(
+    name: &str,
+    switch: &Switch,
+    seen: &[Observation],
+    classes: &Classes,
+) -> Result<Vec<Finding>, Ruling> {
+    let on = feature::answers(seen, classes, name, ON)?;
     let works = on.labelled(FEATURE).last().is_some_and(Answer::is_success);
     if !works {
         let why = format!(
             "{name} does not work while {} is {:?}, so its absence proves nothing",
             switch.variable, switch.on
         );
-        return Err(Judgement::inconclusive(why));
+        return Err(Ruling::undecided(why));
     }
     let mend = format!(
         "read {} for each request of the feature, and refuse with {}",
         switch.variable, switch.status
     );
-    let fail = |cause: &str, text: String| Finding::fail(cause, text).about(name).mend(&mend);
+    let fail = |cause: &str, text: String| Finding::fail(cause, text).about(name).fix(&mend);
     let trials = by_trial(seen);
     let off_trial = trials.iter().find(|trial| trial.subject == name && trial.method == OFF);
     if let Some(broken) = off_trial.and_then(|trial| Some((trial, trial.broken()?))) {
@@ -90,10 +105,10 @@ fn about(name: &str, switch: &Switch, seen: &[Observation]) -> Result<Vec<Findin
             format!("with {}={} {}", switch.variable, switch.off, broken.1.witness(broken.0));
         return Ok(vec![fail("does-not-start", text)]);
     }
-    let off = surface::surface(seen, name, OFF)?;
+    let off = feature::answers(seen, classes, name, OFF)?;
     let mut findings = Vec::new();
     let Some(answer) = off.labelled(FEATURE).last() else {
-        return Err(Judgement::inconclusive(format!("{name} was not asked for while it was off")));
+        return Err(Ruling::undecided(format!("{name} was not asked for while it was off")));
     };
     let what = format!(
         "{}={}: {} {}",
@@ -126,7 +141,7 @@ fn about(name: &str, switch: &Switch, seen: &[Observation]) -> Result<Vec<Findin
         );
         fail("breaks-others", text).request(after.curl())
     }));
-    if let Ok(unset) = surface::surface(seen, name, UNSET)
+    if let Ok(unset) = feature::answers(seen, classes, name, UNSET)
         && unset.labelled(FEATURE).last().is_some_and(|answer| !answer.is_success())
     {
         let text = format!("without {} the feature is off", switch.variable);
@@ -153,7 +168,7 @@ mod tests {
     use crate::surface::judging::build::*;
     use model::Verdict;
 
-    fn run(off: Answer, other: u16) -> Judgement {
+    fn run(off: Answer, other: u16) -> model::Judgement {
         let text = "[environment.CHAT]\nvalue = \"true\"\nrequired = false\n\
                     [controls.kill-switches.switches.chat]\nvariable = \"CHAT\"\nrequest = \
                     \"GET /chat\"\n";
@@ -161,13 +176,13 @@ mod tests {
         let mut seen = on("chat", ON, vec![good(), answer("tour", "GET /a", 200)]);
         seen.extend(on("chat", OFF, vec![off, answer("tour", "GET /a", other)]));
         seen.extend(on("chat", UNSET, vec![good()]));
-        KillSwitches.judge(&manifest(text), &seen)
+        KillSwitches.judged(&manifest(text), &seen)
     }
 
     #[test]
     fn a_switch_turns_off_its_feature_only() {
         let refused = answer(FEATURE, "GET /chat", 503).json(r#"{"code":"chat_unavailable"}"#);
-        assert_eq!(run(refused.clone(), 200).verdict, Verdict::Pass);
+        assert_eq!(run(refused.clone(), 200).verdict(), Verdict::Pass);
         assert_eq!(run(refused, 503).findings[0].cause, "breaks-others");
     }
 

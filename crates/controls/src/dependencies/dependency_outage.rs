@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use lab::fault::{Fault, Kind};
 use lab::{Bench, Instance, LabError, Readiness, Running, Trial};
-use model::{Applicability, Card, Judgement, Lane, Observation, Reach, Seen};
+use model::{Account, Applicability, Card, Lane, Observation, Reach, Ruling, Seen};
 use settings::Manifest;
 use tokio::time::sleep;
 
@@ -97,8 +97,9 @@ impl Control for DependencyOutage {
         Ok(())
     }
 
-    fn judge(&self, manifest: &Manifest, seen: &[Observation]) -> Judgement {
-        judge::judge(manifest, &by_trial(seen))
+    fn rule(&self, manifest: &Manifest, seen: &[Observation]) -> (Account, Ruling) {
+        let trials = by_trial(seen);
+        (judge::account(manifest, &trials), judge::judge(manifest, &trials))
     }
 }
 

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use client::{Connection, Request};
 use lab::database::TableLock;
 use lab::{Bench, Instance, LabError, Readiness, Running, Trial};
-use model::{Applicability, Card, Judgement, Lane, Observation, Outcome, Reach, Seen};
+use model::{Account, Applicability, Card, Lane, Observation, Outcome, Reach, Ruling, Seen};
 use settings::Manifest;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
@@ -108,8 +108,9 @@ impl Control for GracefulShutdown {
         Ok(())
     }
 
-    fn judge(&self, manifest: &Manifest, seen: &[Observation]) -> Judgement {
-        judge::judge(manifest, &by_trial(seen))
+    fn rule(&self, manifest: &Manifest, seen: &[Observation]) -> (Account, Ruling) {
+        let trials = by_trial(seen);
+        (judge::account(manifest, &trials), judge::judge(manifest, &trials))
     }
 }
 

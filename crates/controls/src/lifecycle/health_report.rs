@@ -5,17 +5,19 @@ use std::time::{Duration, Instant};
 use client::Request;
 use lab::Bench;
 use lab::fault::{Fault, Kind};
-use model::{Answer, Applicability, Card, Finding, Judgement, Lane, Reach};
+use model::{Answer, Applicability, Card, Finding, Lane, Reach, Ruling};
 use serde_json::Value;
 use settings::Manifest;
 
 use crate::control::Applies;
 use crate::surface::judging::{at, once_per_cause, showing};
-use crate::surface::{Surface, SurfaceControl, Visitor};
+use crate::surface::tries::{FAULT, WHATEVER};
+use crate::surface::{Surface, SurfaceControl, Tries, Visitor};
 
 pub(crate) struct HealthReport;
 
 const HEALTHY: &str = "healthy";
+const DURING: &str = "during";
 const HEALED: &str = "healed";
 const FAULTS: [(&str, Kind); 2] = [("refused", Kind::Refuse), ("hanging", Kind::Hang)];
 /// How long after the declared lag it is still waited for.
@@ -31,6 +33,12 @@ impl SurfaceControl for HealthReport {
         budget: 4,
         page: include_str!("health_report.md"),
     };
+
+    const TRIES: &'static [Tries] = &[
+        Tries::all("reports in good health", &[HEALTHY], WHATEVER),
+        Tries::each("reports during a fault", &[DURING], WHATEVER),
+        Tries::each("reports after a fault", &[HEALED], WHATEVER),
+    ];
 
     fn applies(manifest: &Manifest) -> Applies {
         if manifest.controls.health_report.path.is_some() {
@@ -50,6 +58,10 @@ impl SurfaceControl for HealthReport {
             let visitor = &visitor.at(peer);
             let request = Request::get(path);
             visitor.ask(HEALTHY, &request).await;
+            let dependencies = bench.manifest().dependencies.len();
+            for group in [FAULT, DURING, HEALED] {
+                visitor.plan(group, dependencies * FAULTS.len());
+            }
             let good = settings.healthy_status;
             let patience = settings.lag.0 + MORE;
             if let Some(instance) = site.instance() {
@@ -61,8 +73,8 @@ impl SurfaceControl for HealthReport {
                         let expected =
                             if dependency.critical { settings.degraded_status } else { 0 };
                         let patience = if dependency.critical { patience } else { settings.lag.0 };
-                        until(visitor, &format!("{name} {word}"), &request, expected, patience)
-                            .await;
+                        let label = format!("{DURING} {name} {word}");
+                        until(visitor, &label, &request, expected, patience).await;
                         instance.heal(trial, name).await;
                         let label = format!("{HEALED} {name} {word}");
                         until(visitor, &label, &request, good, patience).await;
@@ -72,10 +84,10 @@ impl SurfaceControl for HealthReport {
         }
     }
 
-    fn judge(manifest: &Manifest, surface: &Surface<'_>) -> Judgement {
+    fn rule(manifest: &Manifest, surface: &Surface<'_>) -> Ruling {
         let settings = &manifest.controls.health_report;
         let Some(healthy) = surface.find(HEALTHY) else {
-            return Judgement::inconclusive("the report was never read");
+            return Ruling::undecided("the report was never read");
         };
         let mut findings: Vec<Finding> = about_shape(manifest, healthy);
         let broken = !findings.is_empty();
@@ -90,13 +102,13 @@ impl SurfaceControl for HealthReport {
         let mut tried = 0;
         for (name, dependency) in manifest.dependencies.iter().filter(|_| !broken) {
             for (word, _) in FAULTS {
-                let label = format!("{name} {word}");
+                let label = format!("{DURING} {name} {word}");
                 let Some(during) = surface.answers.iter().rfind(|a| a.label == label) else {
                     continue;
                 };
                 tried += 1;
                 findings.extend(about_fault(manifest, name, dependency.critical, word, during));
-                let label = format!("{HEALED} {label}");
+                let label = format!("{HEALED} {name} {word}");
                 let Some(after) = surface.answers.iter().rfind(|a| a.label == label) else {
                     continue;
                 };
@@ -110,10 +122,10 @@ impl SurfaceControl for HealthReport {
             }
         }
         if tried == 0 && !broken && !manifest.dependencies.is_empty() {
-            return Judgement::inconclusive("no fault was tried").with(findings);
+            return Ruling::undecided("no fault was tried").with(findings);
         }
         let held = format!("true in good health and under {tried} faults");
-        Judgement::from_findings(held, once_per_cause(findings, tried.max(1)))
+        Ruling::from_findings(held, once_per_cause(findings, tried.max(1)))
     }
 }
 
@@ -147,7 +159,7 @@ fn about_shape(manifest: &Manifest, healthy: &Answer) -> Vec<Finding> {
     let settings = &manifest.controls.health_report;
     let fail = |cause: &str, text: String| {
         let mend = "mend the report, or declare its shape under [controls.health-report]";
-        vec![showing(Finding::fail(cause, text).mend(mend), healthy)]
+        vec![showing(Finding::fail(cause, text).fix(mend), healthy)]
     };
     if healthy.status() != Some(settings.healthy_status) {
         let text = format!(
@@ -195,7 +207,7 @@ fn about_fault(
     let what = format!("while {name} was {word}, it {}", during.outcome.words());
     let mend = "ask the dependency, with a limit on the wait, and say what it says";
     let fail =
-        |cause: &str, text: String| Some(showing(Finding::fail(cause, text).mend(mend), during));
+        |cause: &str, text: String| Some(showing(Finding::fail(cause, text).fix(mend), during));
     if during.status().is_none() {
         return fail("hangs", what);
     }
@@ -228,21 +240,21 @@ mod tests {
     use crate::surface::judging::build::*;
     use model::Verdict;
 
-    fn run(during: (u16, &str)) -> Judgement {
+    fn run(during: (u16, &str)) -> model::Judgement {
         let text = "[dependencies.db]\nkind = \"postgres\"\n";
         let good = r#"{"status":"ok","db":true,"timestamp":1}"#;
         let seen = main(vec![
             answer(HEALTHY, "GET /health", 200).json(good),
-            answer("db refused", "GET /health", during.0).json(during.1),
+            answer("during db refused", "GET /health", during.0).json(during.1),
             answer("healed db refused", "GET /health", 200).json(good),
         ]);
-        HealthReport.judge(&manifest(text), &seen)
+        HealthReport.judged(&manifest(text), &seen)
     }
 
     #[test]
     fn a_report_that_tells_the_truth_passes() {
         let judgement = run((503, r#"{"status":"degraded","db":false}"#));
-        assert_eq!(judgement.verdict, Verdict::Pass, "{judgement:?}");
+        assert_eq!(judgement.verdict(), Verdict::Pass, "{judgement:?}");
     }
 
     #[test]

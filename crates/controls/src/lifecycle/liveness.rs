@@ -6,12 +6,13 @@ use async_trait::async_trait;
 use lab::fault::{Fault, Kind};
 use lab::{Bench, Instance, LabError, Readiness, Running, Trial};
 use model::{
-    Applicability, Card, Finding, Judgement, Lane, Observation, Probe, Reach, Seen, Severity,
+    Account, Applicability, Card, Classes, Finding, Lane, Need, Observation, Probe, Reach, Ruling,
+    Seen, Severity, Tally,
 };
 use settings::Manifest;
 
 use crate::control::{Applies, Control};
-use crate::trials::{Trial as Seen_, by_trial, time};
+use crate::trials::{Trial as Seen_, by_trial, is_limited, time};
 
 pub(crate) struct Liveness;
 
@@ -71,8 +72,9 @@ impl Control for Liveness {
         Ok(())
     }
 
-    fn judge(&self, manifest: &Manifest, seen: &[Observation]) -> Judgement {
-        judge(manifest, &by_trial(seen))
+    fn rule(&self, manifest: &Manifest, seen: &[Observation]) -> (Account, Ruling) {
+        let trials = by_trial(seen);
+        (account(manifest, &trials), judge(manifest, &trials))
     }
 }
 
@@ -139,10 +141,12 @@ async fn ask_for(running: &Running, trial: &Trial, times: u32, at_least: Duratio
 }
 
 /// The liveness probes of a trial while its fault lasted, each with how long it took.
-fn probes<'a>(trial: &'a Seen_<'_>) -> Vec<(&'a Probe, Duration)> {
+fn probes<'a>(classes: &Classes, trial: &'a Seen_<'_>) -> Vec<(&'a Probe, Duration)> {
     let during = trial.seen.iter().take_while(|o| !matches!(o.seen, Seen::FaultHealed { .. }));
     let all = during.filter_map(|observation| match &observation.seen {
-        Seen::Probed { probe, result, took } if probe == "live" => {
+        Seen::Probed { probe, result, took_us: took }
+            if probe == "live" && !is_limited(classes, result) =>
+        {
             Some((result, Duration::from_micros(*took)))
         }
         _ => None,
@@ -150,24 +154,62 @@ fn probes<'a>(trial: &'a Seen_<'_>) -> Vec<(&'a Probe, Duration)> {
     all.collect()
 }
 
-fn judge(manifest: &Manifest, trials: &[Seen_<'_>]) -> Judgement {
+/// Probes in good health, faults that met a connection, and the counter-test.
+fn account(manifest: &Manifest, trials: &[Seen_<'_>]) -> Account {
+    let wanted = manifest.controls.liveness.probes.max(3) as usize;
+    let classes = manifest.classes();
+    let find = |method: &str| trials.iter().find(|t| t.subject == SERVICE && t.method == method);
+    let of = |method: &str| find(method).map_or(0, |trial| probes(&classes, trial).len());
+    // Both signals belong to the trial in which it was stopped.
+    let after = |signal: &str, method: &str| {
+        let signalled = find(STOPPED).is_some_and(|trial| trial.was_signalled_with(signal));
+        if signalled { of(method) } else { 0 }
+    };
+    let counted = |name: &str, planned: usize, seen: usize| {
+        let mut tally = Tally::of(name);
+        tally.plan(planned);
+        (0..seen).for_each(|_| tally.landed());
+        tally
+    };
+    let mut faults = Tally::of("faults");
+    faults.plan(manifest.dependencies.len() * FAULTS.len());
+    let mut under = Tally::of("probes under faults");
+    for trial in trials.iter().filter(|trial| trial.subject != SERVICE) {
+        faults.tried(trial.fault_landed());
+        under.plan_more(wanted);
+        probes(&classes, trial).iter().for_each(|_| under.landed());
+    }
+    let need = if manifest.dependencies.is_empty() { Need::Told } else { Need::All };
+    Account::default()
+        .with(counted("probes in good health", wanted, of(HEALTHY)), Need::All)
+        .with(faults, need)
+        .with(under, need)
+        .with(counted("probes while it was stopped", 2, after("SIGSTOP", STOPPED)), Need::All)
+        .with(counted("probes after it went on", wanted, after("SIGCONT", CONTINUED)), Need::All)
+}
+
+fn judge(manifest: &Manifest, trials: &[Seen_<'_>]) -> Ruling {
     let find = |method: &str| trials.iter().find(|t| t.subject == SERVICE && t.method == method);
     let Some(healthy) = find(HEALTHY) else {
-        return Judgement::inconclusive("it was never probed");
+        return Ruling::undecided("it was never probed");
     };
     if let Some(broken) = healthy.broken() {
-        return Judgement::inconclusive(format!("it did not become ready ({})", broken.cause()));
+        return Ruling::undecided(format!("it did not become ready ({})", broken.cause()));
     }
-    let good = probes(healthy);
+    let classes = manifest.classes();
+    if healthy.is_unready() {
+        return Ruling::undecided("it was not seen to get ready");
+    }
+    let good = probes(&classes, healthy);
     let Some(slowest) = good.iter().map(|(_, took)| *took).max() else {
-        return Judgement::inconclusive("it was never probed");
+        return Ruling::undecided("it was never probed");
     };
     let path = manifest.service.live.as_ref().map_or("", |live| &live.0.path);
     if let Some((probe, _)) = good.iter().find(|(probe, _)| !probe.is_accepted()) {
         let text = format!("in good health {path} {}", probe.words());
         let finding =
-            Finding::fail("never-live", text).mend("check service.live, or build the probe");
-        return Judgement::from_findings("", vec![finding]);
+            Finding::fail("never-live", text).fix("check service.live, or build the probe");
+        return Ruling::from_findings("", vec![finding]);
     }
     let declared = manifest.service.live.as_ref().map_or(LONGEST, |live| live.0.within.0);
     let late = good.iter().filter(|(_, took)| *took > declared).count();
@@ -178,52 +220,61 @@ fn judge(manifest: &Manifest, trials: &[Seen_<'_>]) -> Judgement {
             time(declared)
         );
         let mend = "answer it at once, or promise what is true: service.live = { path = \"…\", within = \"…\" }";
-        let finding = Finding::fail("too-slow", text).mend(mend).seen(late, good.len());
-        return Judgement::from_findings("", vec![finding]);
+        let finding = Finding::fail("too-slow", text).fix(mend).seen(late, good.len());
+        return Ruling::from_findings("", vec![finding]);
     }
     let limit = declared.max(slowest * 10);
     let mut findings: Vec<Finding> = trials
         .iter()
         .filter(|trial| trial.subject != SERVICE)
-        .filter_map(|trial| under_fault(trial, path, limit))
+        .filter_map(|trial| under_fault(&classes, trial, path, limit))
         .collect();
     findings.extend(find(CONTINUED).and_then(|trial| {
         // The first may be answered from before it noticed that it had been stopped.
-        let probes = probes(trial);
+        let probes = probes(&classes, trial);
         let ended = probes.last().is_some_and(|(probe, _)| !probe.is_accepted());
         let text = "after the process was stopped and went on, the probe did not come back";
         ended.then(|| Finding::fail("does-not-come-back", text))
     }));
-    let Some(stopped) = find(STOPPED).map(probes).filter(|probes| !probes.is_empty()) else {
-        return Judgement::inconclusive("the counter-test (SIGSTOP) was not made").with(findings);
+    let Some(stopped) =
+        find(STOPPED).map(|trial| probes(&classes, trial)).filter(|probes| !probes.is_empty())
+    else {
+        return Ruling::undecided("the counter-test (SIGSTOP) was not made").with(findings);
     };
     if stopped.iter().any(|(probe, _)| probe.is_accepted()) {
         let text = format!("every process of the service was stopped, and {path} still answered");
         let mend = "let the process that does the work answer the probe";
-        findings.push(Finding::fail("not-a-probe", text).mend(mend));
+        findings.push(Finding::fail("not-a-probe", text).fix(mend));
     }
     let failed = findings.iter().any(|finding| finding.severity == Severity::Fail);
     let faults = trials.iter().filter(|trial| trial.subject != SERVICE).count();
     if faults == 0 && !failed && !manifest.dependencies.is_empty() {
-        return Judgement::inconclusive("no fault was tried").with(findings);
+        return Ruling::undecided("no fault was tried").with(findings);
     }
     let tried = match faults {
         0 => "no dependency to take away".to_owned(),
         n => format!("{n} faults"),
     };
-    let held =
-        format!("answered in {} at most ({tried}), and not when stopped", time(longest(trials)));
-    Judgement::from_findings(held, findings)
+    let held = format!(
+        "answered in {} at most ({tried}), and not when stopped",
+        time(longest(&classes, trials))
+    );
+    Ruling::from_findings(held, findings)
 }
 
-fn longest(trials: &[Seen_<'_>]) -> Duration {
+fn longest(classes: &Classes, trials: &[Seen_<'_>]) -> Duration {
     let all = trials.iter().filter(|trial| trial.method != STOPPED);
-    all.flat_map(probes).map(|(_, took)| took).max().unwrap_or_default()
+    all.flat_map(|trial| probes(classes, trial)).map(|(_, took)| took).max().unwrap_or_default()
 }
 
 /// What is wrong with the probes under one fault. Late answers are a matter of time: two of them.
-fn under_fault(trial: &Seen_<'_>, path: &str, limit: Duration) -> Option<Finding> {
-    let probes = probes(trial);
+fn under_fault(
+    classes: &Classes,
+    trial: &Seen_<'_>,
+    path: &str,
+    limit: Duration,
+) -> Option<Finding> {
+    let probes = probes(classes, trial);
     let what = format!("while {} was {}", trial.subject, trial.method);
     let refused: Vec<_> = probes
         .iter()
@@ -242,7 +293,7 @@ fn under_fault(trial: &Seen_<'_>, path: &str, limit: Duration) -> Option<Finding
     if let Some((probe, _)) = refused.first() {
         let text = format!("{what}, {path} {}", probe.words());
         let finding = Finding::fail("depends-on-dependency", text).about(trial.subject);
-        return Some(finding.mend(mend).seen(refused.len(), probes.len()));
+        return Some(finding.fix(mend).seen(refused.len(), probes.len()));
     }
     let late = probes.iter().filter(|(p, took)| *took > limit || *p == &Probe::TimedOut).count();
     if late == 0 {
@@ -255,7 +306,7 @@ fn under_fault(trial: &Seen_<'_>, path: &str, limit: Duration) -> Option<Finding
     } else {
         Finding::warn("late-once", text)
     };
-    Some(finding.about(trial.subject).mend(mend).seen(late, probes.len()))
+    Some(finding.about(trial.subject).fix(mend).seen(late, probes.len()))
 }
 
 #[cfg(test)]
@@ -267,10 +318,10 @@ mod tests {
     const OK: Probe = Probe::Answered { status: 200, accepted: true };
 
     fn live(result: Probe, millis: u64) -> Seen {
-        Seen::Probed { probe: "live".into(), result, took: millis * 1000 }
+        Seen::Probed { probe: "live".into(), result, took_us: millis * 1000 }
     }
 
-    fn run(fault: Vec<Seen>, stopped: Probe) -> Judgement {
+    fn run(fault: Vec<Seen>, stopped: Probe) -> model::Judgement {
         let text = "[service]\nname = \"a\"\nstart = \"a --port {port}\"\nlive = \"/live\"\n\
                     [dependencies.db]\nkind = \"postgres\"\n";
         let manifest = settings::parse(text).expect("it is good").manifest;
@@ -279,13 +330,13 @@ mod tests {
         all.extend(trial("db/hanging", "db", "hanging", fault));
         all.extend(trial("stopped", SERVICE, STOPPED, vec![live(stopped, 1000)]));
         all.extend(trial("continued", SERVICE, CONTINUED, vec![live(OK, 2)]));
-        judge(&manifest, &by_trial(&all))
+        concluded(judge(&manifest, &by_trial(&all)))
     }
 
     #[test]
     fn a_probe_that_depends_on_nothing_passes() {
         let judgement = run(vec![live(OK, 2), live(OK, 4)], Probe::TimedOut);
-        assert_eq!(judgement.verdict, Verdict::Pass, "{judgement:?}");
+        assert_eq!(judgement.verdict(), Verdict::Pass, "{judgement:?}");
         assert!(judgement.summary.contains("4.0 ms at most (1 faults)"), "{}", judgement.summary);
     }
 
@@ -295,10 +346,10 @@ mod tests {
         let judgement = run(vec![live(unready, 2)], Probe::TimedOut);
         assert_eq!(judgement.findings[0].cause, "depends-on-dependency");
         let judgement = run(vec![live(OK, 1500), live(OK, 1500)], Probe::TimedOut);
-        assert_eq!(judgement.verdict, Verdict::Fail);
+        assert_eq!(judgement.verdict(), Verdict::Fail);
         let judgement =
             run(vec![live(Probe::TimedOut, 5000), live(Probe::TimedOut, 5000)], Probe::TimedOut);
-        assert_eq!(judgement.verdict, Verdict::Fail);
+        assert_eq!(judgement.verdict(), Verdict::Fail);
     }
 
     #[test]
@@ -306,9 +357,10 @@ mod tests {
         let text = "[service]\nname = \"a\"\nstart = \"a --port {port}\"\nlive = \"/live\"\n";
         let manifest = settings::parse(text).expect("it is good").manifest;
         let healthy = vec![started(), ready(50), live(OK, 2500), live(OK, 2500)];
-        let judgement = judge(&manifest, &by_trial(&trial("healthy", SERVICE, HEALTHY, healthy)));
+        let all = trial("healthy", SERVICE, HEALTHY, healthy);
+        let judgement = concluded(judge(&manifest, &by_trial(&all)));
         assert_eq!(
-            (judgement.verdict, judgement.findings[0].cause.as_str()),
+            (judgement.verdict(), judgement.findings[0].cause.as_str()),
             (Verdict::Fail, "too-slow")
         );
     }
@@ -329,14 +381,14 @@ mod tests {
         all.extend(trial("stopped", SERVICE, STOPPED, vec![live(Probe::TimedOut, 1000)]));
         let after = vec![live(OK, 2), live(unready.clone(), 2), live(unready, 2)];
         all.extend(trial("continued", SERVICE, CONTINUED, after));
-        let judgement = judge(&manifest, &by_trial(&all));
+        let judgement = concluded(judge(&manifest, &by_trial(&all)));
         assert_eq!(judgement.findings[0].cause, "does-not-come-back");
     }
 
     #[test]
     fn one_late_answer_is_a_warning() {
         let judgement = run(vec![live(OK, 1500), live(OK, 2), live(OK, 2)], Probe::TimedOut);
-        assert_eq!(judgement.verdict, Verdict::Pass);
+        assert_eq!(judgement.verdict(), Verdict::Pass);
         assert_eq!(judgement.findings[0].cause, "late-once");
     }
 

@@ -5,14 +5,17 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use lab::fault::{Fault, Kind};
 use lab::{Bench, Instance, LabError, Readiness as Ready, Running, Trial};
-use model::{Applicability, Card, Finding, Judgement, Lane, Observation, Probe, Reach, Seen};
+use model::{
+    Account, Applicability, Card, Classes, Finding, Kind as ModelKind, Lane, Need, Observation,
+    Probe, Reach, Ruling, Seen, Tally,
+};
 use settings::Manifest;
 use settings::controls::OnLoss;
 use tokio::time::sleep;
 
 use crate::business::Business;
 use crate::control::{Applies, Control};
-use crate::trials::{Trial as Seen_, by_trial, time};
+use crate::trials::{Trial as Seen_, by_trial, is_limited, time};
 
 pub(crate) struct Readiness;
 
@@ -71,8 +74,9 @@ impl Control for Readiness {
         Ok(())
     }
 
-    fn judge(&self, manifest: &Manifest, seen: &[Observation]) -> Judgement {
-        judge(manifest, &by_trial(seen))
+    fn rule(&self, manifest: &Manifest, seen: &[Observation]) -> (Account, Ruling) {
+        let trials = by_trial(seen);
+        (account(manifest, &trials), judge(manifest, &trials))
     }
 }
 
@@ -171,7 +175,7 @@ struct Round<'a> {
 }
 
 impl<'a> Round<'a> {
-    fn read(trial: &'a Seen_<'a>) -> Self {
+    fn read(trial: &'a Seen_<'a>, classes: &Classes) -> Self {
         let mut round =
             Self { trial, used: false, noticed: None, healed: false, recovered: None, died: false };
         let (mut set, mut healed) = (None, None);
@@ -181,6 +185,8 @@ impl<'a> Round<'a> {
                 Seen::Traffic { connections, .. } if set.is_none() => round.used = *connections > 0,
                 Seen::FaultSet { .. } => set = Some(observation.at),
                 Seen::FaultHealed { .. } => healed = Some(observation.at),
+                // The service's own limiter has noticed nothing.
+                Seen::Probed { result, .. } if is_limited(classes, result) => {}
                 Seen::Probed { probe, result, .. } if probe == "ready" => match (set, healed) {
                     (Some(_), Some(healed)) if result.is_accepted() => {
                         round.recovered.get_or_insert(since(healed));
@@ -199,18 +205,52 @@ impl<'a> Round<'a> {
     }
 }
 
-fn judge(manifest: &Manifest, trials: &[Seen_<'_>]) -> Judgement {
+/// Faults that met a connection and were taken away again.
+fn account(manifest: &Manifest, trials: &[Seen_<'_>]) -> Account {
+    let classes = manifest.classes();
+    let mut faults = Tally::of("faults");
+    faults.plan(critical(manifest).count() * FAULTS.len());
+    for name in critical(manifest) {
+        for (word, _) in FAULTS {
+            let rounds: Vec<_> = trials
+                .iter()
+                .filter(|t| t.subject == name && t.method == word && !t.is_unready())
+                .map(|trial| Round::read(trial, &classes))
+                .collect();
+            if rounds.iter().any(|round| round.used && round.healed) {
+                faults.landed();
+            } else if !rounds.is_empty() {
+                faults.missed("met no connection");
+            }
+        }
+    }
+    let mut probes = Tally::of("probes");
+    for observation in trials.iter().flat_map(|trial| &trial.seen) {
+        match &observation.seen {
+            Seen::Probed { result, .. } if is_limited(&classes, result) => {
+                probes.missed(ModelKind::Limited.words());
+            }
+            Seen::Probed { .. } => probes.landed(),
+            _ => {}
+        }
+    }
+    Account::default().with(faults, Need::All).with(probes, Need::Told)
+}
+
+fn judge(manifest: &Manifest, trials: &[Seen_<'_>]) -> Ruling {
     if trials.is_empty() {
-        return Judgement::inconclusive("no fault was tried");
+        return Ruling::undecided("no fault was tried");
     }
     if let Some(broken) = trials
         .iter()
         .find_map(Seen_::broken)
         .filter(|_| trials.iter().all(|trial| trial.ready().is_none()))
     {
-        return Judgement::inconclusive(format!("it did not become ready ({})", broken.cause()));
+        return Ruling::undecided(format!("it did not become ready ({})", broken.cause()));
     }
-    let rounds: Vec<_> = trials.iter().filter(|t| t.ready().is_some()).map(Round::read).collect();
+    let classes = manifest.classes();
+    let ready = trials.iter().filter(|trial| trial.ready().is_some());
+    let rounds: Vec<_> = ready.map(|trial| Round::read(trial, &classes)).collect();
     let mut findings = Vec::new();
     let mut undecided = Vec::new();
     let mut pairs: Vec<_> = rounds.iter().map(|r| (r.trial.subject, r.trial.method)).collect();
@@ -229,7 +269,7 @@ fn judge(manifest: &Manifest, trials: &[Seen_<'_>]) -> Judgement {
         for (cause, seen) in wrong(manifest, &same) {
             let witness = witness(manifest, cause, name, word);
             if seen >= 2 || cause == DIES {
-                let finding = Finding::fail(cause, witness).about(*name).mend(mend(cause));
+                let finding = Finding::fail(cause, witness).about(*name).fix(fix(cause));
                 findings.push(finding.seen(seen, same.len()).log(same[0].trial.few_lines()));
             } else if seen == same.len() {
                 undecided.push(format!("{witness} (once); run it again"));
@@ -239,7 +279,7 @@ fn judge(manifest: &Manifest, trials: &[Seen_<'_>]) -> Judgement {
     }
     let failed = findings.iter().any(|finding| finding.severity == model::Severity::Fail);
     if !failed && !undecided.is_empty() {
-        return Judgement::inconclusive(undecided.join("; ")).with(findings);
+        return Ruling::undecided(undecided.join("; ")).with(findings);
     }
     let slowest = |pick: fn(&Round<'_>) -> Option<Duration>| {
         rounds.iter().filter_map(pick).max().map_or("–".to_owned(), time)
@@ -250,7 +290,7 @@ fn judge(manifest: &Manifest, trials: &[Seen_<'_>]) -> Judgement {
         slowest(|round| round.recovered),
         pairs.len()
     );
-    Judgement::from_findings(held, findings)
+    Ruling::from_findings(held, findings)
 }
 
 const STAYS_READY: &str = "stays-ready";
@@ -304,7 +344,7 @@ fn witness(manifest: &Manifest, cause: &str, name: &str, word: &str) -> String {
     }
 }
 
-fn mend(cause: &str) -> &'static str {
+fn fix(cause: &str) -> &'static str {
     match cause {
         STAYS_READY => "ask every critical dependency in the probe, with a time-out of its own",
         GOES_UNREADY => {
@@ -336,7 +376,7 @@ mod tests {
     const NO: Probe = Probe::Answered { status: 503, accepted: false };
 
     fn probed(result: Probe) -> Seen {
-        Seen::Probed { probe: "ready".into(), result, took: 1000 }
+        Seen::Probed { probe: "ready".into(), result, took_us: 1000 }
     }
 
     fn round(used: u64, during: Vec<Seen>, after: Vec<Seen>) -> Vec<Seen> {
@@ -350,7 +390,7 @@ mod tests {
         seen
     }
 
-    fn run(settings: &str, rounds: Vec<Vec<Seen>>) -> Judgement {
+    fn run(settings: &str, rounds: Vec<Vec<Seen>>) -> model::Judgement {
         let text = format!(
             "[service]\nname = \"a\"\nstart = \"a --port {{port}}\"\nready = \"/ready\"\n\
              [dependencies.db]\nkind = \"postgres\"\n[controls.readiness]\n{settings}\n"
@@ -361,7 +401,7 @@ mod tests {
             .enumerate()
             .flat_map(|(at, seen)| trial(&format!("db/refused/{}", at + 1), "db", "refused", seen))
             .collect();
-        judge(&manifest, &by_trial(&all))
+        concluded(judge(&manifest, &by_trial(&all)))
     }
 
     fn good() -> Vec<Seen> {
@@ -371,7 +411,7 @@ mod tests {
     #[test]
     fn no_and_yes_again_passes() {
         let judgement = run("", vec![good()]);
-        assert_eq!(judgement.verdict, Verdict::Pass, "{judgement:?}");
+        assert_eq!(judgement.verdict(), Verdict::Pass, "{judgement:?}");
     }
 
     #[test]
@@ -379,12 +419,12 @@ mod tests {
         let lies = || round(9, vec![probed(YES)], vec![probed(YES)]);
         let judgement = run("", vec![lies(), lies(), lies()]);
         assert_eq!(
-            (judgement.verdict, judgement.findings[0].cause.as_str()),
+            (judgement.verdict(), judgement.findings[0].cause.as_str()),
             (Verdict::Fail, STAYS_READY)
         );
         assert_eq!(judgement.findings[0].seen, Some((3, 3)));
-        assert_eq!(run("", vec![lies(), good()]).verdict, Verdict::Pass);
-        assert_eq!(run("", vec![lies()]).verdict, Verdict::Inconclusive);
+        assert_eq!(run("", vec![lies(), good()]).verdict(), Verdict::Pass);
+        assert_eq!(run("", vec![lies()]).verdict(), Verdict::Inconclusive);
     }
 
     #[test]
@@ -399,14 +439,14 @@ mod tests {
     #[test]
     fn a_fault_that_could_not_land_proves_nothing() {
         let judgement = run("", vec![round(0, vec![probed(YES)], vec![probed(YES)])]);
-        assert_eq!(judgement.verdict, Verdict::Inconclusive);
+        assert_eq!(judgement.verdict(), Verdict::Inconclusive);
         assert!(judgement.summary.contains("{db.url}"), "{}", judgement.summary);
     }
 
     #[test]
     fn a_declared_choice_turns_the_promise_round() {
         let yes = || round(9, vec![probed(YES)], vec![probed(YES)]);
-        assert_eq!(run("on_loss = \"ready\"", vec![yes()]).verdict, Verdict::Pass);
+        assert_eq!(run("on_loss = \"ready\"", vec![yes()]).verdict(), Verdict::Pass);
         assert_eq!(
             run("on_loss = \"ready\"", vec![good(), good()]).findings[0].cause,
             GOES_UNREADY
@@ -416,7 +456,7 @@ mod tests {
     #[test]
     fn silence_counts_as_no_and_is_noted() {
         let judgement = run("", vec![round(9, vec![probed(Probe::TimedOut)], vec![probed(YES)])]);
-        assert_eq!(judgement.verdict, Verdict::Pass);
+        assert_eq!(judgement.verdict(), Verdict::Pass);
         assert_eq!(judgement.findings[0].cause, "unready-by-silence");
     }
 }

@@ -4,11 +4,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use lab::{Bench, Instance, LabError, Readiness};
-use model::{Applicability, Card, Finding, Judgement, Lane, Observation, Reach, Seen};
+use model::{
+    Account, Applicability, Card, Classes, Finding, Kind, Lane, Need, Observation, Reach, Ruling,
+    Seen, Tally,
+};
 use settings::Manifest;
 
 use crate::control::{Applies, Control};
-use crate::trials::{Trial, by_trial, time};
+use crate::trials::{Trial, by_trial, is_limited, time};
 
 pub(crate) struct Startup;
 
@@ -64,8 +67,9 @@ impl Control for Startup {
         Ok(())
     }
 
-    fn judge(&self, manifest: &Manifest, seen: &[Observation]) -> Judgement {
-        judge(manifest, &by_trial(seen))
+    fn rule(&self, manifest: &Manifest, seen: &[Observation]) -> (Account, Ruling) {
+        let trials = by_trial(seen);
+        (account(manifest, &trials), judge(manifest, &trials))
     }
 }
 
@@ -90,18 +94,49 @@ async fn start(
     Ok(ready)
 }
 
-fn judge(manifest: &Manifest, trials: &[Trial<'_>]) -> Judgement {
+/// Starts that came to something: an answer, an end, or none within the patience.
+fn account(manifest: &Manifest, trials: &[Trial<'_>]) -> Account {
+    let settings = &manifest.controls.startup;
+    let tally = |name: &str, method: &str, planned: u32| {
+        let mut tally = Tally::of(name);
+        tally.plan(planned as usize);
+        for trial in trials.iter().filter(|trial| trial.method == method) {
+            tally.tried(trial.came_to_something());
+        }
+        tally
+    };
+    let classes = manifest.classes();
+    let mut settled = Tally::of("probes while it settled");
+    for observation in trials.iter().flat_map(|trial| &trial.seen) {
+        match &observation.seen {
+            Seen::Probed { result, .. } if is_limited(&classes, result) => {
+                settled.missed(Kind::Limited.words());
+            }
+            Seen::Probed { .. } => settled.landed(),
+            _ => {}
+        }
+    }
+    Account::default()
+        .with(settled, Need::Told)
+        .with(tally("cold starts", COLD, settings.cold.max(3)), Need::All)
+        .with(tally("restarts", RESTART, settings.restarts.max(1)), Need::All)
+}
+
+fn judge(manifest: &Manifest, trials: &[Trial<'_>]) -> Ruling {
     let limit = manifest.controls.startup.within.0;
     if trials.is_empty() {
-        return Judgement::inconclusive("no start was tried");
+        return Ruling::undecided("no start was tried");
     }
+    let classes = manifest.classes();
     let mut findings = broken(trials);
-    let died: Vec<_> = trials.iter().filter(|trial| dies(trial).is_some()).collect();
-    if let Some((trial, (cause, witness))) = died.first().and_then(|t| Some((t, dies(t)?))) {
+    let died: Vec<_> = trials.iter().filter(|trial| dies(&classes, trial).is_some()).collect();
+    if let Some((trial, (cause, witness))) =
+        died.first().and_then(|t| Some((t, dies(&classes, t)?)))
+    {
         let finding = Finding::fail(cause, witness)
             .seen(died.len(), trials.len())
             .log(trial.last_lines())
-            .mend("answer ready only when the service can serve, and look at what ended it");
+            .fix("answer ready only when the service can serve, and look at what ended it");
         findings.push(finding);
     }
     let times: Vec<_> = trials.iter().filter_map(Trial::ready).collect();
@@ -111,30 +146,30 @@ fn judge(manifest: &Manifest, trials: &[Trial<'_>]) -> Judgement {
     if slow >= 2 {
         let mend =
             "start less before listening, or promise what is true: [controls.startup] within";
-        findings.push(Finding::fail("too-slow", took.clone()).seen(slow, trials.len()).mend(mend));
+        findings.push(Finding::fail("too-slow", took.clone()).seen(slow, trials.len()).fix(mend));
     }
     let decided = findings.iter().any(|finding| finding.severity == model::Severity::Fail);
     if !decided && findings.iter().any(|finding| finding.cause != "too-slow") {
         let why = format!("{} once in {} starts; run it again", findings[0].cause, trials.len());
-        return Judgement::inconclusive(why).with(findings);
+        return Ruling::undecided(why).with(findings);
     }
     if !decided && slow == 1 {
         let why = format!(
             "{took}, but once in {} starts: run it again on a quieter machine",
             trials.len()
         );
-        return Judgement::inconclusive(why);
+        return Ruling::undecided(why);
     }
     let cold = trials.iter().filter(|trial| trial.method == COLD).count();
     let restarts = trials.len() - cold;
     if !decided && (cold < 3 || restarts < 1) {
-        return Judgement::inconclusive(format!(
+        return Ruling::undecided(format!(
             "only {cold} cold starts and {restarts} restarts were tried"
         ));
     }
     let held =
         format!("ready in {} at worst ({cold} cold starts, {restarts} restarts)", time(worst));
-    Judgement::from_findings(held, findings)
+    Ruling::from_findings(held, findings)
 }
 
 /// A finding for each way in which starts did not work. One that was concluded from waiting fails
@@ -154,18 +189,18 @@ fn broken(trials: &[Trial<'_>]) -> Vec<Finding> {
             let mend = "what the last run left behind stops it: lock files, rows, sockets";
             (format!("on a restart {witness}; cold starts work"), mend)
         } else {
-            (witness, broken.mend())
+            (witness, broken.fix())
         };
         let once = broken.is_of_time() && same.len() < 2;
         let finding =
             if once { Finding::warn(cause, witness) } else { Finding::fail(cause, witness) };
-        findings.push(finding.seen(same.len(), trials.len()).log(trial.last_lines()).mend(mend));
+        findings.push(finding.seen(same.len(), trials.len()).log(trial.last_lines()).fix(mend));
     }
     findings
 }
 
 /// How it stopped being ready although nobody asked it to.
-fn dies(trial: &Trial<'_>) -> Option<(&'static str, String)> {
+fn dies(classes: &Classes, trial: &Trial<'_>) -> Option<(&'static str, String)> {
     let after = trial.ready().filter(|_| trial.broken().is_none())?;
     let unasked = trial.exit().is_some() && !trial.was_signalled();
     if unasked {
@@ -175,7 +210,7 @@ fn dies(trial: &Trial<'_>) -> Option<(&'static str, String)> {
             format!("it was ready after {} and then {exit}", time(after)),
         ));
     }
-    let refused = trial.refused_after_ready()?;
+    let refused = trial.refused_after_ready(classes)?;
     Some(("unready-again", format!("it was ready after {} and then {refused}", time(after))))
 }
 
@@ -185,7 +220,7 @@ mod tests {
     use crate::trials::build::*;
     use model::{Probe, Verdict};
 
-    fn run(starts: &[Vec<Seen>]) -> Judgement {
+    fn run(starts: &[Vec<Seen>]) -> model::Judgement {
         let text = "[service]\nname = \"a\"\nstart = \"a --port {port}\"\n";
         let manifest = settings::parse(text).expect("it is good").manifest;
         let mut all = Vec::new();
@@ -194,7 +229,7 @@ mod tests {
             let seen = std::iter::once(started()).chain(seen.clone()).collect();
             all.extend(trial(&format!("{method}/{round}"), "service", method, seen));
         }
-        Startup.judge(&manifest, &all)
+        Startup.judged(&manifest, &all)
     }
 
     fn good() -> Vec<Seen> {
@@ -205,7 +240,7 @@ mod tests {
     #[test]
     fn good_starts_pass_and_say_the_worst_time() {
         let judgement = run(&[good(), vec![ready(90)], good(), good(), good()]);
-        assert_eq!(judgement.verdict, Verdict::Pass);
+        assert_eq!(judgement.verdict(), Verdict::Pass);
         assert!(judgement.summary.contains("90 ms at worst (3 cold starts, 2 restarts)"));
     }
 
@@ -213,7 +248,7 @@ mod tests {
     fn one_exit_at_the_start_fails() {
         let bad = vec![line("boom"), exited(3)];
         let judgement = run(&[good(), bad, good(), good(), good()]);
-        assert_eq!(judgement.verdict, Verdict::Fail);
+        assert_eq!(judgement.verdict(), Verdict::Fail);
         assert_eq!(judgement.findings[0].cause, "exits-at-start");
         assert_eq!(judgement.findings[0].seen, Some((1, 5)));
         assert_eq!(judgement.findings[0].log, ["boom"]);
@@ -228,15 +263,15 @@ mod tests {
     #[test]
     fn never_ready_needs_two() {
         let judgement = run(&[vec![never()], good(), good(), good()]);
-        assert_eq!(judgement.verdict, Verdict::Inconclusive);
+        assert_eq!(judgement.verdict(), Verdict::Inconclusive);
         let judgement = run(&[vec![never()], vec![never()]]);
-        assert_eq!(judgement.verdict, Verdict::Fail);
+        assert_eq!(judgement.verdict(), Verdict::Fail);
         assert_eq!(judgement.findings[0].cause, "never-listens");
     }
 
     #[test]
     fn causes_of_never_are_told_apart() {
-        let probed = |result| Seen::Probed { probe: "ready".into(), result, took: 1 };
+        let probed = |result| Seen::Probed { probe: "ready".into(), result, took_us: 1 };
         let opened = Seen::PortOpened { port: 1 };
         let elsewhere = Seen::ListensElsewhere { addresses: vec!["127.0.0.1:80".into()] };
         for (seen, cause) in [
@@ -254,7 +289,7 @@ mod tests {
         ] {
             let judgement = run(&[seen.clone(), seen]);
             assert_eq!(judgement.findings[0].cause, cause);
-            assert_eq!(judgement.verdict, Verdict::Fail);
+            assert_eq!(judgement.verdict(), Verdict::Fail);
         }
         let left = Seen::LeftBehind { processes: vec!["a (9)".into()] };
         let judgement = run(&[vec![exited(0), left]]);
@@ -265,9 +300,9 @@ mod tests {
     #[test]
     fn slow_needs_two_of_three() {
         let judgement = run(&[vec![ready(6000)], good(), good(), good()]);
-        assert_eq!(judgement.verdict, Verdict::Inconclusive);
+        assert_eq!(judgement.verdict(), Verdict::Inconclusive);
         let judgement = run(&[vec![ready(6000)], vec![ready(7000)], good(), good()]);
-        assert_eq!(judgement.verdict, Verdict::Fail);
+        assert_eq!(judgement.verdict(), Verdict::Fail);
         assert_eq!(judgement.findings[0].cause, "too-slow");
         assert!(judgement.findings[0].witness.contains("7.0 s"));
     }
@@ -277,14 +312,14 @@ mod tests {
         let judgement = run(&[vec![ready(50), exited(1)], good(), good(), good()]);
         assert_eq!(judgement.findings[0].cause, "dies-after-ready");
         let refused = Probe::Answered { status: 503, accepted: false };
-        let probed = Seen::Probed { probe: "ready".into(), result: refused, took: 1 };
+        let probed = Seen::Probed { probe: "ready".into(), result: refused, took_us: 1 };
         let judgement = run(&[vec![ready(50), probed], good(), good(), good()]);
         assert_eq!(judgement.findings[0].cause, "unready-again");
     }
 
     #[test]
     fn too_few_starts_prove_nothing() {
-        assert_eq!(run(&[good()]).verdict, Verdict::Inconclusive);
-        assert_eq!(run(&[good(), good(), good()]).verdict, Verdict::Inconclusive);
+        assert_eq!(run(&[good()]).verdict(), Verdict::Inconclusive);
+        assert_eq!(run(&[good(), good(), good()]).verdict(), Verdict::Inconclusive);
     }
 }

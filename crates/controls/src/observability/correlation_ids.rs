@@ -2,11 +2,12 @@
 
 use client::Request;
 use lab::Bench;
-use model::{Answer, Applicability, Card, Finding, Judgement, Lane, Reach};
+use model::{Answer, Applicability, Card, Finding, Lane, Reach, Ruling};
 use settings::Manifest;
 
 use crate::surface::judging::{once_per_cause, showing};
-use crate::surface::{LOGGED_WITHIN, Surface, SurfaceControl, Tour, Visitor};
+use crate::surface::tries::ANSWERED;
+use crate::surface::{LOGGED_WITHIN, Surface, SurfaceControl, Tour, Tries, Visitor};
 
 pub(crate) struct CorrelationIds;
 
@@ -31,6 +32,12 @@ impl SurfaceControl for CorrelationIds {
         budget: 2,
         page: include_str!("correlation_ids.md"),
     };
+
+    const TRIES: &'static [Tries] = &[
+        Tries::all("requests without an id", &[NONE, NONE_ERROR], ANSWERED).planned(3),
+        Tries::all("requests with an id", &[OWN, OWN_ERROR], ANSWERED).planned(2),
+        Tries::all("requests with a hostile id", &[HOSTILE], ANSWERED).planned(2),
+    ];
 
     async fn visit(bench: &Bench, visitor: &Visitor<'_>) {
         let trial = visitor.trial();
@@ -66,7 +73,7 @@ impl SurfaceControl for CorrelationIds {
         }
     }
 
-    fn judge(manifest: &Manifest, surface: &Surface<'_>) -> Judgement {
+    fn rule(manifest: &Manifest, surface: &Surface<'_>) -> Ruling {
         let settings = &manifest.controls.correlation_ids;
         let declared = settings.header.as_deref();
         let id_of = |answer: &Answer| {
@@ -82,13 +89,13 @@ impl SurfaceControl for CorrelationIds {
         };
         let plain: Vec<_> = surface.labelled(NONE).filter(|a| a.label == NONE).collect();
         if plain.iter().all(|answer| answer.status().is_none()) {
-            return Judgement::inconclusive("no request was answered");
+            return Ruling::undecided("no request was answered");
         }
         let mut findings = Vec::new();
         let mend =
             "make an id where there is none, put it into every answer and every line of the log";
         let fail = |cause: &str, text: String, answer: &Answer| {
-            showing(Finding::fail(cause, text).mend(mend), answer)
+            showing(Finding::fail(cause, text).fix(mend), answer)
         };
         let made: Vec<_> = plain.iter().filter_map(|answer| id_of(answer)).collect();
         if made.is_empty() {
@@ -97,7 +104,7 @@ impl SurfaceControl for CorrelationIds {
                 declared.map_or(USUAL.join(", "), str::to_owned)
             );
             let findings = vec![fail("no-id", text, plain[0])];
-            return Judgement::from_findings("", findings);
+            return Ruling::from_findings("", findings);
         }
         if made.len() == 2 && made[0] == made[1] {
             findings.push(fail(
@@ -117,7 +124,15 @@ impl SurfaceControl for CorrelationIds {
             }
         }
         for answer in surface.find(OWN).into_iter().chain(surface.find(OWN_ERROR)) {
-            let (Some(sent), Some(got)) = (sent(answer), id_of(answer)) else { continue };
+            let Some(sent) = sent(answer) else { continue };
+            // An error without an id has been told above.
+            let Some(got) = id_of(answer) else {
+                if answer.label == OWN {
+                    let text = format!("sent {sent}, the answer carries no id");
+                    findings.push(fail("not-echoed", text, answer));
+                }
+                continue;
+            };
             if settings.accept && sent != got {
                 let text = format!("sent {sent}, the answer says {got}");
                 findings.push(fail("not-echoed", text, answer));
@@ -137,7 +152,7 @@ impl SurfaceControl for CorrelationIds {
             }
         }
         let held = "made, echoed, on errors too, and found in the logs";
-        Judgement::from_findings(held, once_per_cause(findings, surface.answers.len()))
+        Ruling::from_findings(held, once_per_cause(findings, surface.answers.len()))
     }
 }
 
@@ -161,7 +176,7 @@ fn about_logs(surface: &Surface<'_>, answer: &Answer, id: &str) -> Option<Findin
     let text = format!("{id} stands in none of the {lines} lines that it wrote");
     let mend = "write one line for each request, with its id";
     Some(
-        showing(Finding::fail("not-in-logs", text).mend(mend), answer)
+        showing(Finding::fail("not-in-logs", text).fix(mend), answer)
             .log(surface.trial.few_lines()),
     )
 }
@@ -173,13 +188,13 @@ mod tests {
     use crate::trials::build::line;
     use model::{Observation, Seen, Verdict};
 
-    fn run(own: Answer, logged: &str) -> Judgement {
+    fn run(own: Answer, logged: &str) -> model::Judgement {
         let with = |label: &str, id: &str| answer(label, "GET /a", 200).with("X-Request-Id", id);
         let mut seen =
             main(vec![with(NONE, "one"), with(NONE, "two"), with(NONE_ERROR, "three"), own]);
         let trial = seen[0].trial.clone();
         seen.push(Observation { at: 9_000_000, trial, seen: line(logged) });
-        CorrelationIds.judge(&manifest(""), &seen)
+        CorrelationIds.judged(&manifest(""), &seen)
     }
 
     fn own(got: &str) -> Answer {
@@ -188,7 +203,7 @@ mod tests {
 
     #[test]
     fn an_id_that_is_echoed_and_logged_passes() {
-        assert_eq!(run(own("mine"), "GET /a id=mine").verdict, Verdict::Pass);
+        assert_eq!(run(own("mine"), "GET /a id=mine").verdict(), Verdict::Pass);
     }
 
     #[test]
@@ -196,14 +211,14 @@ mod tests {
         assert_eq!(run(own("mine"), "GET /a").findings[0].cause, "not-in-logs");
         assert_eq!(run(own("other"), "other").findings[0].cause, "not-echoed");
         let none = main(vec![answer(NONE, "GET /a", 200), answer(NONE, "GET /a", 200)]);
-        assert_eq!(CorrelationIds.judge(&manifest(""), &none).findings[0].cause, "no-id");
+        assert_eq!(CorrelationIds.judged(&manifest(""), &none).findings[0].cause, "no-id");
     }
 
     #[test]
     fn a_deployed_service_is_judged_without_its_log() {
         let mut seen = run_without_start();
         seen.retain(|observation| !matches!(observation.seen, Seen::Started { .. }));
-        assert_eq!(CorrelationIds.judge(&manifest(""), &seen).verdict, Verdict::Pass);
+        assert_eq!(CorrelationIds.judged(&manifest(""), &seen).verdict(), Verdict::Pass);
     }
 
     fn run_without_start() -> Vec<Observation> {

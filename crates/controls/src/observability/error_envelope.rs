@@ -4,13 +4,15 @@ use std::time::{Duration, Instant};
 
 use lab::fault::{Fault, Kind};
 use lab::{Bench, Site, Trial};
-use model::{Answer, Applicability, Card, Finding, Judgement, Lane, Reach};
+use model::{Answer, Applicability, Card, Finding, Lane, Need, Reach, Ruling};
 use settings::Manifest;
 use settings::Serves;
 use settings::controls::Shape;
 
 use crate::surface::judging::{once_per_cause, showing};
-use crate::surface::{Surface, SurfaceControl, Tour, Visitor};
+use crate::surface::tour::ERRORS;
+use crate::surface::tries::{FAULT, WHATEVER};
+use crate::surface::{Surface, SurfaceControl, Tour, Tries, Visitor};
 
 pub(crate) struct ErrorEnvelope;
 
@@ -45,6 +47,11 @@ impl SurfaceControl for ErrorEnvelope {
         page: include_str!("error_envelope.md"),
     };
 
+    const TRIES: &'static [Tries] = &[
+        Tries::all("provoked errors", ERRORS, WHATEVER).needs(Need::AtLeast(2)),
+        Tries::each("requests while a dependency is away", &[UNAVAILABLE], WHATEVER),
+    ];
+
     async fn visit(bench: &Bench, visitor: &Visitor<'_>) {
         let (site, trial) = (visitor.site(), visitor.trial());
         let tour = Tour::walk(bench, visitor).await;
@@ -53,6 +60,7 @@ impl SurfaceControl for ErrorEnvelope {
         }
         let critical = bench.manifest().dependencies.iter().find(|(_, d)| d.critical);
         if let (Some(instance), Some((name, _))) = (site.instance(), critical) {
+            visitor.plan(FAULT, 1);
             instance.fault(trial, name, Fault::new(Kind::Refuse), "refused").await;
             until_noticed(bench, site, trial).await;
             for step in tour.steps.iter().filter(|step| step.is_success()).take(4) {
@@ -62,7 +70,7 @@ impl SurfaceControl for ErrorEnvelope {
         }
     }
 
-    fn judge(manifest: &Manifest, surface: &Surface<'_>) -> Judgement {
+    fn rule(manifest: &Manifest, surface: &Surface<'_>) -> Ruling {
         let is_ours = |answer: &&Answer| {
             answer.is_error()
                 && answer.request.method != "HEAD"
@@ -77,13 +85,13 @@ impl SurfaceControl for ErrorEnvelope {
             let why = format!(
                 "only {kinds:?} could be provoked; a journey with a body and a login shows more"
             );
-            return Judgement::inconclusive(why).with(findings);
+            return Ruling::undecided(why).with(findings);
         }
         findings.extend(errors.iter().filter_map(|answer| shape(manifest, answer)));
         findings.extend(differs(manifest, &errors));
         let kinds: Vec<_> = kinds.iter().map(ToString::to_string).collect();
         let held = format!("one shape for {}", kinds.join(", "));
-        Judgement::from_findings(held, once_per_cause(findings, errors.len()))
+        Ruling::from_findings(held, once_per_cause(findings, errors.len()))
     }
 }
 
@@ -108,7 +116,7 @@ fn leak(answer: &Answer) -> Option<Finding> {
     let text =
         format!("the {} of {:?} shows {around:?}", answer.status().unwrap_or(0), answer.label);
     let mend = "log it with the request's id, and answer a code that stays";
-    Some(showing(Finding::fail("leaks-internals", text).mend(mend), answer))
+    Some(showing(Finding::fail("leaks-internals", text).fix(mend), answer))
 }
 
 /// What is wrong with one error by itself.
@@ -117,7 +125,7 @@ fn shape(manifest: &Manifest, answer: &Answer) -> Option<Finding> {
     let status = answer.status()?;
     let label = &answer.label;
     let fail = |cause: &str, text: String, mend: &str| {
-        Some(showing(Finding::fail(cause, text).mend(mend), answer))
+        Some(showing(Finding::fail(cause, text).fix(mend), answer))
     };
     let own = "the framework's own errors (404, 405, 415, broken JSON) need the handler, too";
     if answer.bytes == 0 {
@@ -169,7 +177,7 @@ fn differs(manifest: &Manifest, errors: &[&Answer]) -> Option<Finding> {
                         keys.join(", ")
                     );
                     let mend = "answer every error with the same members";
-                    return Some(showing(Finding::fail("differs", text).mend(mend), answer));
+                    return Some(showing(Finding::fail("differs", text).fix(mend), answer));
                 }
                 Some((both, first))
             }
@@ -184,16 +192,16 @@ mod tests {
     use crate::surface::judging::build::*;
     use model::Verdict;
 
-    fn judged(more: &str, second: Answer) -> Judgement {
+    fn judged(more: &str, second: Answer) -> model::Judgement {
         let first = answer("unknown path", "GET /x", 404).json(r#"{"code":"none","status":404}"#);
-        ErrorEnvelope.judge(&manifest(more), &main(vec![first, second]))
+        ErrorEnvelope.judged(&manifest(more), &main(vec![first, second]))
     }
 
     #[test]
     fn one_shape_passes() {
         let second =
             answer("malformed body", "POST /a", 400).json(r#"{"code":"bad","status":400}"#);
-        assert_eq!(judged("", second).verdict, Verdict::Pass);
+        assert_eq!(judged("", second).verdict(), Verdict::Pass);
     }
 
     #[test]
@@ -219,6 +227,6 @@ mod tests {
         let page = answer("unknown path (pages)", "GET /pages/x", 404)
             .saying("<h1>")
             .with("Content-Type", "text/html");
-        assert_eq!(judged(html, page).verdict, Verdict::Inconclusive);
+        assert_eq!(judged(html, page).verdict(), Verdict::Inconclusive);
     }
 }

@@ -2,12 +2,13 @@
 
 use journey::Journey;
 use lab::Bench;
-use model::{Answer, Applicability, Card, Finding, Judgement, Lane, Reach};
+use model::{Answer, Applicability, Card, Finding, Lane, Reach, Ruling};
 use settings::Manifest;
 
 use crate::control::Applies;
 use crate::surface::judging::{once_per_cause, showing};
-use crate::surface::{Surface, SurfaceControl, Visitor};
+use crate::surface::tries::{REACHED, WHATEVER};
+use crate::surface::{Surface, SurfaceControl, Tries, Visitor};
 
 pub(crate) struct ErrorMapping;
 
@@ -30,6 +31,11 @@ impl SurfaceControl for ErrorMapping {
         budget: 2,
         page: include_str!("error_mapping.md"),
     };
+
+    const TRIES: &'static [Tries] = &[
+        Tries::each("duplicates", &[SECOND, RACE], REACHED),
+        Tries::each("bad references", &[REFERENCE], WHATEVER),
+    ];
 
     fn applies(manifest: &Manifest) -> Applies {
         if !manifest.journeys.is_empty() {
@@ -55,13 +61,13 @@ impl SurfaceControl for ErrorMapping {
         }
     }
 
-    fn judge(manifest: &Manifest, surface: &Surface<'_>) -> Judgement {
+    fn rule(manifest: &Manifest, surface: &Surface<'_>) -> Ruling {
         let expected = manifest.controls.error_mapping.duplicate;
         let mend = "map the database's codes: unique violation 409, foreign key and check \
                     violation 4xx, serialization failure 503 with Retry-After (SQLSTATE 23505, \
                     23503, 23514, 40001)";
         let fail = |cause: &str, text: String, answer: &Answer| {
-            showing(Finding::fail(cause, text).mend(mend), answer)
+            showing(Finding::fail(cause, text).fix(mend), answer)
         };
         let is_failure = |answer: &Answer| answer.status().is_none_or(|status| status >= 500);
         let mut findings = Vec::new();
@@ -103,7 +109,7 @@ impl SurfaceControl for ErrorMapping {
             }
         }
         for answer in surface.labelled(REFERENCE) {
-            references += 1;
+            references += usize::from(answer.is_error());
             let text = format!(
                 "{} with something that does not exist: it {}",
                 answer.asked(),
@@ -116,13 +122,13 @@ impl SurfaceControl for ErrorMapping {
             }
         }
         if findings.is_empty() && refused + references == 0 {
-            return Judgement::inconclusive(
+            return Ruling::undecided(
                 "no step of a journey collides or refers to another; a sign-up with a unique \
                  address does",
             );
         }
         let held = format!("refused: duplicates {refused}, bad references {references}");
-        Judgement::from_findings(held, once_per_cause(findings, surface.answers.len()))
+        Ruling::from_findings(held, once_per_cause(findings, surface.answers.len()))
     }
 }
 
@@ -186,7 +192,7 @@ mod tests {
     use crate::surface::judging::build::*;
     use model::Verdict;
 
-    fn run(second: u16, race: [u16; 2], reference: u16) -> Judgement {
+    fn run(second: u16, race: [u16; 2], reference: u16) -> model::Judgement {
         let asked = "POST /a";
         let seen = main(vec![
             answer("first a/1", asked, 201),
@@ -195,13 +201,13 @@ mod tests {
             answer("at once a/1", asked, race[1]),
             answer("bad reference item a/1", asked, reference),
         ]);
-        ErrorMapping.judge(&manifest(""), &seen)
+        ErrorMapping.judged(&manifest(""), &seen)
     }
 
     #[test]
     fn each_way_of_colliding_has_its_cause() {
-        assert_eq!(run(409, [201, 409], 404).verdict, Verdict::Pass);
-        assert_eq!(run(201, [201, 201], 404).verdict, Verdict::Pass, "it may be repeated");
+        assert_eq!(run(409, [201, 409], 404).verdict(), Verdict::Pass);
+        assert_eq!(run(201, [201, 201], 404).verdict(), Verdict::Pass, "it may be repeated");
         for (second, race, reference, cause) in [
             (500, [201, 500], 404, "unmapped-duplicate"),
             (409, [201, 500], 404, "race-unmapped"),

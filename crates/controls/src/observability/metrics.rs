@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 
 use client::Request;
 use lab::Bench;
-use model::{Applicability, Card, Finding, Judgement, Lane, Reach};
+use model::{Applicability, Card, Finding, Lane, Reach, Ruling};
 use settings::Manifest;
 
 use crate::control::Applies;
 use crate::surface::judging::showing;
-use crate::surface::{Surface, SurfaceControl, Tour, Visitor};
+use crate::surface::tries::{ACCEPTED, ANSWERED, WHATEVER};
+use crate::surface::{Surface, SurfaceControl, Tour, Tries, Visitor};
 
 pub(crate) struct Metrics;
 
@@ -36,6 +37,12 @@ impl SurfaceControl for Metrics {
         budget: 2,
         page: include_str!("metrics.md"),
     };
+
+    const TRIES: &'static [Tries] = &[
+        Tries::all("scrapes", &[BEFORE, AFTER], WHATEVER).planned(2),
+        Tries::all("known requests", &[KNOWN], ACCEPTED).planned(REQUESTS),
+        Tries::all("requests for unknown paths", &[STRANGE], ANSWERED).planned(STRANGERS),
+    ];
 
     fn applies(manifest: &Manifest) -> Applies {
         if manifest.controls.metrics.path.is_some() {
@@ -89,35 +96,35 @@ impl SurfaceControl for Metrics {
         }
     }
 
-    fn judge(manifest: &Manifest, surface: &Surface<'_>) -> Judgement {
+    fn rule(manifest: &Manifest, surface: &Surface<'_>) -> Ruling {
         let settings = &manifest.controls.metrics;
         let (Some(first), Some(last)) = (surface.find(BEFORE), surface.labelled(AFTER).last())
         else {
-            return Judgement::inconclusive("the metrics were not read");
+            return Ruling::undecided("the metrics were not read");
         };
         let fail = |cause: &str, text: String, mend: &str| {
-            showing(Finding::fail(cause, text).mend(mend), last)
+            showing(Finding::fail(cause, text).fix(mend), last)
         };
         if last.status().is_none() && surface.trial.exit().is_some() {
             let ended = surface.trial.exit_words();
-            return Judgement::inconclusive(format!("it {ended} before its metrics were read"));
+            return Ruling::undecided(format!("it {ended} before its metrics were read"));
         }
         if !last.is_success() {
             let text = format!("{} {}", last.path(), last.outcome.words());
-            return Judgement::from_findings(
+            return Ruling::from_findings(
                 "",
                 vec![fail("not-found", text, "export them, or mend controls.metrics.path")],
             );
         }
         let known = surface.labelled(KNOWN).filter(|answer| answer.status().is_some()).count();
         if known < REQUESTS {
-            return Judgement::inconclusive("the known requests were not all answered");
+            return Ruling::undecided("the known requests were not all answered");
         }
         let (before, after) = (exposition::parse(&first.body), exposition::parse(&last.body));
         if after.is_empty() {
             let text = format!("{} bytes hold no sample", last.bytes);
             let mend = "answer the text format of Prometheus";
-            return Judgement::from_findings("", vec![fail("not-readable", text, mend)]);
+            return Ruling::from_findings("", vec![fail("not-readable", text, mend)]);
         }
         let mut findings = Vec::new();
         let counted = exposition::grown(&before, &after, settings.requests.as_deref(), REQUESTS);
@@ -163,7 +170,7 @@ impl SurfaceControl for Metrics {
             findings.push(Finding::warn("no-saturation", text));
         }
         let held = format!("{REQUESTS} requests and {STRANGERS} errors are counted, by route");
-        Judgement::from_findings(held, findings)
+        Ruling::from_findings(held, findings)
     }
 }
 
@@ -180,13 +187,13 @@ mod tests {
     use crate::surface::judging::build::*;
     use model::Verdict;
 
-    fn run(after: &str) -> Judgement {
+    fn run(after: &str) -> model::Judgement {
         let mut answers =
             vec![answer(BEFORE, "GET /metrics", 200).saying("r{route=\"/a\",status=\"200\"} 1\n")];
         answers.extend((0..REQUESTS).map(|_| answer(KNOWN, "GET /a", 200)));
         answers.push(answer(STRANGE, "GET /qwertz", 404));
         answers.push(answer(AFTER, "GET /metrics", 200).saying(after));
-        Metrics.judge(&manifest(""), &main(answers))
+        Metrics.judged(&manifest(""), &main(answers))
     }
 
     const GOOD: &str = "r{route=\"/a\",status=\"200\"} 8\nr{route=\"\",status=\"404\"} 3\n\
@@ -195,7 +202,7 @@ mod tests {
     #[test]
     fn what_is_counted_passes() {
         let judgement = run(GOOD);
-        assert_eq!(judgement.verdict, Verdict::Pass, "{judgement:?}");
+        assert_eq!(judgement.verdict(), Verdict::Pass, "{judgement:?}");
     }
 
     #[test]

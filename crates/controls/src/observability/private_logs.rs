@@ -8,15 +8,18 @@ use client::Request;
 use lab::Bench;
 use lab::fault::{Fault, Kind};
 use model::observation::Stream;
-use model::{Applicability, Card, Finding, Judgement, Lane, Reach, Seen, Severity};
+use model::{Applicability, Card, Finding, Lane, Need, Reach, Ruling, Seen, Severity};
 use settings::Manifest;
 
 use crate::surface::tour::with_constant_headers;
-use crate::surface::{LOGGED_WITHIN, Surface, SurfaceControl, Tour, Visitor};
+use crate::surface::tries::{FAULT, WHATEVER};
+use crate::surface::{LOGGED_WITHIN, Surface, SurfaceControl, Tour, Tries, Visitor};
 use crate::traffic::uploads;
 
 pub(crate) struct PrivateLogs;
 
+const REAL: &str = "with real credentials";
+const FORGERY: &str = "a forged line";
 const MARKER: &str = "marker";
 /// What to do about values in paths.
 const DECLARE: &str = "where a path holds something secret or personal, log its route instead, and \
@@ -36,6 +39,13 @@ impl SurfaceControl for PrivateLogs {
         page: include_str!("private_logs.md"),
     };
 
+    const TRIES: &'static [Tries] = &[
+        Tries::all("requests with canaries", &["canaries"], WHATEVER).needs(Need::Percent(80)),
+        Tries::each("requests with real credentials", &[REAL], WHATEVER),
+        Tries::all("requests that forge a line", &[FORGERY], WHATEVER),
+        Tries::all("marked requests", &[MARKER], WHATEVER),
+    ];
+
     async fn visit(bench: &Bench, visitor: &Visitor<'_>) {
         let (site, trial) = (visitor.site(), visitor.trial());
         let tour = Tour::walk(bench, visitor).await;
@@ -43,7 +53,7 @@ impl SurfaceControl for PrivateLogs {
         let redactor = trial.redactor();
         canaries::learn_credentials(redactor, &tour);
         for step in &tour.steps {
-            visitor.ask("with real credentials", &step.request).await;
+            visitor.ask(REAL, &step.request).await;
         }
         let read = tour.read(bench.manifest());
         let unknown = Request::get("/seaworthy-no-such-path");
@@ -60,12 +70,13 @@ impl SurfaceControl for PrivateLogs {
         }
         let critical = bench.manifest().dependencies.iter().find(|(_, d)| d.critical);
         if let (Some(instance), Some((name, _))) = (site.instance(), critical) {
+            visitor.plan(FAULT, 1);
             instance.fault(trial, name, Fault::new(Kind::Refuse), "refused").await;
             bodies(visitor, &tour).await;
             instance.heal(trial, name).await;
         }
         let forged = Request::get(&format!("/seaworthy%0d%0a{FORGED}%0d%0a"));
-        visitor.ask("a forged line", &forged).await;
+        visitor.ask(FORGERY, &forged).await;
         // Whatever comes before it has been written when this is.
         let marker: String = std::iter::repeat_with(fastrand::lowercase).take(16).collect();
         let marked = Request::get(&format!("/seaworthy-{marker}")).header("X-Request-Id", &marker);
@@ -73,7 +84,7 @@ impl SurfaceControl for PrivateLogs {
         trial.wait_for_output(&marker, LOGGED_WITHIN).await;
     }
 
-    fn judge(manifest: &Manifest, surface: &Surface<'_>) -> Judgement {
+    fn rule(manifest: &Manifest, surface: &Surface<'_>) -> Ruling {
         let settings = &manifest.controls.private_logs;
         let mend = "log what happened, not what was sent: the route, the status, the request's \
                     id; scrub headers, queries and bodies by a list of what may be logged";
@@ -96,17 +107,17 @@ impl SurfaceControl for PrivateLogs {
             match position {
                 // Who logs paths logs what stands in them; only the manifest can say what it is.
                 canaries::PATH if fields.iter().any(|field| canaries::is_private(field)) => {
-                    Finding::warn("path-in-logs", text).mend(DECLARE)
+                    Finding::warn("path-in-logs", text).fix(DECLARE)
                 }
-                canaries::PATH => Finding::note("path-in-logs", text).mend(DECLARE),
-                _ => Finding::fail("found-in-logs", text).about(position).mend(mend),
+                canaries::PATH => Finding::note("path-in-logs", text).fix(DECLARE),
+                _ => Finding::fail("found-in-logs", text).about(position).fix(mend),
             }
         };
         let mut findings: Vec<Finding> = found.into_iter().map(about).collect();
         if let Some(line) = surface.lines().find(|line| line.trim_start().starts_with(FORGED)) {
             let text = format!("a path with a line break forges a line of its own: {line}");
             let mend = "escape control characters in whatever is logged (ASVS 5.0 16.4.1)";
-            findings.push(Finding::fail("forged-line", text).mend(mend));
+            findings.push(Finding::fail("forged-line", text).fix(mend));
         }
         let marker = surface.labelled(MARKER).last().and_then(|a| a.label.strip_prefix(MARKER));
         let marked =
@@ -122,14 +133,14 @@ impl SurfaceControl for PrivateLogs {
                 "no line of its output{file} ({count} lines) shows a request, so nothing says \
                  that its log was seen: let it log requests{more}"
             );
-            return Judgement::inconclusive(why);
+            return Ruling::undecided(why);
         }
         if !failed && let Some(why) = unseen(manifest, surface) {
-            return Judgement::inconclusive(why).with(findings);
+            return Ruling::undecided(why).with(findings);
         }
         let sent =
             surface.answers.iter().filter(|answer| answer.label.starts_with("canaries")).count();
-        Judgement::from_findings(
+        Ruling::from_findings(
             format!("none of the canaries of {sent} requests was found"),
             findings,
         )
@@ -205,7 +216,7 @@ mod tests {
     use crate::trials::build::line;
     use model::{Observation, Verdict};
 
-    fn run(more: &str, lines: &[&str]) -> Judgement {
+    fn run(more: &str, lines: &[&str]) -> model::Judgement {
         let mut seen = main(vec![answer("marker xyz", "GET /seaworthy-xyz", 404)]);
         let trial = seen[0].trial.clone();
         seen.extend(lines.iter().map(|text| Observation {
@@ -213,27 +224,27 @@ mod tests {
             trial: trial.clone(),
             seen: line(text),
         }));
-        PrivateLogs.judge(&manifest(more), &seen)
+        PrivateLogs.judged(&manifest(more), &seen)
     }
 
     #[test]
     fn silence_is_no_proof() {
-        assert_eq!(run("", &["listening"]).verdict, Verdict::Inconclusive);
-        assert_eq!(run("", &["GET /seaworthy-xyz 404"]).verdict, Verdict::Pass);
+        assert_eq!(run("", &["listening"]).verdict(), Verdict::Inconclusive);
+        assert_eq!(run("", &["GET /seaworthy-xyz 404"]).verdict(), Verdict::Pass);
     }
 
     #[test]
     fn what_was_not_seen_decides_nothing() {
         let declared = "log_file = \"app.log\"\n";
         let marked = "GET /seaworthy-xyz 404";
-        assert_eq!(run(declared, &[marked]).verdict, Verdict::Inconclusive);
+        assert_eq!(run(declared, &[marked]).verdict(), Verdict::Inconclusive);
         let mut seen = main(vec![answer("marker xyz", "GET /seaworthy-xyz", 404)]);
         let trial = seen[0].trial.clone();
         let in_file = Seen::Output { stream: Stream::LogFile, line: marked.to_owned() };
         seen.push(Observation { at: 9, trial: trial.clone(), seen: in_file });
-        assert_eq!(PrivateLogs.judge(&manifest(declared), &seen).verdict, Verdict::Pass);
+        assert_eq!(PrivateLogs.judged(&manifest(declared), &seen).verdict(), Verdict::Pass);
         seen.push(Observation { at: 10, trial, seen: Seen::OutputDropped { bytes: 7 } });
-        assert_eq!(PrivateLogs.judge(&manifest(declared), &seen).verdict, Verdict::Inconclusive);
+        assert_eq!(PrivateLogs.judged(&manifest(declared), &seen).verdict(), Verdict::Inconclusive);
     }
 
     #[test]
@@ -243,9 +254,9 @@ mod tests {
             [("/a/‹canary id in a path›", Note), ("‹canary email in a path›", Warn)]
         {
             let judgement = run("", &[line, "GET /seaworthy-xyz 404"]);
-            assert_eq!(judgement.verdict, Verdict::Pass);
+            assert_eq!(judgement.verdict(), Verdict::Pass);
             assert_eq!(judgement.findings[0].severity, severity);
-            assert_eq!(run("", &[line]).verdict, Verdict::Inconclusive, "nothing marks the log");
+            assert_eq!(run("", &[line]).verdict(), Verdict::Inconclusive, "nothing marks the log");
         }
     }
 
@@ -253,10 +264,13 @@ mod tests {
     fn whatever_is_found_fails_unless_it_is_allowed() {
         let found = "login of ‹canary email in a body›";
         assert_eq!(run("", &[found]).findings[0].subject, "in a body");
-        assert_eq!(run("", &["a/‹canary token in a declared path›"]).verdict, Verdict::Fail);
-        assert_eq!(run("", &["stored ‹canary filename in an upload›.png"]).verdict, Verdict::Fail);
+        assert_eq!(run("", &["a/‹canary token in a declared path›"]).verdict(), Verdict::Fail);
+        assert_eq!(
+            run("", &["stored ‹canary filename in an upload›.png"]).verdict(),
+            Verdict::Fail
+        );
         let allowed = "[controls.private-logs]\nallow = [\"email\"]\n";
-        assert_eq!(run(allowed, &[found, "GET /seaworthy-xyz"]).verdict, Verdict::Pass);
+        assert_eq!(run(allowed, &[found, "GET /seaworthy-xyz"]).verdict(), Verdict::Pass);
         assert_eq!(run("", &["seaworthy-forged-line"]).findings[0].cause, "forged-line");
     }
 }

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use lab::{Bench, LabError, Mutation};
-use model::{Finding, Judgement};
+use model::{Account, Answer, Classes, Finding, Kind, Need, Observation, Ruling, Seen, Tally};
 
 use crate::business::declared;
-use crate::surface::{self, Tour, Visitor};
+use crate::surface::tour::TOUR;
+use crate::surface::{self, Surface, Tour, Visitor};
+use crate::trials::{Trial, by_trial};
 
 /// The label of the request that uses the feature.
 pub(crate) const FEATURE: &str = "feature";
@@ -53,14 +55,83 @@ pub(crate) async fn prove(
     Ok(())
 }
 
+/// The starts with each value of each variable, and whether the feature was asked for in them, where
+/// something is declared that asks for it.
+pub(crate) fn account<'a>(
+    seen: &'a [Observation],
+    classes: &Classes,
+    features: impl Iterator<Item = (&'a String, bool)>,
+    methods: &[&str],
+) -> Account {
+    let trials = by_trial(seen);
+    let mut tally = Tally::of("starts with the variable on, off, unset or odd");
+    for (name, is_asked_for) in features {
+        for method in methods {
+            let trial = trials.iter().find(|t| t.subject == name.as_str() && t.method == *method);
+            tally.tried(match trial {
+                Some(trial) if trial.is_unready() && trial.broken().is_none() => {
+                    Err("was not seen to get ready".to_owned())
+                }
+                Some(trial) if !is_asked_for || trial.broken().is_some() => {
+                    trial.came_to_something()
+                }
+                Some(trial) => asked_for(trial, classes),
+                None => Err("never tried".to_owned()),
+            });
+        }
+    }
+    let mut others = Tally::of("requests of other features");
+    for trial in &trials {
+        for observation in &trial.seen {
+            match &observation.seen {
+                Seen::Answer(answer) if answer.label == TOUR => match classes.kind(answer) {
+                    kind @ (Kind::Limited | Kind::Unanswered) => others.missed(kind.words()),
+                    _ => others.landed(),
+                },
+                _ => {}
+            }
+        }
+    }
+    Account::default().with(tally, Need::All).with(others, Need::Told)
+}
+
+/// The answers of one start, without those of the service's own limiter.
+///
+/// # Errors
+/// The ruling that says why nothing can be said.
+pub(crate) fn answers<'a>(
+    seen: &'a [Observation],
+    classes: &Classes,
+    name: &str,
+    method: &str,
+) -> Result<Surface<'a>, Ruling> {
+    let mut surface = surface::surface(seen, name, method)?;
+    let says_something =
+        |answer: &&Answer| !matches!(classes.kind(answer), Kind::Limited | Kind::Unanswered);
+    surface.answers.retain(says_something);
+    Ok(surface)
+}
+
+fn asked_for(trial: &Trial<'_>, classes: &Classes) -> Result<(), String> {
+    let mut answers = trial.seen.iter().filter_map(|observation| match &observation.seen {
+        Seen::Answer(answer) if answer.label == FEATURE => Some(answer),
+        _ => None,
+    });
+    match answers.next_back().map(|answer| classes.kind(answer)) {
+        None => Err("was not asked for".to_owned()),
+        Some(kind @ (Kind::Limited | Kind::Unanswered)) => Err(kind.words().to_owned()),
+        Some(_) => Ok(()),
+    }
+}
+
 /// Judges one feature after the other. What cannot be said about one cannot be said about all.
 pub(crate) fn judge<T>(
     features: &BTreeMap<String, T>,
     (word, held): (&str, &str),
-    about: impl Fn(&str, &T) -> Result<Vec<Finding>, Judgement>,
-) -> Judgement {
+    about: impl Fn(&str, &T) -> Result<Vec<Finding>, Ruling>,
+) -> Ruling {
     if features.is_empty() {
-        return Judgement::inconclusive(format!("no {word} is declared"));
+        return Ruling::undecided(format!("no {word} is declared"));
     }
     let mut findings = Vec::new();
     for (name, feature) in features {
@@ -69,7 +140,7 @@ pub(crate) fn judge<T>(
             Err(judgement) => return judgement,
         }
     }
-    Judgement::from_findings(format!("{held}: {}", features.len()), findings)
+    Ruling::from_findings(format!("{held}: {}", features.len()), findings)
 }
 
 /// Sends the declared request, with the headers of the journey's last step where both are

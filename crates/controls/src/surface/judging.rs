@@ -1,7 +1,8 @@
 //! What the judges of the HTTP surface share.
 
-use model::{Answer, Finding, Judgement, Observation, Seen};
+use model::{Answer, Finding, Observation, Ruling, Seen};
 
+use crate::surface::tries::begins_with;
 use crate::surface::visitor::NOT_CONNECTED;
 use crate::trials::{Trial, by_trial};
 
@@ -20,7 +21,7 @@ pub(crate) fn surface<'a>(
     seen: &'a [Observation],
     subject: &str,
     method: &str,
-) -> Result<Surface<'a>, Judgement> {
+) -> Result<Surface<'a>, Ruling> {
     let surface = tried(seen, subject, method)?;
     if surface.is_answered() { Ok(surface) } else { Err(surface.without_answer()) }
 }
@@ -33,15 +34,18 @@ pub(crate) fn tried<'a>(
     seen: &'a [Observation],
     subject: &str,
     method: &str,
-) -> Result<Surface<'a>, Judgement> {
+) -> Result<Surface<'a>, Ruling> {
     let mut trials = by_trial(seen).into_iter();
     let Some(trial) = trials.find(|trial| trial.subject == subject && trial.method == method)
     else {
-        return Err(Judgement::inconclusive("nothing was tried"));
+        return Err(Ruling::undecided("nothing was tried"));
     };
     if let Some(broken) = trial.broken() {
         let words = broken.witness(&trial);
-        return Err(Judgement::inconclusive(format!("it did not become ready: {words}")));
+        return Err(Ruling::undecided(format!("it did not become ready: {words}")));
+    }
+    if trial.is_unready() {
+        return Err(Ruling::undecided("it was not seen to get ready"));
     }
     let answers = trial.seen.iter().filter_map(|observation| match &observation.seen {
         Seen::Answer(answer) => Some(answer),
@@ -58,20 +62,18 @@ impl<'a> Surface<'a> {
 
     /// Why there was no connection, where that is known.
     pub(crate) fn not_connected(&self) -> Option<&'a str> {
-        self.remarks().find_map(|text| text.strip_prefix(NOT_CONNECTED))
+        self.facts(NOT_CONNECTED).map(|(why, _)| why).next()
     }
 
     /// What can be said when no request was answered.
-    pub(crate) fn without_answer(&self) -> Judgement {
+    pub(crate) fn without_answer(&self) -> Ruling {
         let why = self.not_connected().map(|why| format!(": {why}")).unwrap_or_default();
-        Judgement::inconclusive(format!("no request was answered{why}"))
+        Ruling::undecided(format!("no request was answered{why}"))
     }
 
     /// The answers whose label is this word, or begins with it and a space.
     pub(crate) fn labelled(&self, word: &str) -> std::vec::IntoIter<&'a Answer> {
-        let is = |answer: &&&Answer| {
-            answer.label.strip_prefix(word).is_some_and(|r| r.is_empty() || r.starts_with(' '))
-        };
+        let is = |answer: &&&Answer| begins_with(&answer.label, word);
         let found: Vec<_> = self.answers.iter().filter(is).copied().collect();
         found.into_iter()
     }
@@ -86,10 +88,13 @@ impl<'a> Surface<'a> {
         self.trial.lines()
     }
 
-    /// What the experiment remarked.
-    pub(crate) fn remarks(&self) -> impl Iterator<Item = &'a str> + '_ {
-        self.trial.seen.iter().filter_map(|observation| match &observation.seen {
-            Seen::Remark { text } => Some(text.as_str()),
+    /// The values of a typed fact, each with what it is about.
+    pub(crate) fn facts(&self, name: &str) -> impl Iterator<Item = (&'a str, i64)> + '_ {
+        let name = name.to_owned();
+        self.trial.seen.iter().filter_map(move |observation| match &observation.seen {
+            Seen::Fact { name: known, about, value } if *known == name => {
+                Some((about.as_str(), *value))
+            }
             _ => None,
         })
     }
@@ -132,7 +137,7 @@ pub(crate) mod build {
 
     use model::{Answer, Asked, Outcome, Seen};
 
-    pub(crate) use crate::control::Control;
+    pub(crate) use crate::trials::build::{Judged, fact};
 
     use crate::trials::build::{ready, started, trial};
 
@@ -145,7 +150,8 @@ pub(crate) mod build {
             headers: Vec::new(),
             body: String::new(),
             bytes: 0,
-            took: 1000,
+            took_us: 1000,
+            as_expected: None,
         }
     }
 

@@ -15,6 +15,9 @@ pub(crate) const NO_CREDENTIALS: &str = "no credentials";
 pub(crate) const MALFORMED: &str = "malformed body";
 pub(crate) const WRONG_TYPE: &str = "wrong content type";
 pub(crate) const WRONG_METHOD: &str = "wrong method";
+/// All of these, for those who count them.
+pub(crate) const ERRORS: &[&str] =
+    &[UNKNOWN_PATH, NO_CREDENTIALS, MALFORMED, WRONG_TYPE, WRONG_METHOD];
 /// A path that no service has.
 const NOWHERE: &str = "seaworthy-no-such-path";
 /// Headers that carry a proof of identity, beside the declared one.
@@ -59,6 +62,10 @@ impl Tour {
             let mut walk = visitor.person();
             let mut failure = None;
             for (at, entry) in journey.entries.iter().enumerate() {
+                if let Err(why) = walk.request(entry) {
+                    failure = Some(why.to_string());
+                    break;
+                }
                 let Some((request, exchange, result)) = visitor.step(TOUR, &mut walk, entry).await
                 else {
                     break;
@@ -69,7 +76,8 @@ impl Tour {
                     break;
                 }
             }
-            visitor.trial().saw(Seen::Walked { journey: name.clone(), failure });
+            let steps = u32::try_from(journey.entries.len()).unwrap_or(u32::MAX);
+            visitor.trial().saw(Seen::Walked { journey: name.clone(), failure, steps });
         }
         let declared_requests = manifest.surfaces.values().flat_map(|surface| &surface.requests);
         for text in declared_requests {

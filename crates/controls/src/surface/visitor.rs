@@ -8,11 +8,12 @@ use lab::{Site, Trial};
 use model::{Answer, Asked, Seen};
 
 use crate::business;
+use crate::surface::secrets;
 
 /// How long an answer may take before it counts as none.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
-/// What stands before the reason why there was no connection.
-pub(crate) const NOT_CONNECTED: &str = "not connected: ";
+/// The fact that there was no connection, about the reason.
+pub(crate) const NOT_CONNECTED: &str = "not connected";
 /// How much of a request's body is kept.
 const KEPT: usize = 2048;
 
@@ -58,12 +59,36 @@ impl<'a> Visitor<'a> {
         exchange
     }
 
+    /// Says how many tries of a group will be made, before they are.
+    pub(crate) fn plan(&self, group: &str, tries: usize) {
+        let tries = u32::try_from(tries).unwrap_or(u32::MAX);
+        self.trial.saw(Seen::Planned { group: group.to_owned(), tries });
+    }
+
+    /// Records a fact that no answer shows.
+    pub(crate) fn fact(&self, name: &str, about: impl Into<String>, value: i64) {
+        self.trial.saw(Seen::Fact { name: name.to_owned(), about: about.into(), value });
+    }
+
     /// Records an exchange.
     pub(crate) fn saw(&self, label: &str, request: &Request, exchange: &Exchange) {
+        self.saw_as(label, request, exchange, None);
+    }
+
+    fn saw_as(
+        &self,
+        label: &str,
+        request: &Request,
+        exchange: &Exchange,
+        as_expected: Option<bool>,
+    ) {
         if let End::NotConnected(NotConnected::Other(why)) = &exchange.end {
-            self.trial.saw(Seen::Remark { text: format!("{NOT_CONNECTED}{why}") });
+            self.fact(NOT_CONNECTED, why.as_str(), 0);
         }
         let response = exchange.response.as_ref();
+        if let Some(response) = response {
+            secrets::learn_given(self.trial.redactor(), response);
+        }
         let body = response.map_or(&[][..], |response| &response.body);
         let answer = Answer {
             label: label.to_owned(),
@@ -72,7 +97,8 @@ impl<'a> Visitor<'a> {
             headers: response.map(|response| response.headers.clone()).unwrap_or_default(),
             body: shortened(body, Answer::KEPT),
             bytes: body.len() as u64,
-            took: business::micros(exchange.took),
+            took_us: business::micros(exchange.took),
+            as_expected,
         };
         self.trial.saw_at(exchange.began + exchange.took, Seen::Answer(answer));
     }
@@ -90,8 +116,10 @@ impl<'a> Visitor<'a> {
     pub(crate) async fn person_before(&self, journey: &Journey, step: usize) -> Option<Walk> {
         let mut walk = self.person();
         for entry in &journey.entries[..step] {
-            let (_, result) = walk.step(entry).await.ok()?;
-            result.ok()?;
+            let request = walk.request(entry).ok()?;
+            let exchange = self.peer.once(&request, PATIENCE).await;
+            secrets::learn(self.trial.redactor(), &request, exchange.response.as_ref());
+            walk.check(entry, &exchange).ok()?;
         }
         Some(walk)
     }
@@ -104,8 +132,10 @@ impl<'a> Visitor<'a> {
         entry: &Entry,
     ) -> Option<(Request, Exchange, Result<(), String>)> {
         let request = walk.request(entry).ok()?;
-        let exchange = self.ask(label, &request).await;
+        let exchange = self.peer.once(&request, PATIENCE).await;
         let result = walk.check(entry, &exchange).map_err(|error| error.to_string());
+        secrets::learn(self.trial.redactor(), &request, exchange.response.as_ref());
+        self.saw_as(label, &request, &exchange, Some(result.is_ok()));
         Some((request, exchange, result))
     }
 }

@@ -2,14 +2,15 @@
 
 use client::Request;
 use lab::Bench;
-use model::{Answer, Applicability, Card, Finding, Judgement, Lane, Reach};
+use model::{Answer, Applicability, Card, Finding, Lane, Reach, Ruling};
 use settings::Manifest;
 use settings::controls::VersionStyle;
 
 use crate::control::Applies;
 use crate::surface::judging::{once_per_cause, showing};
 use crate::surface::tour::path_of;
-use crate::surface::{Surface, SurfaceControl, Tour, Visitor};
+use crate::surface::tries::{ACCEPTED, WHATEVER};
+use crate::surface::{Surface, SurfaceControl, Tour, Tries, Visitor};
 
 pub(crate) struct ApiVersions;
 
@@ -28,6 +29,11 @@ impl SurfaceControl for ApiVersions {
         budget: 1,
         page: include_str!("api_versions.md"),
     };
+
+    const TRIES: &'static [Tries] = &[
+        Tries::all("requests for the current version", &[CURRENT], ACCEPTED),
+        Tries::all("unknown versions", &[UNKNOWN], WHATEVER).planned(NUMBERS.len()),
+    ];
 
     fn applies(manifest: &Manifest) -> Applies {
         if manifest.controls.api_versions.style.is_some() {
@@ -69,7 +75,7 @@ impl SurfaceControl for ApiVersions {
         }
     }
 
-    fn judge(manifest: &Manifest, surface: &Surface<'_>) -> Judgement {
+    fn rule(manifest: &Manifest, surface: &Surface<'_>) -> Ruling {
         let settings = &manifest.controls.api_versions;
         let current = surface.find(CURRENT);
         if !current.is_some_and(Answer::is_success) {
@@ -79,7 +85,7 @@ impl SurfaceControl for ApiVersions {
                 "the version {:?} is not served ({found}), so a refusal proves nothing",
                 settings.current
             );
-            return Judgement::inconclusive(why);
+            return Ruling::undecided(why);
         }
         let mut findings = Vec::new();
         let tried = surface.labelled(UNKNOWN);
@@ -94,12 +100,12 @@ impl SurfaceControl for ApiVersions {
                 Some(_) => continue,
             };
             let text = if cause == "unclear" { format!("{text} without a word") } else { text };
-            findings.push(showing(Finding::fail(cause, text).mend(mend), answer));
+            findings.push(showing(Finding::fail(cause, text).fix(mend), answer));
         }
         if count == 0 {
-            return Judgement::inconclusive("no unknown version was tried");
+            return Ruling::undecided("no unknown version was tried");
         }
-        Judgement::from_findings(
+        Ruling::from_findings(
             format!("{count} unknown versions are refused"),
             once_per_cause(findings, count),
         )
@@ -112,14 +118,14 @@ mod tests {
     use crate::surface::judging::build::*;
     use model::Verdict;
 
-    fn run(unknown: Answer) -> Judgement {
-        ApiVersions.judge(&manifest(""), &main(vec![answer(CURRENT, "GET /v1/a", 200), unknown]))
+    fn run(unknown: Answer) -> model::Judgement {
+        ApiVersions.judged(&manifest(""), &main(vec![answer(CURRENT, "GET /v1/a", 200), unknown]))
     }
 
     #[test]
     fn an_unknown_version_is_refused_with_a_word() {
         let unknown = |status| answer(UNKNOWN, "GET /v999/a", status);
-        assert_eq!(run(unknown(404).json("{}")).verdict, Verdict::Pass);
+        assert_eq!(run(unknown(404).json("{}")).verdict(), Verdict::Pass);
         assert_eq!(run(unknown(404)).findings[0].cause, "unclear");
         assert_eq!(run(unknown(200).json("{}")).findings[0].cause, "accepts-unknown");
         assert_eq!(run(unknown(500).json("{}")).findings[0].cause, "fails");

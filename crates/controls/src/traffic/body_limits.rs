@@ -7,12 +7,13 @@ use client::{Connection, End, Request};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use lab::Bench;
-use model::{Answer, Applicability, Card, Finding, Judgement, Lane, Outcome, Reach};
+use model::{Answer, Applicability, Card, Finding, Lane, Outcome, Reach, Ruling};
 use settings::Manifest;
 
 use crate::control::Applies;
 use crate::surface::judging::{once_per_cause, showing};
-use crate::surface::{Surface, SurfaceControl, Tour, Visitor};
+use crate::surface::tries::REACHED;
+use crate::surface::{Surface, SurfaceControl, Tour, Tries, Visitor};
 
 pub(crate) struct BodyLimits;
 
@@ -41,6 +42,12 @@ impl SurfaceControl for BodyLimits {
         page: include_str!("body_limits.md"),
     };
 
+    const TRIES: &'static [Tries] = &[
+        Tries::all("good bodies, before and after", &[CONTROL], REACHED).planned(2),
+        Tries::all("bad bodies", &[OVERSIZED, ENDLESS, BOMB, BROKEN, DEEP], REACHED).planned(5),
+        Tries::each("slow bodies", &[SLOW], REACHED),
+    ];
+
     fn applies(manifest: &Manifest) -> Applies {
         let declared = manifest.controls.body_limits.request.is_some();
         if declared || !manifest.journeys.is_empty() {
@@ -57,11 +64,11 @@ impl SurfaceControl for BodyLimits {
         try_bodies(bench, visitor, &tour).await;
     }
 
-    fn judge(manifest: &Manifest, surface: &Surface<'_>) -> Judgement {
+    fn rule(manifest: &Manifest, surface: &Surface<'_>) -> Ruling {
         let settings = &manifest.controls.body_limits;
         let mut controls = surface.labelled(CONTROL);
         let Some(control) = controls.next() else {
-            return Judgement::inconclusive(
+            return Ruling::undecided(
                 "no step of a journey has a JSON body; declare one, or a request",
             );
         };
@@ -71,11 +78,11 @@ impl SurfaceControl for BodyLimits {
                 "the request {} as it should be, so refusals prove nothing",
                 control.outcome.words()
             );
-            return Judgement::inconclusive(why);
+            return Ruling::undecided(why);
         }
         let mut findings = Vec::new();
         let fail = |cause: &str, text: String, answer: &Answer| {
-            showing(Finding::fail(cause, text).mend(MEND), answer)
+            showing(Finding::fail(cause, text).fix(MEND), answer)
         };
         let twice = settings::Size(settings.max.0.saturating_mul(2));
         let cases = [
@@ -105,7 +112,7 @@ impl SurfaceControl for BodyLimits {
                 // A framework may read on to be polite, without keeping what it reads.
                 Outcome::TimedOut { .. } if label == ENDLESS && limited => {
                     let text = format!("{text}; the same with a length is refused");
-                    findings.push(showing(Finding::warn("reads-on", text).mend(MEND), answer));
+                    findings.push(showing(Finding::warn("reads-on", text).fix(MEND), answer));
                     continue;
                 }
                 outcome => broken(label, cause, outcome),
@@ -120,7 +127,7 @@ impl SurfaceControl for BodyLimits {
         }
         if let Some((code, signal)) = surface.trial.exit() {
             let text = format!("it ended (code {code:?}, signal {signal:?}) during these bodies");
-            findings.push(Finding::fail("crashes", text).mend(MEND).log(surface.trial.few_lines()));
+            findings.push(Finding::fail("crashes", text).fix(MEND).log(surface.trial.few_lines()));
         // What crashed has been told with the request on which it did.
         } else if findings.iter().all(|finding| finding.cause != "crashes")
             && let Some(last) =
@@ -130,10 +137,10 @@ impl SurfaceControl for BodyLimits {
             findings.push(fail("does-not-recover", text, last));
         }
         if tried == 0 {
-            return Judgement::inconclusive("no body was tried").with(findings);
+            return Ruling::undecided("no body was tried").with(findings);
         }
         let held = format!("{twice} are refused in every form");
-        Judgement::from_findings(held, once_per_cause(findings, tried))
+        Ruling::from_findings(held, once_per_cause(findings, tried))
     }
 }
 
@@ -247,16 +254,16 @@ mod tests {
     use crate::surface::judging::build::*;
     use model::Verdict;
 
-    fn run(label: &str, outcome: Outcome) -> Judgement {
+    fn run(label: &str, outcome: Outcome) -> model::Judgement {
         let case = Answer { outcome, ..answer(label, "POST /a", 0) };
         let last = answer(CONTROL, "POST /a", 201);
-        BodyLimits.judge(&manifest(""), &main(vec![answer(CONTROL, "POST /a", 201), case, last]))
+        BodyLimits.judged(&manifest(""), &main(vec![answer(CONTROL, "POST /a", 201), case, last]))
     }
 
     #[test]
     fn a_refusal_is_a_status_or_a_closed_connection() {
         for outcome in [Outcome::Answered { status: 413 }, Outcome::Reset { received: 0 }] {
-            assert_eq!(run(OVERSIZED, outcome).verdict, Verdict::Pass);
+            assert_eq!(run(OVERSIZED, outcome).verdict(), Verdict::Pass);
         }
     }
 
@@ -267,8 +274,8 @@ mod tests {
         let control = || answer(CONTROL, "POST /a", 201);
         let oversized = answer(OVERSIZED, "POST /a", 413);
         let judgement =
-            BodyLimits.judge(&manifest(""), &main(vec![control(), oversized, endless, control()]));
-        assert_eq!(judgement.verdict, Verdict::Pass);
+            BodyLimits.judged(&manifest(""), &main(vec![control(), oversized, endless, control()]));
+        assert_eq!(judgement.verdict(), Verdict::Pass);
         assert_eq!(judgement.findings[0].cause, "reads-on");
     }
 
@@ -277,7 +284,7 @@ mod tests {
         let control = || answer(CONTROL, "POST /a", 200);
         let (bomb, broken) = (answer(BOMB, "POST /a", 200), answer(BROKEN, "POST /a", 200));
         let judgement =
-            BodyLimits.judge(&manifest(""), &main(vec![control(), bomb, broken, control()]));
+            BodyLimits.judged(&manifest(""), &main(vec![control(), bomb, broken, control()]));
         let causes: Vec<_> = judgement.findings.iter().map(|f| f.cause.as_str()).collect();
         assert_eq!(causes, ["accepts-broken", "packed-body"]);
     }

@@ -5,11 +5,12 @@ use std::io::Read;
 
 use client::Request;
 use flate2::read::GzDecoder;
-use model::{Answer, Applicability, Card, Finding, Judgement, Lane, Reach, Seen, Severity};
+use model::{Answer, Applicability, Card, Finding, Lane, Reach, Ruling, Severity};
 use settings::Manifest;
 
 use crate::surface::judging::showing;
-use crate::surface::{Surface, SurfaceControl, Tour, Visitor};
+use crate::surface::tries::{ACCEPTED, ANSWERED};
+use crate::surface::{Surface, SurfaceControl, Tour, Tries, Visitor};
 
 pub(crate) struct Compression;
 
@@ -18,6 +19,8 @@ const GZIP: &str = "gzip";
 const FILE: &str = "file";
 const AGAIN: &str = "unchanged file";
 const DECODED: &str = "decoded";
+/// It could not be decoded.
+const NEVER: i64 = -1;
 /// Below this, compression costs more than it saves.
 const WORTH_IT: u64 = 1024;
 
@@ -32,8 +35,12 @@ impl SurfaceControl for Compression {
         page: include_str!("compression.md"),
     };
 
+    const TRIES: &'static [Tries] = &[
+        Tries::all("answers without and with compression", &[PLAIN, GZIP], ACCEPTED).planned(2),
+        Tries::each("static files", &[FILE, AGAIN], ANSWERED),
+    ];
+
     async fn visit(bench: &Bench, visitor: &Visitor<'_>) {
-        let trial = visitor.trial();
         let tour = Tour::walk(bench, visitor).await;
         let settings = &bench.manifest().controls.compression;
         let longest = tour.reads().max_by_key(|step| step.response.body.len());
@@ -50,8 +57,8 @@ impl SurfaceControl for Compression {
         {
             let mut text = Vec::new();
             let decoded = GzDecoder::new(&response.body[..]).read_to_end(&mut text).is_ok();
-            let length = if decoded { text.len().to_string() } else { "never".to_owned() };
-            trial.saw(Seen::Remark { text: format!("{DECODED} {length}") });
+            let length = i64::try_from(text.len()).unwrap_or(i64::MAX);
+            visitor.fact(DECODED, "bytes", if decoded { length } else { NEVER });
         }
         for path in &settings.files {
             let exchange = visitor.ask(FILE, &Request::get(path)).await;
@@ -69,10 +76,10 @@ impl SurfaceControl for Compression {
         }
     }
 
-    fn judge(_: &Manifest, surface: &Surface<'_>) -> Judgement {
+    fn rule(_: &Manifest, surface: &Surface<'_>) -> Ruling {
         let mut findings = files(surface);
         let (Some(plain), Some(gzip)) = (surface.find(PLAIN), surface.find(GZIP)) else {
-            return Judgement::inconclusive("nothing was asked for").with(findings);
+            return Ruling::undecided("nothing was asked for").with(findings);
         };
         let encoding =
             |answer: &Answer| answer.header("content-encoding").unwrap_or("identity").to_owned();
@@ -82,7 +89,7 @@ impl SurfaceControl for Compression {
         }
         if !plain.is_success() || plain.bytes < WORTH_IT || !is_text(plain) {
             if findings.iter().any(|finding| finding.severity == Severity::Fail) {
-                return Judgement::from_findings("", findings);
+                return Ruling::from_findings("", findings);
             }
             let why = format!(
                 "the longest answer has {} bytes of {:?}, too little to compress; declare a \
@@ -90,16 +97,16 @@ impl SurfaceControl for Compression {
                 plain.bytes,
                 plain.media_type()
             );
-            return Judgement::inconclusive(why).with(findings);
+            return Ruling::undecided(why).with(findings);
         }
-        let decoded = surface.remarks().find_map(|text| text.strip_prefix(DECODED));
+        let decoded = surface.facts(DECODED).next();
         if encoding(gzip) == "identity" {
             let text =
                 format!("{} bytes of {} are sent as they are", plain.bytes, plain.media_type());
             let mend =
                 "compress text above a kilobyte when the client accepts it, or let the edge do it";
-            findings.push(showing(Finding::fail("not-compressed", text).mend(mend), gzip));
-        } else if decoded.is_some_and(|length| length.trim() == "never") {
+            findings.push(showing(Finding::fail("not-compressed", text).fix(mend), gzip));
+        } else if decoded.is_some_and(|(_, length)| length == NEVER) {
             let text = "it says gzip, and the body cannot be unpacked";
             findings.push(showing(Finding::fail("broken-encoding", text), gzip));
         } else if !names_encoding(gzip) {
@@ -107,7 +114,7 @@ impl SurfaceControl for Compression {
             findings.push(showing(Finding::warn("no-vary", text), gzip));
         }
         let held = format!("{} bytes become {}", plain.bytes, gzip.bytes);
-        Judgement::from_findings(held, findings)
+        Ruling::from_findings(held, findings)
     }
 }
 
@@ -151,8 +158,8 @@ mod tests {
     use crate::surface::judging::build::*;
     use model::Verdict;
 
-    fn run(plain: Answer, gzip: Answer) -> Judgement {
-        Compression.judge(&manifest(""), &main(vec![plain, gzip]))
+    fn run(plain: Answer, gzip: Answer) -> model::Judgement {
+        Compression.judged(&manifest(""), &main(vec![plain, gzip]))
     }
 
     fn long(label: &str) -> Answer {
@@ -162,7 +169,7 @@ mod tests {
     #[test]
     fn long_text_is_compressed_when_asked_for() {
         let packed = long(GZIP).with("Content-Encoding", "gzip").with("Vary", "Accept-Encoding");
-        assert_eq!(run(long(PLAIN), packed).verdict, Verdict::Pass);
+        assert_eq!(run(long(PLAIN), packed).verdict(), Verdict::Pass);
         assert_eq!(run(long(PLAIN), long(GZIP)).findings[0].cause, "not-compressed");
         let packed = long(GZIP).with("Content-Encoding", "gzip").with("Vary", "Accept-Encoding");
         let unasked = long(PLAIN).with("Content-Encoding", "gzip");
@@ -172,6 +179,6 @@ mod tests {
     #[test]
     fn short_answers_decide_nothing() {
         let short = |label: &str| answer(label, "GET /a", 200).json("{}");
-        assert_eq!(run(short(PLAIN), short(GZIP)).verdict, Verdict::Inconclusive);
+        assert_eq!(run(short(PLAIN), short(GZIP)).verdict(), Verdict::Inconclusive);
     }
 }

@@ -3,11 +3,12 @@
 mod origins;
 
 use lab::Bench;
-use model::{Answer, Applicability, Card, Finding, Judgement, Lane, Reach};
+use model::{Answer, Applicability, Card, Finding, Lane, Reach, Ruling};
 use settings::Manifest;
 
 use crate::surface::judging::{once_per_cause, showing};
-use crate::surface::{Surface, SurfaceControl, Tour, Visitor};
+use crate::surface::tries::ANSWERED;
+use crate::surface::{Surface, SurfaceControl, Tour, Tries, Visitor};
 
 pub(crate) struct Cors;
 
@@ -27,6 +28,11 @@ impl SurfaceControl for Cors {
         page: include_str!("cors.md"),
     };
 
+    const TRIES: &'static [Tries] = &[
+        Tries::each("declared origins", &["allowed"], ANSWERED),
+        Tries::all("hostile origins", &["strange", "null", "similar"], ANSWERED),
+    ];
+
     async fn visit(bench: &Bench, visitor: &Visitor<'_>) {
         let tour = Tour::walk(bench, visitor).await;
         let manifest = bench.manifest();
@@ -34,7 +40,12 @@ impl SurfaceControl for Cors {
         let error = tour.errors(manifest, true).into_iter().next().map(|(_, request)| request);
         let allowed = manifest.controls.cors.allow.iter().map(|origin| ("allowed", origin.clone()));
         let hostile = origins::hostile(&manifest.controls.cors.allow);
-        for (class, origin) in allowed.chain(hostile) {
+        let origins: Vec<_> = allowed.chain(hostile).collect();
+        let each = 3 + usize::from(error.is_some());
+        for (class, _) in &origins {
+            visitor.plan(class, each);
+        }
+        for (class, origin) in origins {
             let with = |request: &client::Request| request.clone().header("Origin", &origin);
             let label = |kind: &str| format!("{class} {kind}");
             visitor.ask(&label(SIMPLE), &with(&read)).await;
@@ -49,30 +60,31 @@ impl SurfaceControl for Cors {
         }
     }
 
-    fn judge(manifest: &Manifest, surface: &Surface<'_>) -> Judgement {
+    fn rule(manifest: &Manifest, surface: &Surface<'_>) -> Ruling {
         let settings = &manifest.controls.cors;
         let asked: Vec<_> =
             surface.answers.iter().filter(|answer| !origin(answer).is_empty()).collect();
         let read = surface.labelled(&format!("strange {SIMPLE}")).any(Answer::is_success);
         if !read {
             let why = "no reading request succeeded, so refusals prove nothing; declare a journey";
-            return Judgement::inconclusive(why);
+            return Ruling::undecided(why);
         }
         let mut findings = Vec::new();
         for answer in &asked {
             if answer.status().is_none() {
                 continue;
             }
-            match answer.label.starts_with("allowed") {
-                true => findings.extend(about_allowed(answer)),
-                false => findings.extend(about_hostile(settings, answer)),
+            if answer.label.starts_with("allowed") {
+                findings.extend(about_allowed(answer));
+            } else {
+                findings.extend(about_hostile(settings, answer));
             }
         }
         let held = match settings.allow.len() {
             0 => "no origin is allowed with credentials".to_owned(),
             n => format!("{n} declared allowed, the rest refused"),
         };
-        Judgement::from_findings(held, once_per_cause(findings, asked.len()))
+        Ruling::from_findings(held, once_per_cause(findings, asked.len()))
     }
 }
 
@@ -96,9 +108,7 @@ fn about_hostile(settings: &settings::controls::Cors, answer: &Answer) -> Option
             () if !settings.allow.is_empty() => Finding::fail("allows-everyone", text),
             () if credentials => Finding::warn("star-with-credentials", text),
             () if settings.public => return None,
-            () => {
-                Finding::note("public", text).mend("declare controls.cors.public, if it is meant")
-            }
+            () => Finding::note("public", text).fix("declare controls.cors.public, if it is meant"),
         }
     } else if granted.eq_ignore_ascii_case(origin) {
         let with = if credentials { " with credentials" } else { "" };
@@ -116,7 +126,7 @@ fn about_hostile(settings: &settings::controls::Cors, answer: &Answer) -> Option
     } else {
         return None;
     };
-    let finding = if finding.mend.is_empty() { finding.mend(mend) } else { finding };
+    let finding = if finding.fix.is_empty() { finding.fix(mend) } else { finding };
     Some(showing(finding, answer))
 }
 
@@ -130,7 +140,7 @@ fn about_allowed(answer: &Answer) -> Vec<Finding> {
     if kind == ERROR {
         let finding = Finding::warn("missing-on-errors", text);
         let mend = "a page cannot read an error without it, and shows a network failure instead";
-        return if is_granted { Vec::new() } else { vec![showing(finding.mend(mend), answer)] };
+        return if is_granted { Vec::new() } else { vec![showing(finding.fix(mend), answer)] };
     }
     let preflight_fails = kind == PREFLIGHT && !answer.is_success();
     let mut findings = Vec::new();
@@ -145,7 +155,7 @@ fn about_allowed(answer: &Answer) -> Vec<Finding> {
             let text =
                 format!("the answer depends on the origin, but Vary does not say so ({kind})");
             let mend = "add Vary: Origin, or a cache gives one page's answer to another";
-            findings.push(showing(Finding::warn("no-vary", text).mend(mend), answer));
+            findings.push(showing(Finding::warn("no-vary", text).fix(mend), answer));
         }
     }
     findings
@@ -168,8 +178,8 @@ mod tests {
         answer.with("Access-Control-Allow-Credentials", word)
     }
 
-    fn judged(more: &str, answers: Vec<Answer>) -> Judgement {
-        Cors.judge(&manifest(more), &main(answers))
+    fn judged(more: &str, answers: Vec<Answer>) -> model::Judgement {
+        Cors.judged(&manifest(more), &main(answers))
     }
 
     const EVIL: &str = "https://evil.example";
@@ -177,17 +187,17 @@ mod tests {
     #[test]
     fn silence_passes_and_a_reflection_with_credentials_fails() {
         let silent = judged("", vec![asked("strange simple", EVIL, "", false)]);
-        assert_eq!(silent.verdict, Verdict::Pass);
+        assert_eq!(silent.verdict(), Verdict::Pass);
         let open = judged("", vec![asked("strange simple", EVIL, EVIL, true)]);
         assert_eq!(open.findings[0].cause, "reflects-any-origin");
         let constant = judged("", vec![asked("strange simple", EVIL, "https://a.example", true)]);
-        assert_eq!(constant.verdict, Verdict::Pass, "a constant origin is no reflection");
+        assert_eq!(constant.verdict(), Verdict::Pass, "a constant origin is no reflection");
     }
 
     #[test]
     fn a_star_is_a_choice_unless_origins_are_declared() {
         let star = || vec![asked("strange simple", EVIL, "*", false)];
-        assert_eq!(judged("", star()).verdict, Verdict::Pass);
+        assert_eq!(judged("", star()).verdict(), Verdict::Pass);
         let declared = "[controls.cors]\nallow = [\"https://a.example\"]\n";
         assert_eq!(judged(declared, star()).findings[0].cause, "allows-everyone");
     }

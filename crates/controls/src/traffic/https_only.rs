@@ -5,21 +5,26 @@ mod certificate;
 use client::Request;
 use client::old_tls::{self, Hello, OldTls};
 use lab::Bench;
-use model::{Answer, Applicability, Card, Finding, Judgement, Lane, Reach, Seen};
+use model::{Answer, Applicability, Card, Finding, Kind, Lane, Reach, Ruling};
 use settings::Manifest;
 use settings::controls::EnforcedBy;
 
 use crate::control::Applies;
 use crate::surface::judging::{once_per_cause, showing};
 use crate::surface::tour::path_of;
+use crate::surface::tries::ANSWERED;
 use crate::surface::visitor::PATIENCE;
-use crate::surface::{Surface, SurfaceControl, Tour, Visitor};
+use crate::surface::{Surface, SurfaceControl, Tour, Tries, Visitor};
 
 pub(crate) struct HttpsOnly;
 
 const PLAIN: &str = "plain";
 const SECURE: &str = "secure";
+/// A refusal of plain HTTP and a port that is closed are both an answer; a missing log-in is none.
+const PLAIN_LANDS: &[Kind] =
+    &[Kind::Accepted, Kind::Redirected, Kind::Refused, Kind::Absent, Kind::Unanswered];
 const CERTIFICATE: &str = "certificate";
+const UNREADABLE: &str = "certificate cannot be read";
 const OLD: &str = "speaks";
 /// How the reason of a connection that failed begins when it was the certificate.
 const INVALID: &str = "invalid peer certificate: ";
@@ -34,6 +39,11 @@ impl SurfaceControl for HttpsOnly {
         budget: 1,
         page: include_str!("https_only.md"),
     };
+
+    const TRIES: &'static [Tries] = &[
+        Tries::all("requests over HTTPS", &[SECURE], ANSWERED),
+        Tries::each("requests over plain HTTP", &[PLAIN], PLAIN_LANDS),
+    ];
 
     fn applies(manifest: &Manifest) -> Applies {
         match manifest.controls.https_only.enforced_by {
@@ -67,12 +77,12 @@ impl SurfaceControl for HttpsOnly {
         visitor.ask(SECURE, &unknown).await;
     }
 
-    fn judge(manifest: &Manifest, surface: &Surface<'_>) -> Judgement {
+    fn rule(manifest: &Manifest, surface: &Surface<'_>) -> Ruling {
         let settings = &manifest.controls.https_only;
         let secure: Vec<_> = surface.labelled(SECURE).filter(|a| a.status().is_some()).collect();
         let plain: Vec<_> = surface.labelled(PLAIN).collect();
         if plain.iter().all(|a| a.status().is_none()) && secure.is_empty() {
-            return Judgement::inconclusive("neither plain nor secure requests were answered");
+            return Ruling::undecided("neither plain nor secure requests were answered");
         }
         let mut findings = Vec::new();
         for answer in &secure {
@@ -86,34 +96,35 @@ impl SurfaceControl for HttpsOnly {
         for answer in &plain {
             findings.extend(about_plain(answer));
         }
-        let old = surface.remarks().filter_map(|text| text.strip_prefix(OLD)).map(str::trim);
-        let old: Vec<_> = old.collect();
+        let old: Vec<_> = surface.facts(OLD).map(|(version, _)| version).collect();
         if !old.is_empty() {
             let text = format!("it still speaks {}", old.join(" and "));
             let mend = "speak TLS 1.2 and 1.3 only (RFC 8996; ASVS 5.0 12.1.1)";
-            findings.push(Finding::fail("old-tls", text).mend(mend));
+            findings.push(Finding::fail("old-tls", text).fix(mend));
         }
-        for left in surface.remarks().filter_map(|text| text.strip_prefix(CERTIFICATE)) {
-            let left: i64 = left.trim().parse().unwrap_or_default();
+        for (_, left) in surface.facts(CERTIFICATE) {
             let needed = i64::try_from(settings.certificate.0.as_secs()).unwrap_or(i64::MAX);
             if left < needed {
                 let text = format!("the certificate is valid for {} more days", left / 86_400);
-                findings.push(
-                    Finding::fail("certificate-expires", text).mend("renew it, and watch it"),
-                );
+                findings
+                    .push(Finding::fail("certificate-expires", text).fix("renew it, and watch it"));
             }
         }
         if secure.is_empty() {
-            return Judgement::inconclusive("no secure request was answered").with(findings);
+            return Ruling::undecided("no secure request was answered").with(findings);
+        }
+        if let Some((why, _)) = surface.facts(UNREADABLE).next() {
+            return Ruling::undecided(format!("its certificate cannot be read: {why}"))
+                .with(findings);
         }
         let held = "plain HTTP is redirected or refused, HSTS is set";
-        Judgement::from_findings(held, once_per_cause(findings, surface.answers.len()))
+        Ruling::from_findings(held, once_per_cause(findings, surface.answers.len()))
     }
 
-    fn unanswered(surface: &Surface<'_>) -> Judgement {
+    fn unanswered(surface: &Surface<'_>) -> Ruling {
         let invalid = surface.not_connected().and_then(|why| why.strip_prefix(INVALID));
         let Some(why) = invalid else { return surface.without_answer() };
-        Judgement::from_findings("", vec![about_certificate(why)])
+        Ruling::from_findings("", vec![about_certificate(why)])
     }
 }
 
@@ -126,15 +137,20 @@ async fn target(visitor: &Visitor<'_>) {
     }
     visitor.ask(SECURE, &Request::get("/")).await;
     if let Ok(connection) = client::Connection::to(peer, PATIENCE).await
-        && let Some(until) = connection.certificate().as_deref().and_then(certificate::not_after)
+        && let Some(der) = connection.certificate()
     {
+        let until = match certificate::not_after(&der) {
+            Ok(until) => until,
+            // A date that cannot be read decides nothing, and must not look as if it were fine.
+            Err(why) => return visitor.fact(UNREADABLE, why, 1),
+        };
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         let left = until - now.map_or(0, |now| i64::try_from(now.as_secs()).unwrap_or(i64::MAX));
-        visitor.trial().saw(Seen::Remark { text: format!("{CERTIFICATE} {left}") });
+        visitor.fact(CERTIFICATE, "seconds left", left);
     }
     for version in OldTls::ALL {
         if old_tls::speaks(peer, version, PATIENCE).await == Hello::Spoken {
-            visitor.trial().saw(Seen::Remark { text: format!("{OLD} {}", version.name()) });
+            visitor.fact(OLD, version.name(), 1);
         }
     }
     // Only at the usual port is it known where plain HTTP would be.
@@ -149,12 +165,12 @@ async fn target(visitor: &Visitor<'_>) {
 fn about_certificate(why: &str) -> Finding {
     let text = format!("no connection is made, since its certificate is not valid: {why}");
     if why.contains("xpired") {
-        return Finding::fail("certificate-expired", text).mend("renew it, and watch it");
+        return Finding::fail("certificate-expired", text).fix("renew it, and watch it");
     }
     let mend = "get it from an authority that its callers trust, for each name by which it is \
                 called, and send the whole chain; for an authority of your own, name its \
                 certificate in SSL_CERT_FILE and try again";
-    Finding::fail("certificate-not-valid", text).mend(mend)
+    Finding::fail("certificate-not-valid", text).fix(mend)
 }
 
 fn is_redirect_to_https(answer: &Answer) -> bool {
@@ -171,11 +187,11 @@ fn about_plain(answer: &Answer) -> Option<Finding> {
         let kept = to.ends_with(&answer.request.target);
         let text = format!("{} is redirected to {to}", answer.request.target);
         let finding = Finding::warn("loses-the-path", text);
-        return (!kept).then(|| showing(finding.mend(mend), answer));
+        return (!kept).then(|| showing(finding.fix(mend), answer));
     }
     let refused = status == 426 || (400..500).contains(&status) && status != 404;
     let text = format!("a request that came over plain HTTP was answered {status}");
-    (!refused).then(|| showing(Finding::fail("serves-plain-http", text).mend(mend), answer))
+    (!refused).then(|| showing(Finding::fail("serves-plain-http", text).fix(mend), answer))
 }
 
 fn about_hsts(answer: &Answer, shortest: u64) -> Option<Finding> {
@@ -192,28 +208,29 @@ fn about_hsts(answer: &Answer, shortest: u64) -> Option<Finding> {
             Finding::fail("short-hsts", text)
         }
     };
-    Some(showing(finding.mend(mend), answer))
+    Some(showing(finding.fix(mend), answer))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::surface::judging::build::*;
+    use crate::surface::visitor::NOT_CONNECTED;
     use model::Verdict;
 
     fn secure() -> Answer {
         answer(SECURE, "GET /a", 200).with("Strict-Transport-Security", "max-age=31536000")
     }
 
-    fn judged(plain: Answer, secure: Answer) -> Judgement {
-        HttpsOnly.judge(&manifest(""), &main(vec![plain, secure]))
+    fn judged(plain: Answer, secure: Answer) -> model::Judgement {
+        HttpsOnly.judged(&manifest(""), &main(vec![plain, secure]))
     }
 
     #[test]
     fn plain_http_is_redirected_or_refused() {
         let redirect = answer(PLAIN, "GET /a", 308).with("Location", "https://h/a");
-        assert_eq!(judged(redirect, secure()).verdict, Verdict::Pass);
-        assert_eq!(judged(answer(PLAIN, "GET /a", 403), secure()).verdict, Verdict::Pass);
+        assert_eq!(judged(redirect, secure()).verdict(), Verdict::Pass);
+        assert_eq!(judged(answer(PLAIN, "GET /a", 403), secure()).verdict(), Verdict::Pass);
         let served = judged(answer(PLAIN, "GET /a", 200), secure());
         assert_eq!(served.findings[0].cause, "serves-plain-http");
     }
@@ -227,23 +244,25 @@ mod tests {
         assert_eq!(judged(refused(), short).findings[0].cause, "short-hsts");
     }
 
-    fn remarked(answers: Vec<Answer>, remark: &str) -> Judgement {
+    fn with_fact(
+        answers: Vec<Answer>,
+        (name, about, value): (&str, &str, i64),
+    ) -> model::Judgement {
         let mut seen = main(answers);
         let trial = seen[0].trial.clone();
-        let seen_remark = Seen::Remark { text: remark.to_owned() };
-        seen.push(model::Observation { at: 9_000_000, trial, seen: seen_remark });
-        HttpsOnly.judge(&manifest(""), &seen)
+        seen.push(model::Observation { at: 9_000_000, trial, seen: fact(name, about, value) });
+        HttpsOnly.judged(&manifest(""), &seen)
     }
 
     #[test]
     fn what_is_old_or_about_to_expire_fails() {
-        for (remark, cause) in [
-            ("speaks TLS 1.0", Some("old-tls")),
-            ("certificate 432000", Some("certificate-expires")),
-            ("certificate 4320000", None),
+        for (fact, cause) in [
+            ((OLD, "TLS 1.0", 1), Some("old-tls")),
+            ((CERTIFICATE, "seconds left", 432_000), Some("certificate-expires")),
+            ((CERTIFICATE, "seconds left", 4_320_000), None),
         ] {
-            let judgement = remarked(vec![secure()], remark);
-            assert_eq!(judgement.findings.first().map(|f| f.cause.as_str()), cause, "{remark}");
+            let judgement = with_fact(vec![secure()], fact);
+            assert_eq!(judgement.findings.first().map(|f| f.cause.as_str()), cause, "{fact:?}");
         }
     }
 
@@ -252,13 +271,14 @@ mod tests {
         let mut silent = answer(SECURE, "GET /", 200);
         silent.outcome = model::Outcome::NotConnected;
         for (why, cause) in [
-            ("not connected: invalid peer certificate: UnknownIssuer", "certificate-not-valid"),
-            ("not connected: invalid peer certificate: certificate expired", "certificate-expired"),
+            ("invalid peer certificate: UnknownIssuer", "certificate-not-valid"),
+            ("invalid peer certificate: certificate expired", "certificate-expired"),
         ] {
-            assert_eq!(remarked(vec![silent.clone()], why).findings[0].cause, cause);
+            let judgement = with_fact(vec![silent.clone()], (NOT_CONNECTED, why, 0));
+            assert_eq!(judgement.findings[0].cause, cause);
         }
-        let judgement = remarked(vec![silent], "not connected: no route to host");
-        assert_eq!(judgement.verdict, Verdict::Inconclusive);
+        let judgement = with_fact(vec![silent], (NOT_CONNECTED, "no route to host", 0));
+        assert_eq!(judgement.verdict(), Verdict::Inconclusive);
         assert!(judgement.summary.contains("no route"), "{}", judgement.summary);
     }
 

@@ -8,14 +8,15 @@ use std::time::Duration;
 
 use client::{Exchange, Request};
 use lab::Bench;
-use model::{Answer, Applicability, Card, Finding, Judgement, Lane, Outcome, Reach};
+use model::{Answer, Applicability, Card, Finding, Lane, Need, Outcome, Reach, Ruling};
 use serde_json::Value;
 use settings::Manifest;
 
 use crate::control::Applies;
 use crate::surface::judging::showing;
 use crate::surface::tour::path_of;
-use crate::surface::{Surface, SurfaceControl, Tour, Visitor};
+use crate::surface::tries::REACHED;
+use crate::surface::{Surface, SurfaceControl, Tour, Tries, Visitor};
 
 pub(crate) struct InputValidation;
 
@@ -39,6 +40,12 @@ impl SurfaceControl for InputValidation {
         budget: 6,
         page: include_str!("input_validation.md"),
     };
+
+    const TRIES: &'static [Tries] = &[
+        Tries::all("odd requests that reached a handler", &[GENERATED], REACHED)
+            .needs(Need::Percent(10)),
+        Tries::all("good requests afterwards", &[AFTER], REACHED),
+    ];
 
     fn applies(manifest: &Manifest) -> Applies {
         let settings = &manifest.controls.input_validation;
@@ -94,12 +101,12 @@ impl SurfaceControl for InputValidation {
         visitor.ask(AFTER, &tour.read(bench.manifest())).await;
     }
 
-    fn judge(manifest: &Manifest, surface: &Surface<'_>) -> Judgement {
+    fn rule(manifest: &Manifest, surface: &Surface<'_>) -> Ruling {
         let settings = &manifest.controls.input_validation;
         let generated = surface.labelled(GENERATED);
         let count = generated.len();
         if count == 0 {
-            return Judgement::inconclusive(
+            return Ruling::undecided(
                 "no request could be made odd: no journey succeeded, and no document was read",
             );
         }
@@ -119,13 +126,13 @@ impl SurfaceControl for InputValidation {
             let with = if shown.is_empty() { String::new() } else { format!(" with {shown:?}") };
             let text = format!("{}{with}: it {}", answer.asked(), answer.outcome.words());
             let mend = "check input where it comes in, and map what the database refuses to 4xx";
-            findings.push(showing(Finding::fail(cause, text).mend(mend), answer));
+            findings.push(showing(Finding::fail(cause, text).fix(mend), answer));
         }
         if let Some((code, signal)) = surface.trial.exit() {
             let text = format!("the process ended (code {code:?}, signal {signal:?})");
             let mend =
                 "no request may end the process: catch what is thrown at the edge of a request";
-            findings.push(Finding::fail("crashes", text).mend(mend).log(surface.trial.few_lines()));
+            findings.push(Finding::fail("crashes", text).fix(mend).log(surface.trial.few_lines()));
         }
         let looked_at = |answer: &Answer| {
             answer.status().is_some_and(|status| !matches!(status, 401 | 403 | 404 | 405 | 429))
@@ -135,13 +142,13 @@ impl SurfaceControl for InputValidation {
             let why = format!(
                 "only {reached} of {count} odd requests got past the door (401, 403, 404, 405, 429)"
             );
-            return Judgement::inconclusive(why);
+            return Ruling::undecided(why);
         }
-        if findings.is_empty() && !surface.find(AFTER).is_some_and(Answer::is_success) {
+        if findings.is_empty() && surface.find(AFTER).is_some_and(|answer| !answer.is_success()) {
             findings.push(Finding::fail("does-not-recover", "afterwards a good request fails"));
         }
         let held = format!("{count} odd requests, none made it fail");
-        Judgement::from_findings(held, findings)
+        Ruling::from_findings(held, findings)
     }
 }
 
@@ -181,9 +188,9 @@ mod tests {
     use crate::surface::judging::build::*;
     use model::Verdict;
 
-    fn run(outcome: Outcome) -> Judgement {
+    fn run(outcome: Outcome) -> model::Judgement {
         let odd = Answer { outcome, ..answer(GENERATED, "POST /a", 0) };
-        InputValidation.judge(
+        InputValidation.judged(
             &manifest(""),
             &main(vec![answer(GENERATED, "POST /a", 400), odd, answer(AFTER, "GET /", 200)]),
         )
@@ -192,7 +199,7 @@ mod tests {
     #[test]
     fn only_failures_of_the_server_fail() {
         for status in [200, 201, 400, 404, 422, 501] {
-            assert_eq!(run(Outcome::Answered { status }).verdict, Verdict::Pass, "{status}");
+            assert_eq!(run(Outcome::Answered { status }).verdict(), Verdict::Pass, "{status}");
         }
         for (outcome, cause) in [
             (Outcome::Answered { status: 500 }, "server-error"),
@@ -206,6 +213,6 @@ mod tests {
     #[test]
     fn a_closed_door_decides_nothing() {
         let seen = main(vec![answer(GENERATED, "POST /a", 401), answer(AFTER, "GET /", 200)]);
-        assert_eq!(InputValidation.judge(&manifest(""), &seen).verdict, Verdict::Inconclusive);
+        assert_eq!(InputValidation.judged(&manifest(""), &seen).verdict(), Verdict::Inconclusive);
     }
 }

@@ -3,20 +3,21 @@
 use client::Request;
 use journey::{Entry, Journey, Walk};
 use lab::Bench;
-use model::{Applicability, Card, Finding, Judgement, Lane, Reach, Seen};
+use model::{Applicability, Card, Finding, Lane, Reach, Ruling, Seen};
 use serde_json::Value;
 use settings::Manifest;
 
 use crate::control::Applies;
 use crate::surface::judging::{once_per_cause, showing};
 use crate::surface::tour::TOUR;
+use crate::surface::tries::{ACCEPTED, WHATEVER};
 use crate::surface::visitor::PATIENCE;
-use crate::surface::{Surface, SurfaceControl, Visitor};
+use crate::surface::{Surface, SurfaceControl, Tries, Visitor};
 
 pub(crate) struct Pagination;
 
-const ROWS: &str = "rows made:";
-const LISTED: &str = "listed";
+const ROWS: &str = "rows made";
+const LISTED: &str = "rows listed";
 const BEFORE: &str = "before";
 const AFTER: &str = "after";
 const HUGE: &str = "a huge page";
@@ -35,6 +36,11 @@ impl SurfaceControl for Pagination {
         page: include_str!("pagination.md"),
     };
 
+    const TRIES: &'static [Tries] = &[
+        Tries::all("lists before and after rows were made", &[BEFORE, AFTER], ACCEPTED),
+        Tries::each("huge pages", &[HUGE], WHATEVER),
+    ];
+
     fn applies(manifest: &Manifest) -> Applies {
         if !manifest.journeys.is_empty() {
             return Applies::Yes;
@@ -47,7 +53,6 @@ impl SurfaceControl for Pagination {
     }
 
     async fn visit(bench: &Bench, visitor: &Visitor<'_>) {
-        let trial = visitor.trial();
         let settings = &bench.manifest().controls.pagination;
         for (name, journey) in bench.journeys() {
             // One person does everything: lists may hold only their own rows.
@@ -74,6 +79,9 @@ impl SurfaceControl for Pagination {
                     break;
                 }
             }
+            let steps = u32::try_from(journey.entries.len()).unwrap_or(u32::MAX);
+            let failure = (!done).then(|| "a step was not as expected".to_owned());
+            visitor.trial().saw(Seen::Walked { journey: name.clone(), failure, steps });
             if !done {
                 continue;
             }
@@ -83,7 +91,7 @@ impl SurfaceControl for Pagination {
             }
             bench.progress(format!("making {} rows with {name}", settings.rows));
             let made = make_rows(visitor, &mut walk, &writes, settings.rows).await;
-            trial.saw(Seen::Remark { text: format!("{ROWS} {made}") });
+            visitor.fact(ROWS, name.as_str(), i64::from(made));
             for list in &lists {
                 list_it(visitor, list, AFTER).await;
                 for limit in settings.limit.as_deref().map_or(LIMITS.to_vec(), |limit| vec![limit])
@@ -96,16 +104,13 @@ impl SurfaceControl for Pagination {
         }
     }
 
-    fn judge(manifest: &Manifest, surface: &Surface<'_>) -> Judgement {
+    fn rule(manifest: &Manifest, surface: &Surface<'_>) -> Ruling {
         let wanted = manifest.controls.pagination.rows as usize;
-        let made: usize = surface
-            .remarks()
-            .filter_map(|text| text.strip_prefix(ROWS)?.trim().parse().ok())
-            .max()
-            .unwrap_or(0);
-        let listed: Vec<(usize, &str, &str)> = surface.remarks().filter_map(parse_listed).collect();
+        let made = surface.facts(ROWS).map(|(_, made)| made).max().unwrap_or(0);
+        let made = usize::try_from(made).unwrap_or(0);
+        let listed: Vec<(usize, &str, &str)> = surface.facts(LISTED).filter_map(listed).collect();
         if listed.is_empty() {
-            return Judgement::inconclusive(
+            return Ruling::undecided(
                 "no step of a journey answers a list; declare one: [controls.pagination] lists = \
                  [\"GET /…\"]",
             );
@@ -125,7 +130,7 @@ impl SurfaceControl for Pagination {
                 }
                 _ => continue,
             };
-            let finding = Finding::fail(cause, text).mend(mend);
+            let finding = Finding::fail(cause, text).fix(mend);
             findings.push(answer.map_or(finding.clone(), |answer| showing(finding, answer)));
         }
         let unbounded: Vec<_> =
@@ -139,18 +144,35 @@ impl SurfaceControl for Pagination {
             surface.labelled(HUGE).filter(|a| a.status().is_none_or(|status| status >= 500))
         {
             let text = format!("a page of a million rows: it {}", answer.outcome.words());
-            findings.push(showing(Finding::fail("fails", text).mend(mend), answer));
+            findings.push(showing(Finding::fail("fails", text).fix(mend), answer));
         }
         let largest = listed.iter().map(|(count, ..)| *count).max().unwrap_or(0);
+        let grew = grown(&listed);
+        if findings.is_empty() && made >= wanted && grew.is_empty() && largest < wanted {
+            let lists = listed.iter().filter(|(_, phase, _)| *phase == AFTER);
+            let lists: Vec<_> = lists.map(|(_, _, target)| *target).collect();
+            let why = format!(
+                "{made} rows were made, and none of them shows in {}: declare the list that holds \
+                 what the journey makes, [controls.pagination] lists = [\"GET /…\"]",
+                lists.join(", ")
+            );
+            return Ruling::undecided(why);
+        }
         if findings.is_empty() && made < wanted && largest < wanted {
             let why = format!(
                 "only {made} of {wanted} rows could be made, too few to see whether lists are \
                  bounded"
             );
-            return Judgement::inconclusive(why);
+            return Ruling::undecided(why);
         }
-        let held = format!("{made} rows were made, and no answer holds more than {largest}");
-        Judgement::from_findings(held, once_per_cause(findings, listed.len()))
+        let held = match grew.as_slice() {
+            [] => format!("no list holds more than {largest} rows at once"),
+            lists => format!(
+                "{made} rows were made, and {} answers at most {largest} at once",
+                lists.join(", ")
+            ),
+        };
+        Ruling::from_findings(held, once_per_cause(findings, listed.len()))
     }
 }
 
@@ -168,8 +190,8 @@ fn with_identity(text: &str, walk: &Walk, journey: &Journey) -> Request {
 async fn list_it(visitor: &Visitor<'_>, list: &Request, phase: &str) {
     let exchange = visitor.ask(phase, list).await;
     if let Some(count) = exchange.response.as_ref().and_then(|response| rows(&response.body)) {
-        let text = format!("{LISTED} {count} {phase} {}", list.target);
-        visitor.trial().saw(Seen::Remark { text });
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        visitor.fact(LISTED, format!("{phase} {}", list.target), count);
     }
 }
 
@@ -204,11 +226,22 @@ fn rows(body: &[u8]) -> Option<usize> {
     }
 }
 
-/// `listed COUNT PHASE TARGET`.
-fn parse_listed(text: &str) -> Option<(usize, &str, &str)> {
-    let (count, rest) = text.strip_prefix(LISTED)?.trim().split_once(' ')?;
-    let (phase, target) = rest.rsplit_once(' ')?;
-    Some((count.parse().ok()?, phase, target))
+/// A count, the phase in which it was read, and the list.
+fn listed((about, count): (&str, i64)) -> Option<(usize, &str, &str)> {
+    let (phase, target) = about.rsplit_once(' ')?;
+    Some((usize::try_from(count).ok()?, phase, target))
+}
+
+/// The lists that grew by what was made: what stays the same says nothing of its bound.
+fn grown<'a>(listed: &[(usize, &'a str, &'a str)]) -> Vec<&'a str> {
+    let count = |phase: &str, list: &str| {
+        let mut all = listed.iter().rev();
+        all.find(|(_, p, t)| *p == phase && *t == list).map(|(count, ..)| *count)
+    };
+    let mut lists: Vec<&str> = listed.iter().map(|(_, _, target)| *target).collect();
+    lists.retain(|list| count(AFTER, list) > count(BEFORE, list) && count(BEFORE, list).is_some());
+    lists.dedup();
+    lists
 }
 
 #[cfg(test)]
@@ -217,29 +250,34 @@ mod tests {
     use crate::surface::judging::build::*;
     use model::{Observation, Verdict};
 
-    fn run(made: u32, remarks: &[&str]) -> Judgement {
+    fn run(made: i64, lists: &[(&str, i64)]) -> model::Judgement {
         let mut seen = main(vec![answer(AFTER, "GET /a", 200)]);
         let trial = seen[0].trial.clone();
-        let all = remarks.iter().map(|text| (*text).to_owned()).chain([format!("{ROWS} {made}")]);
-        seen.extend(all.map(|text| Observation {
-            at: 9,
-            trial: trial.clone(),
-            seen: Seen::Remark { text },
-        }));
-        Pagination.judge(&manifest(""), &seen)
+        let all = lists.iter().map(|(about, count)| fact(LISTED, about, *count));
+        let all = all.chain([fact(ROWS, "order", made)]);
+        seen.extend(all.map(|seen| Observation { at: 9, trial: trial.clone(), seen }));
+        Pagination.judged(&manifest(""), &seen)
     }
 
     #[test]
     fn a_list_is_bounded_or_not() {
-        assert_eq!(run(250, &["listed 20 after /a"]).verdict, Verdict::Pass);
-        assert_eq!(run(250, &["listed 250 after /a"]).findings[0].cause, "unbounded");
-        let huge = run(250, &["listed 20 after /a", "listed 300 a huge page /a?limit=1000000"]);
+        let judgement = run(250, &[("before /a", 1), ("after /a", 20)]);
+        assert_eq!(judgement.verdict(), Verdict::Pass);
+        assert_eq!(run(250, &[("after /a", 250)]).findings[0].cause, "unbounded");
+        let huge = run(250, &[("after /a", 20), ("a huge page /a?limit=1000000", 300)]);
         assert_eq!(huge.findings[0].cause, "limit-ignored");
     }
 
     #[test]
+    fn a_list_that_does_not_hold_what_was_made_decides_nothing() {
+        let judgement = run(250, &[("before /items", 3), ("after /items", 3)]);
+        assert_eq!(judgement.verdict(), Verdict::Inconclusive);
+        assert!(judgement.summary.contains("none of them shows in /items"), "{judgement:?}");
+    }
+
+    #[test]
     fn too_few_rows_decide_nothing() {
-        assert_eq!(run(3, &["listed 3 after /a"]).verdict, Verdict::Inconclusive);
+        assert_eq!(run(3, &[("after /a", 3)]).verdict(), Verdict::Inconclusive);
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! The headers that matter for its content are on every answer, errors too.
 
 use lab::Bench;
-use model::{Answer, Applicability, Card, Finding, Judgement, Lane, Reach};
+use model::{Answer, Applicability, Card, Finding, Lane, Need, Reach, Ruling};
 use settings::Manifest;
 
 use crate::surface::judging::{once_per_cause, showing};
-use crate::surface::{Surface, SurfaceControl, Tour, Visitor};
+use crate::surface::tour::{ERRORS, TOUR};
+use crate::surface::tries::{ACCEPTED, WHATEVER};
+use crate::surface::{Surface, SurfaceControl, Tour, Tries, Visitor};
 
 pub(crate) struct SecurityHeaders;
 
@@ -23,15 +25,21 @@ impl SurfaceControl for SecurityHeaders {
         page: include_str!("security_headers.md"),
     };
 
+    const TRIES: &'static [Tries] = &[
+        Tries::all("successes", &[TOUR], ACCEPTED).needs(Need::AtLeast(1)),
+        Tries::all("provoked errors", ERRORS, WHATEVER).needs(Need::AtLeast(1)),
+    ];
+
     async fn visit(bench: &Bench, visitor: &Visitor<'_>) {
         let site = visitor.site();
         let tour = Tour::walk(bench, visitor).await;
-        for (label, request) in tour.errors(bench.manifest(), site.is_target()) {
+        let errors = tour.errors(bench.manifest(), site.is_target());
+        for (label, request) in errors {
             visitor.ask(&label, &request).await;
         }
     }
 
-    fn judge(manifest: &Manifest, surface: &Surface<'_>) -> Judgement {
+    fn rule(manifest: &Manifest, surface: &Surface<'_>) -> Ruling {
         let decides = |status: u16| (200..300).contains(&status) || status >= 400;
         let answers: Vec<&Answer> = surface
             .answers
@@ -43,9 +51,7 @@ impl SurfaceControl for SecurityHeaders {
             answers.iter().copied().partition(|answer| answer.is_success());
         if good.is_empty() || bad.is_empty() {
             let what = if good.is_empty() { "success" } else { "error" };
-            return Judgement::inconclusive(format!(
-                "no {what} was answered, so half was not seen"
-            ));
+            return Ruling::undecided(format!("no {what} was answered, so half was not seen"));
         }
         let mut findings = Vec::new();
         for answer in &answers {
@@ -67,7 +73,7 @@ impl SurfaceControl for SecurityHeaders {
                 let text = format!("{} answered {status}; {}", answer.label, words.join("; "));
                 let mend =
                     "set it in one place that every answer passes, also those of the framework";
-                findings.push(showing(Finding::fail(cause, text).mend(mend), answer));
+                findings.push(showing(Finding::fail(cause, text).fix(mend), answer));
             }
             if answer.bytes > 0 && answer.header("content-type").is_none() {
                 let text = format!(
@@ -75,7 +81,7 @@ impl SurfaceControl for SecurityHeaders {
                     answer.label, answer.bytes
                 );
                 let mend = "say what the body is: a browser guesses otherwise";
-                findings.push(showing(Finding::fail("no-content-type", text).mend(mend), answer));
+                findings.push(showing(Finding::fail("no-content-type", text).fix(mend), answer));
             }
             findings.extend(["X-Powered-By", "Server"].into_iter().filter_map(|name| {
                 let value = answer.header(name)?;
@@ -85,7 +91,7 @@ impl SurfaceControl for SecurityHeaders {
             }));
         }
         let held = format!("on every answer (successes {}, errors {})", good.len(), bad.len());
-        Judgement::from_findings(held, once_per_cause(findings, answers.len()))
+        Ruling::from_findings(held, once_per_cause(findings, answers.len()))
     }
 }
 
@@ -126,8 +132,8 @@ mod tests {
     use crate::surface::judging::build::*;
     use model::Verdict;
 
-    fn judged(answers: Vec<Answer>) -> Judgement {
-        SecurityHeaders.judge(&manifest(""), &main(answers))
+    fn judged(answers: Vec<Answer>) -> model::Judgement {
+        SecurityHeaders.judged(&manifest(""), &main(answers))
     }
 
     #[test]
@@ -140,7 +146,7 @@ mod tests {
         let both = judged(vec![good.clone(), page, bad.clone()]);
         assert_eq!(both.findings[0].seen, Some((2, 3)), "an answer counts once");
         let held = bad.with("X-Content-Type-Options", "NoSniff");
-        assert_eq!(judged(vec![good, held]).verdict, Verdict::Pass);
+        assert_eq!(judged(vec![good, held]).verdict(), Verdict::Pass);
     }
 
     #[test]
@@ -159,6 +165,6 @@ mod tests {
     fn without_an_error_nothing_is_decided() {
         let good =
             answer("tour", "GET /a", 200).json("{}").with("X-Content-Type-Options", "nosniff");
-        assert_eq!(judged(vec![good]).verdict, Verdict::Inconclusive);
+        assert_eq!(judged(vec![good]).verdict(), Verdict::Inconclusive);
     }
 }

@@ -4,17 +4,19 @@ mod files;
 
 use client::Request;
 use lab::Bench;
-use model::{Answer, Applicability, Card, Finding, Judgement, Lane, Outcome, Reach, Seen};
+use model::{Answer, Applicability, Card, Finding, Lane, Outcome, Reach, Ruling};
 use settings::Manifest;
 
 use crate::control::Applies;
 use crate::surface::judging::showing;
-use crate::surface::{Surface, SurfaceControl, Visitor};
+use crate::surface::tries::{ACCEPTED, REACHED};
+use crate::surface::{Surface, SurfaceControl, Tries, Visitor};
 
 pub(crate) struct Uploads;
 
 const GOOD: &str = "good";
 const AFTER: &str = "afterwards";
+const ESCAPED: &str = "written outside its folder";
 
 impl SurfaceControl for Uploads {
     const CARD: &'static Card = &Card {
@@ -27,6 +29,12 @@ impl SurfaceControl for Uploads {
         page: include_str!("uploads.md"),
     };
 
+    const TRIES: &'static [Tries] = &[
+        Tries::all("good files", &[GOOD], ACCEPTED),
+        Tries::all("bad files", files::LABELS, REACHED).planned(files::LABELS.len() - 1),
+        Tries::all("good files afterwards", &[AFTER], REACHED),
+    ];
+
     fn applies(manifest: &Manifest) -> Applies {
         match manifest.controls.uploads.request {
             Some(_) => Applies::Yes,
@@ -37,32 +45,31 @@ impl SurfaceControl for Uploads {
     }
 
     async fn visit(bench: &Bench, visitor: &Visitor<'_>) {
-        let (site, trial) = (visitor.site(), visitor.trial());
+        let site = visitor.site();
         let settings = &bench.manifest().controls.uploads;
         if let Some(text) = &settings.request {
             let headers = identity(bench, visitor).await;
             let request = Request { headers, ..crate::business::declared(text) };
-            let outside =
-                site.instance().map(|instance| instance.folder().join("..").join(files::ESCAPED));
+            let outside = site
+                .instance()
+                .map(|instance| instance.folder_from_outside().join("..").join(files::ESCAPED));
             for (label, file) in files::cases(settings) {
                 bench.progress(label);
                 visitor.ask(label, &file.post(&request, &settings.field)).await;
             }
             if outside.is_some_and(|path| path.exists()) {
-                trial.saw(Seen::Remark { text: files::ESCAPED.to_owned() });
+                visitor.fact(ESCAPED, files::ESCAPED, 1);
             }
             let good = files::good(settings);
             visitor.ask(AFTER, &good.post(&request, &settings.field)).await;
         }
     }
 
-    fn judge(_: &Manifest, surface: &Surface<'_>) -> Judgement {
+    fn rule(_: &Manifest, surface: &Surface<'_>) -> Ruling {
         let good = surface.find(GOOD);
         if !good.is_some_and(Answer::is_success) {
             let found = good.map_or("was not sent".to_owned(), |answer| answer.outcome.words());
-            return Judgement::inconclusive(format!(
-                "a good file {found}, so refusals prove nothing"
-            ));
+            return Ruling::undecided(format!("a good file {found}, so refusals prove nothing"));
         }
         let mend = "look at the first bytes, not at the name or the declared type; count the size \
                     while reading; store under a name of your own (OWASP ASVS 5.0 5.2.2, 5.3.2)";
@@ -89,23 +96,23 @@ impl SurfaceControl for Uploads {
                 Some(_) if label == files::TRAVERSAL && !answer.body.contains("..") => continue,
                 Some(_) => cause,
             };
-            findings.push(showing(Finding::fail(cause, text).mend(mend), answer));
+            findings.push(showing(Finding::fail(cause, text).fix(mend), answer));
         }
-        if surface.remarks().any(|text| text == files::ESCAPED) {
+        if surface.facts(ESCAPED).next().is_some() {
             let text = "a file whose name leads upwards was written outside its folder";
-            findings.push(Finding::fail("keeps-traversal", text).mend(mend));
+            findings.push(Finding::fail("keeps-traversal", text).fix(mend));
         }
         if let Some((code, signal)) = exit {
             let text = format!("it ended (code {code:?}, signal {signal:?}) during these uploads");
             let finding = Finding::fail("crashes", text).log(surface.trial.few_lines());
             findings.push(last.map_or(finding.clone(), |answer| showing(finding, answer)));
-        } else if !surface.find(AFTER).is_some_and(Answer::is_success) {
+        } else if surface.find(AFTER).is_some_and(|answer| !answer.is_success()) {
             findings.push(Finding::fail("does-not-recover", "afterwards a good file is refused"));
         }
         if tried == 0 {
-            return Judgement::inconclusive("no file was tried").with(findings);
+            return Ruling::undecided("no file was tried").with(findings);
         }
-        Judgement::from_findings(format!("{tried} bad files were refused or disarmed"), findings)
+        Ruling::from_findings(format!("{tried} bad files were refused or disarmed"), findings)
     }
 }
 
@@ -145,9 +152,9 @@ mod tests {
     use crate::trials::build::exited;
     use model::Verdict;
 
-    fn run(label: &str, status: u16, body: &str) -> Judgement {
+    fn run(label: &str, status: u16, body: &str) -> model::Judgement {
         let case = answer(label, "POST /a", status).json(body);
-        Uploads.judge(
+        Uploads.judged(
             &manifest(""),
             &main(vec![answer(GOOD, "POST /a", 201), case, answer(AFTER, "POST /a", 201)]),
         )
@@ -155,8 +162,8 @@ mod tests {
 
     #[test]
     fn bad_files_are_refused_or_disarmed() {
-        assert_eq!(run(files::WRONG_CONTENT, 415, "{}").verdict, Verdict::Pass);
-        assert_eq!(run(files::TRAVERSAL, 201, r#"{"name":"1.png"}"#).verdict, Verdict::Pass);
+        assert_eq!(run(files::WRONG_CONTENT, 415, "{}").verdict(), Verdict::Pass);
+        assert_eq!(run(files::TRAVERSAL, 201, r#"{"name":"1.png"}"#).verdict(), Verdict::Pass);
         for (label, status, body, cause) in [
             (files::WRONG_CONTENT, 201, "{}", "accepts-wrong-content"),
             (files::TRAVERSAL, 201, r#"{"name":"../x.png"}"#, "keeps-traversal"),
@@ -174,7 +181,7 @@ mod tests {
         let mut seen = main(vec![answer(GOOD, "POST /a", 201), case]);
         let trial = seen[0].trial.clone();
         seen.push(model::Observation { at: 9_000_000, trial, seen: exited(139) });
-        let judgement = Uploads.judge(&manifest(""), &seen);
+        let judgement = Uploads.judged(&manifest(""), &seen);
         let causes: Vec<_> = judgement.findings.iter().map(|f| f.cause.as_str()).collect();
         assert_eq!(causes, ["crashes"]);
     }

@@ -250,6 +250,7 @@ impl Postgres {
             user: APP.to_owned(),
             password: self.app_password.clone(),
             name: database.to_owned(),
+            query: String::new(),
         }
     }
 }

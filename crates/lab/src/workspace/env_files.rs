@@ -30,11 +30,8 @@ fn look(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) {
         let name = entry.file_name();
         let name = name.to_string_lossy();
         match entry.file_type() {
-            Ok(kind) if kind.is_dir() => {
-                if depth > 0 && !FOREIGN.contains(&name.as_ref()) {
-                    look(&entry.path(), depth - 1, found);
-                }
-            }
+            Ok(kind) if kind.is_dir() && (depth == 0 || FOREIGN.contains(&name.as_ref())) => {}
+            Ok(kind) if kind.is_dir() => look(&entry.path(), depth - 1, found),
             Ok(_) if is_env_file(&name) => found.push(entry.path()),
             _ => {}
         }

@@ -139,7 +139,7 @@ fn lanes(own: &[&Observation]) -> Vec<(String, Vec<Mark>)> {
         match &observation.seen {
             Seen::Answer(answer) => {
                 clients.entry("requests").or_default().push(Mark {
-                    from: at.saturating_sub(answer.took),
+                    from: at.saturating_sub(answer.took_us),
                     to: at,
                     class: outcome_class(&answer.outcome),
                     title: format!(
@@ -147,11 +147,11 @@ fn lanes(own: &[&Observation]) -> Vec<(String, Vec<Mark>)> {
                         answer.label,
                         answer.asked(),
                         answer.outcome.words(),
-                        answer.took as f64 / 1e3
+                        answer.took_us as f64 / 1e3
                     ),
                 });
             }
-            Seen::Exchanged { client, request, outcome, took, reused } => {
+            Seen::Exchanged { client, request, outcome, took_us: took, reused } => {
                 let words = outcome.words();
                 let reused = if *reused > 0 {
                     format!(", after {reused} on this connection")
@@ -165,7 +165,7 @@ fn lanes(own: &[&Observation]) -> Vec<(String, Vec<Mark>)> {
                     title: format!("{request}: {words} after {:.1} ms{reused}", *took as f64 / 1e3),
                 });
             }
-            Seen::Probed { probe, result, took } => {
+            Seen::Probed { probe, result, took_us: took } => {
                 let class = if result.is_accepted() { "ok" } else { "bad" };
                 let title = format!("{probe}: it {}", result.words());
                 probes.entry(probe).or_default().push(Mark {

@@ -3,7 +3,7 @@
 use model::{Finding, Note, Row, Severity, Verdict};
 
 use crate::style::{Styles, paint};
-use crate::words::{fit, harmless, label, wrap};
+use crate::words::{account, fit, harmless, label, wrap};
 
 /// The width of the column with the names of the parts.
 const NAMES: usize = 9;
@@ -24,6 +24,9 @@ pub(super) fn details(row: &Row, styles: &Styles, width: usize) -> String {
     for finding in &row.findings {
         out.push_str(&one(finding, styles, width));
     }
+    if !row.account.is_empty() {
+        part(&mut out, 2, "tried", &account(&row.account), width);
+    }
     if row.verdict == Verdict::Inconclusive && row.findings.is_empty() {
         // Nothing was seen: what to declare is all that helps.
         return out;
@@ -31,7 +34,7 @@ pub(super) fn details(row: &Row, styles: &Styles, width: usize) -> String {
     if let Some(supply) = &row.supply {
         part(&mut out, 2, "supply", &format!("seaworthy run {supply}"), width);
     }
-    part(&mut out, 2, "again", &row.again, usize::MAX);
+    part(&mut out, 2, "rerun", &row.rerun, usize::MAX);
     part(&mut out, 2, "explain", &format!("seaworthy explain {}", row.id), usize::MAX);
     out
 }
@@ -69,11 +72,15 @@ fn one(finding: &Finding, styles: &Styles, width: usize) -> String {
     let title = format!("{severity}{subject}{}{times}", finding.cause);
     let mut out = format!("  {}\n", paint(styles.severity(finding.severity), &title));
     part(&mut out, 4, "seen", &finding.witness, width);
-    if !finding.mend.is_empty() {
-        part(&mut out, 4, "mend", &finding.mend, width);
+    if !finding.fix.is_empty() {
+        part(&mut out, 4, "fix", &finding.fix, width);
     }
     if let Some(request) = &finding.request {
         part(&mut out, 4, "request", request, usize::MAX);
+        if request.contains('‹') {
+            let text = "‹…› stands for a value that is not shown: log in anew and put yours there";
+            part(&mut out, 4, "", text, width);
+        }
     }
     log(&mut out, &finding.log, styles);
     out

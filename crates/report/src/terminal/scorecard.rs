@@ -4,7 +4,7 @@ use model::{Row, Scorecard, Severity, Verdict};
 
 use super::findings;
 use crate::style::{Styles, paint};
-use crate::words::{count, label, through_the_edge, wrap};
+use crate::words::{count, label, through_the_edge, tried, wrap};
 
 /// With more controls than this, those that passed are folded.
 const FOLDED_ABOVE: usize = 8;
@@ -71,7 +71,7 @@ fn folded(rows: &[Row], styles: &Styles, width: usize) -> String {
 
 /// Whether the edge changed the verdict.
 fn moved(row: &Row) -> bool {
-    row.bare.is_some_and(|bare| bare != row.verdict)
+    row.without_edge.is_some_and(|bare| bare != row.verdict)
 }
 
 fn line(row: &Row, styles: &Styles, width: usize) -> String {
@@ -88,9 +88,11 @@ fn line(row: &Row, styles: &Styles, width: usize) -> String {
             format!(" (waived until {} by {}: {})", waiver.expires, waiver.owner, waiver.reason)
         }
     });
-    let alone = row.bare.filter(|bare| *bare != row.verdict);
+    let alone = row.without_edge.filter(|bare| *bare != row.verdict);
     let alone = alone.map(|bare| format!("alone: {}; ", label(bare))).unwrap_or_default();
-    let text = format!("{alone}{text}{}", waived.unwrap_or_default());
+    let tried = tried(&row.account).filter(|_| row.verdict == Verdict::Pass);
+    let tried = tried.map(|tried| format!(" · {tried}")).unwrap_or_default();
+    let text = format!("{alone}{text}{tried}{}", waived.unwrap_or_default());
     let mut lines = wrap(&text, width.saturating_sub(lead)).into_iter();
     let first = lines.next().unwrap_or_default();
     let mut out = format!("{verdict}  {:<20} {risk} {}\n", row.id, paint(styles.faint, &first));
@@ -136,15 +138,23 @@ fn score(card: &Scorecard, styles: &Styles) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// One try landed, and this is what was found.
+    fn judged(held: &str, findings: Vec<Finding>) -> Judgement {
+        let mut tally = Tally::of("tries");
+        tally.landed();
+        let account = Account::default().with(tally, Need::All);
+        model::conclude(account, Ruling::from_findings(held, findings))
+    }
     use model::scorecard::Binding;
-    use model::{Finding, Judgement};
+    use model::{Account, Finding, Judgement, Need, Ruling, Tally};
 
     #[test]
     fn a_long_scorecard_is_folded_and_what_is_wrong_comes_first() {
-        let passed = |id: &str| Row::new(id, Judgement::from_findings("held", vec![]), 1.0);
+        let passed = |id: &str| Row::new(id, judged("held", vec![]), 1.0);
         let failed = |id: &str| {
             let finding = Finding::fail("cause", "seen");
-            Row::new(id, Judgement::from_findings("", vec![finding]), 1.0)
+            Row::new(id, judged("", vec![finding]), 1.0)
         };
         let rows = [
             passed("https-only"),
@@ -165,11 +175,11 @@ mod tests {
         let finding = Finding::fail("exited-zero", "absent: it exited with code 0")
             .about("JWT_SECRET")
             .seen(1, 1)
-            .mend("exit with another code")
+            .fix("exit with another code")
             .log(vec!["\u{1b}[31mbye\u{1b}[0m".into()]);
-        let mut failed = Row::new("environment", Judgement::from_findings("", vec![finding]), 1.5);
-        failed.again = "seaworthy prove --only environment".into();
-        let passed = Row::new("startup", Judgement::from_findings("ready in 50 ms", vec![]), 1.0);
+        let mut failed = Row::new("environment", judged("", vec![finding]), 1.5);
+        failed.rerun = "seaworthy prove --only environment".into();
+        let passed = Row::new("startup", judged("ready in 50 ms", vec![]), 1.0);
         let rows = vec![passed, failed];
         let card = Scorecard {
             service: "shop".into(),
@@ -186,7 +196,7 @@ mod tests {
 shop · production readiness
 
   lifecycle
-        PASS  startup              high     ready in 50 ms
+        PASS  startup              high     ready in 50 ms · tried 1 of 1
 
   configuration
         FAIL  environment          critical it refuses to start when a required variable is absent,
@@ -195,9 +205,10 @@ shop · production readiness
 FAIL environment · critical
   JWT_SECRET · exited-zero
     seen     absent: it exited with code 0
-    mend     exit with another code
+    fix      exit with another code
     output   bye
-  again      seaworthy prove --only environment
+  tried      tries: 1 of 1
+  rerun      seaworthy prove --only environment
   explain    seaworthy explain environment
 
 1 passed, 1 failed

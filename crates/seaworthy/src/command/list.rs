@@ -23,7 +23,8 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Exit {
     match arguments.format {
         ListFormat::Json => {
-            let json = serde_json::to_string_pretty(&report::json::list()).unwrap_or_default();
+            let list = report::json::list(|id| controls::find(id).is_some());
+            let json = serde_json::to_string_pretty(&list).unwrap_or_default();
             screen::data(&(json + "\n"));
         }
         ListFormat::Terminal => screen::data(&table()),

@@ -217,7 +217,7 @@ fn both(
     let mut proven = prove(session, proof, plan)?;
     for row in &mut proven.scorecard.controls {
         let alone = bare.scorecard.controls.iter().find(|one| one.id == row.id);
-        row.bare = alone.map(|alone| alone.verdict);
+        row.without_edge = alone.map(|alone| alone.verdict);
     }
     proven.store.write_scorecard(&proven.scorecard, &proven.redactor)?;
     Ok(proven)
@@ -348,7 +348,7 @@ fn plan_text(plan: &Plan) -> String {
     }
     for step in &plan.steps {
         if let What::Settled(judgement) = &step.what {
-            let verdict = judgement.verdict.word();
+            let verdict = judgement.verdict().word();
             let (id, why) = (step.control.card().id, &judgement.summary);
             out.push_str(&format!("  {id:<20} not tried: {verdict}: {why}\n"));
         }

@@ -132,7 +132,7 @@ fn kill_9_while_the_database_is_made_leaves_nothing() {
 
 #[test]
 fn kill_9_during_the_set_up_leaves_nothing() {
-    killed_in("the set-up", |folder| set_up_runs(folder));
+    killed_in("the set-up", set_up_runs);
 }
 
 #[test]

@@ -120,7 +120,11 @@ fn templates(manifest: &Manifest) -> Vec<(String, String)> {
     all
 }
 
-const DEPENDENCY_PARTS: &[&str] = &["url", "host", "port", "user", "password", "name"];
+/// What a dependency's placeholder may end in: its address in the spelling of drivers, and its parts.
+const DEPENDENCY_PARTS: &[&str] =
+    &["url", "postgresql_url", "jdbc_url", "host", "port", "user", "password", "name"];
+/// What can be filled in everywhere.
+const PLAIN: [&str; 4] = ["port", "host", "scratch", "folder"];
 
 /// What is wrong with a placeholder, if anything.
 fn unknown_placeholder(manifest: &Manifest, name: &str) -> Option<String> {
@@ -135,10 +139,8 @@ fn unknown_placeholder(manifest: &Manifest, name: &str) -> Option<String> {
             .contains(&tail))
         .then(|| format!("a dependency has {}", DEPENDENCY_PARTS.join(", "))),
         (head, "") => Some(
-            nearest(head, ["port", "host", "scratch", "folder"].into_iter())
-                .map_or("valid are port, host, scratch, folder".to_owned(), |near| {
-                    format!("did you mean {{{near}}}?")
-                }),
+            nearest(head, PLAIN.into_iter())
+                .map_or_else(|| valid(manifest), |near| format!("did you mean {{{near}}}?")),
         ),
         (head, tail) => {
             let near = nearest(head, manifest.dependencies.keys().map(String::as_str));
@@ -148,6 +150,17 @@ fn unknown_placeholder(manifest: &Manifest, name: &str) -> Option<String> {
             ))
         }
     }
+}
+
+/// Everything that could stand there, with the names of this manifest.
+fn valid(manifest: &Manifest) -> String {
+    let dependency = manifest.dependencies.keys().next().map_or("database", String::as_str);
+    format!(
+        "valid are {{{}}}, {{environment.NAME}}, and of a declared dependency {{{dependency}.url}}, \
+         {{{dependency}.postgresql_url}}, {{{dependency}.jdbc_url}}, {{{dependency}.host}}, .port, \
+         .user, .password and .name",
+        PLAIN.join("}, {")
+    )
 }
 
 fn says_its_port(manifest: &Manifest) -> bool {

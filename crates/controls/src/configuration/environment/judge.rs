@@ -2,16 +2,38 @@
 
 use std::collections::BTreeMap;
 
-use model::{Finding, Judgement, Severity};
+use model::{Account, Finding, Need, Ruling, Severity, Tally};
 use settings::{DependencyKind, Expectation, Manifest, VariableType};
 
 use super::BASELINE;
-use super::cases::{carries_the_port, expectation};
+use super::cases::{Case, carries_the_port, cases, expectation};
 use crate::trials::{Broken, Trial};
 
-pub(super) fn judge(manifest: &Manifest, trials: &[Trial<'_>]) -> Judgement {
+/// Starts with a variable missing or wrong that came to something.
+pub(super) fn account(manifest: &Manifest, trials: &[Trial<'_>]) -> Account {
+    let mut baseline = Tally::of("starts with everything in place");
+    baseline.plan(1);
+    for trial in trials.iter().filter(|trial| trial.subject == BASELINE) {
+        baseline.tried(trial.came_to_something());
+    }
+    let mut starts = Tally::of("starts with a variable missing or wrong");
+    let promises = |case: &&Case| case.expected != Expectation::Any;
+    starts.plan(cases(manifest).iter().filter(promises).count());
+    for (variable, method) in pairs(trials) {
+        if expectation(manifest, variable, method) == Expectation::Any {
+            continue;
+        }
+        let first = trials.iter().find(|t| t.subject == variable && t.method == method);
+        if let Some(trial) = first {
+            starts.tried(trial.came_to_something());
+        }
+    }
+    Account::default().with(baseline, Need::All).with(starts, Need::All)
+}
+
+pub(super) fn judge(manifest: &Manifest, trials: &[Trial<'_>]) -> Ruling {
     let Some(baseline) = trials.iter().find(|trial| trial.subject == BASELINE) else {
-        return Judgement::inconclusive("it was never started");
+        return Ruling::undecided("it was never started");
     };
     if let Some(broken) = baseline.broken() {
         let why = format!(
@@ -19,9 +41,9 @@ pub(super) fn judge(manifest: &Manifest, trials: &[Trial<'_>]) -> Judgement {
             broken.cause()
         );
         let finding = Finding::warn(broken.cause(), broken.witness(baseline))
-            .mend(broken.mend())
+            .fix(broken.fix())
             .log(baseline.last_lines());
-        return Judgement::inconclusive(why).with(vec![finding]);
+        return Ruling::undecided(why).with(vec![finding]);
     }
     let mut findings = Vec::new();
     let mut undecided = Vec::new();
@@ -45,11 +67,11 @@ pub(super) fn judge(manifest: &Manifest, trials: &[Trial<'_>]) -> Judgement {
     }
     findings.extend(printed(manifest, trials));
     if tried == 0 {
-        return Judgement::inconclusive("no variable promises anything that could be tried");
+        return Ruling::undecided("no variable promises anything that could be tried");
     }
     let failed = findings.iter().any(|finding| finding.severity == Severity::Fail);
     if !failed && !undecided.is_empty() {
-        return Judgement::inconclusive(undecided.join("; ")).with(findings);
+        return Ruling::undecided(undecided.join("; ")).with(findings);
     }
     let variables =
         pairs(trials).map(|(variable, _)| variable).collect::<std::collections::BTreeSet<_>>();
@@ -58,7 +80,7 @@ pub(super) fn judge(manifest: &Manifest, trials: &[Trial<'_>]) -> Judgement {
         variables.len()
     );
     findings.extend(undecided.into_iter().map(|why| Finding::note("undecided", why)));
-    Judgement::from_findings(held, findings)
+    Ruling::from_findings(held, findings)
 }
 
 /// Each variable and way once, in the order in which they were tried.
@@ -98,7 +120,7 @@ impl Judged<'_> {
     fn fail(&self, cause: &str, witness: &str, mend: &str) -> Outcome {
         let finding = Finding::fail(cause, format!("{}: {witness}", self.method))
             .about(self.variable)
-            .mend(mend)
+            .fix(mend)
             .log(self.first().few_lines());
         Outcome::Finding(Box::new(finding))
     }
@@ -128,7 +150,7 @@ impl Judged<'_> {
             ),
             Some(Broken::Exited { .. }) => self.refused(),
             Some(broken) if broken.is_of_time() => self.waited(&broken),
-            Some(broken) => self.fail(broken.cause(), &broken.witness(trial), broken.mend()),
+            Some(broken) => self.fail(broken.cause(), &broken.witness(trial), broken.fix()),
             None => {
                 Outcome::Undecided(format!("{} {}: it was not started", self.variable, self.method))
             }
@@ -277,7 +299,7 @@ fn printed(manifest: &Manifest, trials: &[Trial<'_>]) -> Vec<Finding> {
             };
             let witness = format!("{when} it printed the value: {line}");
             let mend = "print the name and what is wrong with the value, never the value";
-            Some(Finding::fail("value-printed", witness).about(name).mend(mend))
+            Some(Finding::fail("value-printed", witness).about(name).fix(mend))
         })
         .collect()
 }

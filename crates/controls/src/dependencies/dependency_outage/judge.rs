@@ -3,16 +3,35 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use model::{Finding, Judgement, Outcome, Seen, Severity};
+use model::{Account, Classes, Finding, Need, Outcome, Ruling, Seen, Severity, Tally};
 use settings::Manifest;
 
-use super::{AFTER, CONTROL, DURING};
+use super::{AFTER, CONTROL, DURING, faults};
 use crate::trials::{Trial, time};
 
-pub(super) fn judge(manifest: &Manifest, trials: &[Trial<'_>]) -> Judgement {
-    let rounds: Vec<_> = trials.iter().map(Round::read).collect();
+/// Faults during which a request met them that had needed the dependency before.
+pub(super) fn account(manifest: &Manifest, trials: &[Trial<'_>]) -> Account {
+    let mut tally = Tally::of("faults");
+    tally.plan(manifest.dependencies.values().filter(|d| d.critical).count() * faults().len());
+    let mut pairs: Vec<_> = trials.iter().map(|trial| (trial.subject, trial.method)).collect();
+    pairs.dedup();
+    let classes = manifest.classes();
+    let mut requests = Tally::of("requests during a fault");
+    for (name, word) in pairs {
+        let rounds = trials.iter().filter(|t| t.subject == name && t.method == word);
+        let rounds: Vec<_> = rounds.map(|trial| Round::read(trial, &classes)).collect();
+        rounds.iter().flat_map(|round| &round.during).for_each(|_| requests.landed());
+        let landed = rounds.iter().any(|round| round.landed() && round.trial.faults() > 0);
+        tally.tried(if landed { Ok(()) } else { Err("met no request".to_owned()) });
+    }
+    Account::default().with(tally, Need::All).with(requests, Need::Told)
+}
+
+pub(super) fn judge(manifest: &Manifest, trials: &[Trial<'_>]) -> Ruling {
+    let classes = manifest.classes();
+    let rounds: Vec<_> = trials.iter().map(|trial| Round::read(trial, &classes)).collect();
     if let Some(why) = nothing_to_judge(trials, &rounds) {
-        return Judgement::inconclusive(why);
+        return Ruling::undecided(why);
     }
     let mut findings = Vec::new();
     let mut undecided = Vec::new();
@@ -40,7 +59,7 @@ pub(super) fn judge(manifest: &Manifest, trials: &[Trial<'_>]) -> Judgement {
     }
     let failed = findings.iter().any(|finding| finding.severity == Severity::Fail);
     if !failed && !undecided.is_empty() {
-        return Judgement::inconclusive(undecided.join("; ")).with(findings);
+        return Ruling::undecided(undecided.join("; ")).with(findings);
     }
     let longest = rounds.iter().flat_map(|round| &round.during).map(|(_, took)| *took).max();
     let back = rounds.iter().filter_map(|round| round.recovered).max();
@@ -50,7 +69,7 @@ pub(super) fn judge(manifest: &Manifest, trials: &[Trial<'_>]) -> Judgement {
         pairs.len(),
         time(back.unwrap_or_default())
     );
-    Judgement::from_findings(held, merged(findings))
+    Ruling::from_findings(held, merged(findings))
 }
 
 /// The same cause under several faults is one finding with its first witness.
@@ -81,7 +100,9 @@ struct Round<'a> {
 }
 
 impl<'a> Round<'a> {
-    fn read(trial: &'a Trial<'a>) -> Self {
+    fn read(trial: &'a Trial<'a>, classes: &Classes) -> Self {
+        let limited =
+            |outcome: &Outcome| outcome.status().is_some_and(|s| classes.limited.contains(&s));
         let mut round = Self {
             trial,
             control: None,
@@ -102,18 +123,22 @@ impl<'a> Round<'a> {
                 },
                 Seen::FaultHealed { .. } => healed = Some(observation.at),
                 Seen::Exited { .. } => round.died = true,
-                Seen::Exchanged { client, request, outcome, took, .. } => match client.as_str() {
-                    CONTROL => {
-                        round.control = outcome.status().filter(|status| *status < 500);
-                        round.request = request;
+                // The service's own limiter says nothing about the dependency.
+                Seen::Exchanged { outcome, .. } if limited(outcome) => {}
+                Seen::Exchanged { client, request, outcome, took_us: took, .. } => {
+                    match client.as_str() {
+                        CONTROL => {
+                            round.control = outcome.status().filter(|status| *status < 500);
+                            round.request = request;
+                        }
+                        DURING => round.during.push((outcome, Duration::from_micros(*took))),
+                        AFTER if outcome.status() == round.control => {
+                            let since = observation.at.saturating_sub(healed.unwrap_or_default());
+                            round.recovered.get_or_insert(Duration::from_micros(since));
+                        }
+                        _ => {}
                     }
-                    DURING => round.during.push((outcome, Duration::from_micros(*took))),
-                    AFTER if outcome.status() == round.control => {
-                        let since = observation.at.saturating_sub(healed.unwrap_or_default());
-                        round.recovered.get_or_insert(Duration::from_micros(since));
-                    }
-                    _ => {}
-                },
+                }
                 _ => {}
             }
         }
@@ -122,7 +147,7 @@ impl<'a> Round<'a> {
     }
 
     fn landed(&self) -> bool {
-        self.control.is_some() && self.used && !self.during.is_empty()
+        !self.trial.is_unready() && self.control.is_some() && self.used && !self.during.is_empty()
     }
 }
 
@@ -131,7 +156,7 @@ fn nothing_to_judge(trials: &[Trial<'_>], rounds: &[Round<'_>]) -> Option<String
         return Some("no outage was tried".to_owned());
     }
     let failure = trials.iter().flat_map(|trial| &trial.seen).find_map(|seen| match &seen.seen {
-        Seen::Walked { journey, failure: Some(failure) } => Some((journey, failure)),
+        Seen::Walked { journey, failure: Some(failure), .. } => Some((journey, failure)),
         _ => None,
     });
     if let Some((journey, failure)) = failure {
@@ -172,7 +197,7 @@ impl<'a> Case<'a> {
 
     fn fail(&self, cause: &str, witness: String, mend: &str) -> Finding {
         let log = self.rounds[0].trial.few_lines();
-        Finding::fail(cause, witness).about(self.name).mend(mend).log(log)
+        Finding::fail(cause, witness).about(self.name).fix(mend).log(log)
     }
 
     fn crashes(&self) -> Option<Finding> {
@@ -238,7 +263,7 @@ impl<'a> Case<'a> {
         let status = errors().find(|status| !again.contains(status))?;
         let text = format!("{} was answered {status}", self.what());
         let mend = "503 with Retry-After tells clients and proxies that trying again helps";
-        Some(Finding::warn("not-try-again", text).about(self.name).mend(mend))
+        Some(Finding::warn("not-try-again", text).about(self.name).fix(mend))
     }
 
     /// A matter of time: two rounds.
@@ -275,7 +300,7 @@ mod tests {
 
     fn exchanged(client: &str, outcome: Outcome, millis: u64) -> Seen {
         let (client, request) = (client.into(), "POST /orders".into());
-        Seen::Exchanged { client, request, outcome, took: millis * 1000, reused: 0 }
+        Seen::Exchanged { client, request, outcome, took_us: millis * 1000, reused: 0 }
     }
 
     fn answered(status: u16) -> Outcome {
@@ -299,7 +324,7 @@ mod tests {
         seen
     }
 
-    fn run(settings: &str, rounds: Vec<Vec<Seen>>) -> Judgement {
+    fn run(settings: &str, rounds: Vec<Vec<Seen>>) -> model::Judgement {
         let text = format!(
             "[service]\nname = \"a\"\nstart = \"a --port {{port}}\"\n[dependencies.db]\n\
              kind = \"postgres\"\n[controls.dependency-outage]\n{settings}\n"
@@ -310,22 +335,22 @@ mod tests {
             .enumerate()
             .flat_map(|(at, seen)| trial(&format!("db/refused/{}", at + 1), "db", "refused", seen))
             .collect();
-        judge(&manifest, &by_trial(&all))
+        concluded(judge(&manifest, &by_trial(&all)))
     }
 
     fn clean() -> Vec<(Outcome, u64)> {
         vec![(answered(503), 20); 4]
     }
 
-    fn cause(judgement: &Judgement) -> &str {
-        assert_eq!(judgement.verdict, Verdict::Fail, "{judgement:?}");
+    fn cause(judgement: &model::Judgement) -> &str {
+        assert_eq!(judgement.verdict(), Verdict::Fail, "{judgement:?}");
         &judgement.findings[0].cause
     }
 
     #[test]
     fn fast_and_clean_passes() {
         let judgement = run("", vec![round(50, clean(), vec![answered(503), answered(201)])]);
-        assert_eq!(judgement.verdict, Verdict::Pass, "{judgement:?}");
+        assert_eq!(judgement.verdict(), Verdict::Pass, "{judgement:?}");
         assert_eq!(judgement.findings, []);
     }
 
@@ -341,12 +366,12 @@ mod tests {
         assert_eq!(cause(&run("", vec![died])), "crashes");
         let stuck = || round(50, clean(), vec![answered(503)]);
         assert_eq!(cause(&run("", vec![stuck(), stuck()])), "no-recovery");
-        assert_eq!(run("", vec![stuck()]).verdict, Verdict::Inconclusive);
+        assert_eq!(run("", vec![stuck()]).verdict(), Verdict::Inconclusive);
         let other = || vec![(answered(500), 5)];
         assert_eq!(cause(&run("status = [503]", vec![round(50, other(), back())])), "wrong-status");
         let judgement = run("", vec![round(50, other(), back())]);
         assert_eq!(
-            (judgement.verdict, judgement.findings[0].severity),
+            (judgement.verdict(), judgement.findings[0].severity),
             (Verdict::Pass, Severity::Warn)
         );
     }
@@ -356,14 +381,14 @@ mod tests {
         let mut during = clean();
         during[0].1 = 6000;
         let judgement = run("", vec![round(50, during, vec![answered(201)])]);
-        assert_eq!(judgement.verdict, Verdict::Pass);
+        assert_eq!(judgement.verdict(), Verdict::Pass);
         assert_eq!(judgement.findings[0].cause, "late-once");
     }
 
     #[test]
     fn a_request_that_does_not_need_it_proves_nothing() {
         let judgement = run("", vec![round(0, vec![(answered(201), 3)], vec![answered(201)])]);
-        assert_eq!(judgement.verdict, Verdict::Inconclusive);
+        assert_eq!(judgement.verdict(), Verdict::Inconclusive);
         assert!(judgement.summary.contains("without a byte to db"), "{}", judgement.summary);
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use model::{Finding, Judgement, Outcome, Seen, Severity};
+use model::{Account, Classes, Finding, Need, Outcome, Ruling, Seen, Severity, Tally};
 use settings::Manifest;
 use settings::controls::GracefulShutdown;
 
@@ -16,10 +16,38 @@ const FEWEST: usize = 3;
 /// Concluded from waiting, so that once is not enough.
 const NEVER_EXITS: &str = "never-exits";
 
-pub(super) fn judge(manifest: &Manifest, trials: &[Trial<'_>]) -> Judgement {
+/// Requests that were in flight when the signal came.
+pub(super) fn account(manifest: &Manifest, trials: &[Trial<'_>]) -> Account {
+    let classes = manifest.classes();
+    let mut requests = Tally::of("requests in flight at the signal");
+    let mut as_init = Tally::of("signals to it as process 1");
+    let mut busy = Tally::of("answers to busy clients after the signal");
+    let mut new = Tally::of("new clients after the signal");
+    for ledger in rounds(trials, &classes) {
+        let after = |line: &&Line<'_>| ledger.signalled.is_some_and(|at| line.ended > at);
+        for (tally, lines) in [(&mut busy, &ledger.busy), (&mut new, &ledger.new)] {
+            lines.iter().filter(after).for_each(|_| tally.landed());
+        }
+        if ledger.trial.method == PID_1 {
+            let signalled = ledger.signalled.is_some();
+            as_init.tried(if signalled { Ok(()) } else { Err("were not sent".to_owned()) });
+            continue;
+        }
+        let landed = ledger.landed();
+        requests.tried(if landed { Ok(()) } else { Err("not in flight".to_owned()) });
+    }
+    let fewest = u32::try_from(FEWEST).unwrap_or(u32::MAX);
+    Account::default()
+        .with(requests, Need::AtLeast(fewest))
+        .with(busy, Need::Told)
+        .with(new, Need::Told)
+        .with(as_init, Need::Told)
+}
+
+pub(super) fn judge(manifest: &Manifest, trials: &[Trial<'_>]) -> Ruling {
     let settings = &manifest.controls.graceful_shutdown;
-    let rounds = trials.iter().filter(|trial| trial.subject != JOURNEY);
-    let ledgers: Vec<_> = rounds.map(Ledger::read).collect();
+    let classes = manifest.classes();
+    let ledgers: Vec<_> = rounds(trials, &classes).collect();
     let (as_init, plain): (Vec<_>, Vec<_>) =
         ledgers.iter().partition(|ledger| ledger.trial.method == PID_1);
     let landed: Vec<_> = plain.iter().copied().filter(|ledger| ledger.landed()).collect();
@@ -38,10 +66,10 @@ pub(super) fn judge(manifest: &Manifest, trials: &[Trial<'_>]) -> Judgement {
     found.extend(as_init.filter_map(|ledger| as_process_1(ledger, settings)));
     let failed = found.iter().any(|finding| finding.severity == Severity::Fail);
     if of < FEWEST && !failed {
-        return Judgement::inconclusive(unlanded(trials, &plain)).with(found);
+        return Ruling::undecided(unlanded(trials, &plain)).with(found);
     }
     if let Some(why) = undecided(&landed).filter(|_| !failed) {
-        return Judgement::inconclusive(why).with(found);
+        return Ruling::undecided(why).with(found);
     }
     let longest = landed.iter().filter_map(|l| l.exited_after()).max().unwrap_or_default();
     let held = format!(
@@ -49,7 +77,13 @@ pub(super) fn judge(manifest: &Manifest, trials: &[Trial<'_>]) -> Judgement {
         time(HELD),
         time(longest)
     );
-    Judgement::from_findings(held, found)
+    Ruling::from_findings(held, found)
+}
+
+/// What happened around each signal; what a limiter answered is left out.
+fn rounds<'a>(trials: &'a [Trial<'a>], classes: &'a Classes) -> impl Iterator<Item = Ledger<'a>> {
+    let rounds = trials.iter().filter(|trial| trial.subject != JOURNEY && !trial.is_unready());
+    rounds.map(|trial| Ledger::read(trial, classes))
 }
 
 /// One exchange of a ledger.
@@ -70,10 +104,14 @@ struct Ledger<'a> {
     busy: Vec<Line<'a>>,
     new: Vec<Line<'a>>,
     exited: Option<(u64, Option<i32>, Option<i32>)>,
+    /// A limiter stopped some of it.
+    limited: bool,
 }
 
 impl<'a> Ledger<'a> {
-    fn read(trial: &'a Trial<'a>) -> Self {
+    fn read(trial: &'a Trial<'a>, classes: &Classes) -> Self {
+        let limited =
+            |outcome: &Outcome| outcome.status().is_some_and(|s| classes.limited.contains(&s));
         let mut ledger = Self {
             trial,
             signalled: None,
@@ -82,6 +120,7 @@ impl<'a> Ledger<'a> {
             busy: Vec::new(),
             new: Vec::new(),
             exited: None,
+            limited: false,
         };
         for observation in &trial.seen {
             match &observation.seen {
@@ -89,7 +128,10 @@ impl<'a> Ledger<'a> {
                 Seen::Exited { code, signal, .. } => {
                     ledger.exited = Some((observation.at, *code, *signal));
                 }
-                Seen::Exchanged { client, request, outcome, took, reused } => {
+                Seen::Exchanged { outcome, .. } if limited(outcome) => {
+                    ledger.limited = true;
+                }
+                Seen::Exchanged { client, request, outcome, took_us: took, reused } => {
                     let ended = observation.at;
                     let began = ended.saturating_sub(*took);
                     let line = Line { began, ended, outcome, request, reused: *reused };
@@ -111,6 +153,10 @@ impl<'a> Ledger<'a> {
     fn landed(&self) -> bool {
         let good = self.control.and_then(Outcome::status).is_some_and(|status| status < 500);
         let Some(signalled) = self.signalled.filter(|_| good) else { return false };
+        // A request that the limiter answered was not in flight, and is not missing either.
+        if self.slow.is_none() && self.limited {
+            return false;
+        }
         // One that never came back is in flight too, when the process is gone or still runs.
         self.slow.as_ref().is_none_or(|slow| slow.began < signalled && slow.ended > signalled)
     }
@@ -156,7 +202,7 @@ fn slow(ledger: &Ledger<'_>, findings: &mut Findings) {
     let Some(slow) = &ledger.slow else {
         let text = format!("{how}: the request in flight at the signal was never answered");
         findings
-            .add(Finding::fail("dropped-in-flight", text).mend(mend).log(log), "dropped-in-flight");
+            .add(Finding::fail("dropped-in-flight", text).fix(mend).log(log), "dropped-in-flight");
         return;
     };
     let after =
@@ -176,7 +222,7 @@ fn slow(ledger: &Ledger<'_>, findings: &mut Findings) {
         slow.outcome.words(),
         expected.map_or("nothing".to_owned(), |status| status.to_string()),
     );
-    findings.add(Finding::fail(cause, text).mend(mend).log(log), cause);
+    findings.add(Finding::fail(cause, text).fix(mend).log(log), cause);
 }
 
 /// (b) Busy keep-alive clients: never a truncated answer. One that ends without a byte on a reused
@@ -189,7 +235,7 @@ fn busy(ledger: &Ledger<'_>, findings: &mut Findings) {
                 let text =
                     format!("{}: a busy client's answer {}", ledger.words(), line.outcome.words());
                 let mend = "finish answers that were begun before closing a connection";
-                findings.add(Finding::fail("truncated", text).mend(mend), "truncated");
+                findings.add(Finding::fail("truncated", text).fix(mend), "truncated");
                 return;
             }
             Outcome::Closed { .. } | Outcome::Reset { .. } => {
@@ -231,7 +277,7 @@ fn new(ledger: &Ledger<'_>, settings: &GracefulShutdown, findings: &mut Findings
             _ if promised => {
                 let mend = "go on accepting for the drain that is promised: routers learn of an \
                             end later than the process does";
-                let finding = Finding::fail("refused-while-draining", text()).mend(mend);
+                let finding = Finding::fail("refused-while-draining", text()).fix(mend);
                 findings.add(finding, "refused-while-draining");
                 return;
             }
@@ -253,7 +299,7 @@ fn exit(ledger: &Ledger<'_>, settings: &GracefulShutdown, findings: &mut Finding
     let Some((_, code, signal)) = ledger.exited else {
         let text = format!("{}: it still ran {within} after the signal", ledger.words());
         let mend = "bound the shutdown: close idle connections, give the rest a limit, then exit";
-        findings.add(Finding::fail(NEVER_EXITS, text).mend(mend), NEVER_EXITS);
+        findings.add(Finding::fail(NEVER_EXITS, text).fix(mend), NEVER_EXITS);
         return;
     };
     match (code, signal) {
@@ -273,13 +319,13 @@ fn exit(ledger: &Ledger<'_>, settings: &GracefulShutdown, findings: &mut Finding
                 true => Finding::fail("exit-code", text),
                 false => Finding::warn("exit-code", text),
             };
-            findings.add(finding.mend(mend), "exit-code");
+            findings.add(finding.fix(mend), "exit-code");
         }
     }
     if let Some(left) = ledger.trial.left_behind() {
         let text = format!("it ended and left {} behind", left.join(", "));
         let mend = "signal and wait for your children before exiting";
-        findings.add(Finding::warn("left-behind", text).mend(mend), "left-behind");
+        findings.add(Finding::warn("left-behind", text).fix(mend), "left-behind");
     }
 }
 
@@ -293,8 +339,8 @@ fn as_process_1(ledger: &Ledger<'_>, settings: &GracefulShutdown) -> Option<Find
     let mend = "handle the stop signal yourself (default actions do not apply to process 1), or \
                 run it under an init such as tini";
     Some(match settings.pid_1 {
-        true => Finding::fail("ignored-as-pid-1", text).mend(mend),
-        false => Finding::warn("ignored-as-pid-1", text).mend(mend),
+        true => Finding::fail("ignored-as-pid-1", text).fix(mend),
+        false => Finding::warn("ignored-as-pid-1", text).fix(mend),
     })
 }
 
@@ -308,7 +354,7 @@ fn undecided(landed: &[&Ledger<'_>]) -> Option<String> {
 
 fn unlanded(trials: &[Trial<'_>], plain: &[&Ledger<'_>]) -> String {
     let failure = trials.iter().flat_map(|trial| &trial.seen).find_map(|seen| match &seen.seen {
-        Seen::Walked { journey, failure: Some(failure) } => Some((journey, failure)),
+        Seen::Walked { journey, failure: Some(failure), .. } => Some((journey, failure)),
         _ => None,
     });
     if let Some((journey, failure)) = failure {

@@ -24,6 +24,10 @@ pub(super) const EXPECTED: [(&str, &str); 7] = [
     (EMPTY, "accepts-empty"),
 ];
 
+/// The labels of all bad files.
+pub(super) const LABELS: &[&str] =
+    &[WRONG_CONTENT, WRONG_TYPE, DOUBLE, TRAVERSAL, TOO_LARGE, BOMB, EMPTY];
+
 const BOUNDARY: &str = "seaworthy-boundary-7d1f";
 /// The first bytes of the known types.
 const MAGIC: [(&str, &str, &[u8]); 4] = [
@@ -135,6 +139,7 @@ mod tests {
         let labels: Vec<_> = cases.iter().map(|(label, _)| *label).collect();
         for (label, _) in EXPECTED {
             assert!(labels.contains(&label), "{label}");
+            assert!(LABELS.contains(&label), "{label}");
         }
         assert_eq!(labels.len(), EXPECTED.len() + 1);
     }

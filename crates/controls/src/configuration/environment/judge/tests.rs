@@ -30,7 +30,7 @@ value = "{db.url}"
 kind = "postgres"
 "#;
 
-fn run(cases: Vec<(&str, &str, Vec<Seen>)>) -> Judgement {
+fn run(cases: Vec<(&str, &str, Vec<Seen>)>) -> model::Judgement {
     let manifest = settings::parse(MANIFEST).expect("it is good").manifest;
     let mut all = trial("baseline", "baseline", "baseline", vec![started(), line("up"), ready(50)]);
     let mut rounds: BTreeMap<String, u32> = BTreeMap::new();
@@ -41,22 +41,22 @@ fn run(cases: Vec<(&str, &str, Vec<Seen>)>) -> Judgement {
         let seen = std::iter::once(started()).chain(seen).collect();
         all.extend::<Vec<Observation>>(trial(&name, variable, method, seen));
     }
-    judge(&manifest, &by_trial(&all))
+    concluded(judge(&manifest, &by_trial(&all)))
 }
 
 fn refusal() -> Vec<Seen> {
     vec![line("KEY is required"), exited(1)]
 }
 
-fn cause(judgement: &Judgement) -> &str {
-    assert_eq!(judgement.verdict, Verdict::Fail, "{judgement:?}");
+fn cause(judgement: &model::Judgement) -> &str {
+    assert_eq!(judgement.verdict(), Verdict::Fail, "{judgement:?}");
     &judgement.findings[0].cause
 }
 
 #[test]
 fn a_refusal_that_names_the_variable_holds() {
     let judgement = run(vec![("KEY", "absent", refusal()), ("LEVEL", "absent", vec![ready(40)])]);
-    assert_eq!(judgement.verdict, Verdict::Pass);
+    assert_eq!(judgement.verdict(), Verdict::Pass);
     assert!(judgement.summary.starts_with("2 starts with a variable missing or wrong"));
 }
 
@@ -76,14 +76,14 @@ fn every_way_of_not_refusing_has_its_cause() {
 #[test]
 fn frameworks_may_name_it_in_lower_case() {
     let seen = vec![line("ValidationError: key: field required"), exited(1)];
-    assert_eq!(run(vec![("KEY", "absent", seen)]).verdict, Verdict::Pass);
+    assert_eq!(run(vec![("KEY", "absent", seen)]).verdict(), Verdict::Pass);
 }
 
 #[test]
 fn never_exiting_needs_two_of_three() {
     let wait = || ("KEY", "absent", vec![never()]);
     let judgement = run(vec![wait(), ("KEY", "absent", refusal()), ("KEY", "absent", refusal())]);
-    assert_eq!(judgement.verdict, Verdict::Inconclusive);
+    assert_eq!(judgement.verdict(), Verdict::Inconclusive);
     let judgement = run(vec![wait(), wait(), ("KEY", "absent", refusal())]);
     assert_eq!(cause(&judgement), "never-listens");
     assert_eq!(judgement.findings[0].seen, Some((2, 3)));
@@ -101,18 +101,18 @@ fn a_usage_text_names_nothing() {
 fn a_line_about_two_variables_names_both() {
     let both = || vec![line("KEY and LEVEL are required"), exited(1)];
     let judgement = run(vec![("KEY", "absent", both()), ("LEVEL", "malformed: x", both())]);
-    assert_eq!(judgement.verdict, Verdict::Pass);
+    assert_eq!(judgement.verdict(), Verdict::Pass);
 }
 
 #[test]
 fn a_variable_that_came_back_decides_nothing() {
     let again = Seen::Resupplied { variable: "KEY".into(), by: "sh (9)".into() };
     let judgement = run(vec![("KEY", "absent", vec![ready(40), again])]);
-    assert_eq!(judgement.verdict, Verdict::Inconclusive);
+    assert_eq!(judgement.verdict(), Verdict::Inconclusive);
     assert!(judgement.summary.contains("sh (9)"), "{}", judgement.summary);
     let opened = Seen::ShadowBypassed { file: "/a/.env".into() };
     let judgement = run(vec![("KEY", "empty", vec![ready(40), opened])]);
-    assert_eq!(judgement.verdict, Verdict::Inconclusive);
+    assert_eq!(judgement.verdict(), Verdict::Inconclusive);
 }
 
 #[test]
@@ -125,16 +125,16 @@ fn an_optional_variable_must_be_optional() {
 fn a_promised_warning_must_be_there() {
     assert_eq!(cause(&run(vec![("REGION", "absent", vec![ready(40)])])), "silent");
     let warned = vec![line("warning: REGION is not set"), ready(40)];
-    assert_eq!(run(vec![("REGION", "absent", warned)]).verdict, Verdict::Pass);
+    assert_eq!(run(vec![("REGION", "absent", warned)]).verdict(), Verdict::Pass);
 }
 
 #[test]
 fn without_its_port_it_may_listen_elsewhere() {
     let elsewhere = Seen::ListensElsewhere { addresses: vec!["0.0.0.0:3000".into()] };
     let seen = vec![never(), elsewhere];
-    assert_eq!(run(vec![("PORT", "absent", seen.clone())]).verdict, Verdict::Pass);
+    assert_eq!(run(vec![("PORT", "absent", seen.clone())]).verdict(), Verdict::Pass);
     let taken = vec![line("Error: listen EADDRINUSE: address already in use :::3000"), exited(1)];
-    assert_eq!(run(vec![("PORT", "absent", taken.clone())]).verdict, Verdict::Pass);
+    assert_eq!(run(vec![("PORT", "absent", taken.clone())]).verdict(), Verdict::Pass);
     assert_eq!(cause(&run(vec![("LEVEL", "absent", taken)])), "refused");
     assert_eq!(cause(&run(vec![("LEVEL", "absent", seen)])), "refused");
 }
@@ -152,7 +152,7 @@ fn a_printed_secret_fails_whatever_else_holds() {
 fn without_a_good_start_nothing_is_concluded() {
     let manifest = settings::parse(MANIFEST).expect("it is good").manifest;
     let all = trial("baseline", "baseline", "baseline", vec![started(), line("boom"), exited(1)]);
-    let judgement = judge(&manifest, &by_trial(&all));
-    assert_eq!(judgement.verdict, Verdict::Inconclusive);
+    let judgement = concluded(judge(&manifest, &by_trial(&all)));
+    assert_eq!(judgement.verdict(), Verdict::Inconclusive);
     assert_eq!(judgement.findings[0].log, ["boom"]);
 }

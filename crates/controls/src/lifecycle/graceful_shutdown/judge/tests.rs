@@ -15,7 +15,7 @@ fn manifest(more: &str) -> Manifest {
 
 fn exchanged(client: &str, outcome: Outcome, took: u64, reused: u32) -> Seen {
     let (client, request) = (client.into(), "POST /orders".into());
-    Seen::Exchanged { client, request, outcome, took, reused }
+    Seen::Exchanged { client, request, outcome, took_us: took, reused }
 }
 
 fn answered(status: u16) -> Outcome {
@@ -52,31 +52,31 @@ fn observations(number: usize, round: Round) -> Vec<Observation> {
     timed.into_iter().map(|(at, seen)| Observation { at, trial: name.clone(), seen }).collect()
 }
 
-fn run_with(settings: &str, rounds: Vec<Round>) -> Judgement {
+fn run_with(settings: &str, rounds: Vec<Round>) -> model::Judgement {
     let all: Vec<_> =
         rounds.into_iter().enumerate().flat_map(|(at, round)| observations(at, round)).collect();
-    judge(&manifest(settings), &by_trial(&all))
+    concluded(judge(&manifest(settings), &by_trial(&all)))
 }
 
-fn run(rounds: Vec<Round>) -> Judgement {
+fn run(rounds: Vec<Round>) -> model::Judgement {
     run_with("", rounds)
 }
 
-fn cause(judgement: &Judgement) -> &str {
-    assert_eq!(judgement.verdict, Verdict::Fail, "{judgement:?}");
+fn cause(judgement: &model::Judgement) -> &str {
+    assert_eq!(judgement.verdict(), Verdict::Fail, "{judgement:?}");
     &judgement.findings[0].cause
 }
 
 #[test]
 fn three_good_rounds_pass_and_two_prove_too_little() {
     let judgement = run(vec![good(), good(), good()]);
-    assert_eq!(judgement.verdict, Verdict::Pass, "{judgement:?}");
+    assert_eq!(judgement.verdict(), Verdict::Pass, "{judgement:?}");
     assert!(
         judgement.summary.contains("3 of 3 requests in flight, held 600 ms after the signal"),
         "{}",
         judgement.summary
     );
-    assert_eq!(run(vec![good(), good()]).verdict, Verdict::Inconclusive);
+    assert_eq!(run(vec![good(), good()]).verdict(), Verdict::Inconclusive);
 }
 
 #[test]
@@ -105,8 +105,8 @@ fn a_request_that_was_not_in_flight_proves_nothing() {
     }
     let mut all: Vec<_> = (2..4).flat_map(|n| observations(n, good())).collect();
     all.extend(late);
-    let judgement = judge(&manifest(""), &by_trial(&all));
-    assert_eq!(judgement.verdict, Verdict::Inconclusive);
+    let judgement = concluded(judge(&manifest(""), &by_trial(&all)));
+    assert_eq!(judgement.verdict(), Verdict::Inconclusive);
     assert!(judgement.summary.contains("only 2 of 3 rounds"), "{}", judgement.summary);
 }
 
@@ -120,14 +120,14 @@ fn a_failing_control_proves_nothing() {
             *outcome = answered(500);
         }
     }
-    assert_eq!(judge(&manifest(""), &by_trial(&all)).verdict, Verdict::Inconclusive);
+    assert_eq!(concluded(judge(&manifest(""), &by_trial(&all))).verdict(), Verdict::Inconclusive);
 }
 
 #[test]
 fn exit_codes_are_told_apart() {
     let all = |code: Option<i32>| vec![Round { code, ..good() }, Round { code, ..good() }, good()];
     let judgement = run(all(Some(143)));
-    assert_eq!(judgement.verdict, Verdict::Pass);
+    assert_eq!(judgement.verdict(), Verdict::Pass);
     assert_eq!(judgement.findings[0].cause, "exit-143");
     assert_eq!(cause(&run_with("exit_zero = true", all(Some(143)))), "exit-code");
     assert_eq!(cause(&run(all(Some(137)))), "killed");
@@ -138,7 +138,7 @@ fn exit_codes_are_told_apart() {
 #[test]
 fn one_late_end_decides_nothing() {
     let judgement = run(vec![Round { code: None, ..good() }, good(), good()]);
-    assert_eq!(judgement.verdict, Verdict::Inconclusive);
+    assert_eq!(judgement.verdict(), Verdict::Inconclusive);
     assert!(judgement.summary.contains("once in 3 rounds"), "{}", judgement.summary);
 }
 
@@ -150,13 +150,13 @@ fn new_clients_may_be_refused_or_reset_unless_a_drain_is_promised() {
     };
     assert_eq!(run(with(Outcome::Refused)).findings, []);
     let judgement = run(with(Outcome::Reset { received: 0 }));
-    assert_eq!(judgement.verdict, Verdict::Pass);
+    assert_eq!(judgement.verdict(), Verdict::Pass);
     assert_eq!(judgement.findings[0].severity, Severity::Note);
     let drain = "drain = \"5s\"";
     assert_eq!(cause(&run_with(drain, with(Outcome::Refused))), "refused-while-draining");
-    assert_eq!(run_with(drain, with(answered(200))).verdict, Verdict::Pass);
+    assert_eq!(run_with(drain, with(answered(200))).verdict(), Verdict::Pass);
     let brief = "drain = \"50ms\"";
-    assert_eq!(run_with(brief, with(Outcome::Refused)).verdict, Verdict::Pass);
+    assert_eq!(run_with(brief, with(Outcome::Refused)).verdict(), Verdict::Pass);
     assert_eq!(cause(&run(with(Outcome::Reset { received: 7 }))), "truncated");
 }
 
@@ -167,7 +167,7 @@ fn a_busy_connection_may_end_between_answers_but_not_within_one() {
         vec![Round { more: vec![busy], ..good() }, good(), good()]
     };
     let judgement = run(with(Outcome::Closed { received: 0 }, 7));
-    assert_eq!(judgement.verdict, Verdict::Pass);
+    assert_eq!(judgement.verdict(), Verdict::Pass);
     assert_eq!(judgement.findings[0].cause, "keep-alive-race");
     assert_eq!(cause(&run(with(Outcome::Closed { received: 10 }, 7))), "truncated");
 }
@@ -179,7 +179,7 @@ fn ignoring_the_signal_as_process_1_is_a_warning_unless_it_is_run_so() {
         vec![good(), good(), good(), as_init]
     };
     let judgement = run(rounds());
-    assert_eq!(judgement.verdict, Verdict::Pass);
+    assert_eq!(judgement.verdict(), Verdict::Pass);
     assert_eq!(judgement.findings[0].cause, "ignored-as-pid-1");
     assert_eq!(cause(&run_with("pid_1 = true", rounds())), "ignored-as-pid-1");
 }

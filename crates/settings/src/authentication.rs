@@ -1,11 +1,9 @@
-//! Parts of the manifest that no control uses yet: they are read and checked, and a run says so.
+//! How a caller proves who it is: a fact that all controls share.
 
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use crate::service::Command;
 
 /// How a caller proves who it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -50,37 +48,4 @@ pub enum AuthenticationKind {
     ApiKey,
     /// A form with CSRF fields.
     Form,
-}
-
-/// What a limiter's refusal looks like.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Limits {
-    /// The status codes of a refusal; 429 by default.
-    #[serde(default)]
-    pub refused: Vec<u16>,
-    /// A text that means a refusal although the status is 200.
-    #[serde(default)]
-    pub refused_text: Option<String>,
-    /// Variables that raise the limits during a load, so that they do not distort it.
-    #[serde(default)]
-    pub raised_by: BTreeMap<String, String>,
-}
-
-/// How the schema is migrated.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Migrations {
-    /// The command that brings the schema up.
-    #[serde(default)]
-    pub up: Option<Command>,
-    /// The command that takes one step back.
-    #[serde(default)]
-    pub down: Option<Command>,
-    /// The service migrates by itself when it starts.
-    #[serde(default)]
-    pub at_start: bool,
-    /// There is no way back, and that is intended.
-    #[serde(default)]
-    pub irreversible: bool,
 }
