@@ -65,7 +65,7 @@ impl Server {
         }
         match dependency.kind {
             DependencyKind::Postgres => {
-                let server = Postgres::start(place, dependency.superuser).await?;
+                let server = Postgres::start(place, dependency).await?;
                 server.create(TEMPLATE, None).await?;
                 server.extend(TEMPLATE, &dependency.extensions).await?;
                 Ok(Self::Postgres(Arc::new(server)))
@@ -199,6 +199,9 @@ mod tests {
             disposable: true,
             extensions: vec![],
             superuser: false,
+            locale: None,
+            encoding: None,
+            durable: false,
         };
         let url = "mysql://u:p%40ss@127.0.0.1:3307/shop?ssl=false";
         assert_eq!(own("db", &dependency, url).expect("it is good").url(), url);

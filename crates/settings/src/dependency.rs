@@ -22,6 +22,17 @@ pub struct Dependency {
     /// Extensions that the database must have.
     #[serde(default)]
     pub extensions: Vec<String>,
+    /// PostgreSQL: the locale of the cluster, for example `de_DE.UTF-8`; `C.UTF-8` by default. It
+    /// must be installed on this system.
+    #[serde(default)]
+    pub locale: Option<String>,
+    /// PostgreSQL: the encoding of the cluster; `UTF8` by default.
+    #[serde(default)]
+    pub encoding: Option<String>,
+    /// PostgreSQL: what is acknowledged is on disk, as in production. Slower; without it a cluster
+    /// lives and dies with the run.
+    #[serde(default)]
+    pub durable: bool,
     /// The role may do everything in its server, as some services expect.
     #[serde(default)]
     pub superuser: bool,

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use process::{Launch, Line, Process, User};
+use settings::Dependency;
 use tokio::time::{sleep, timeout};
 use tokio_postgres::{Client, Config, NoTls};
 
@@ -29,6 +30,13 @@ pub struct Postgres {
 }
 
 const INSTALL: &str = "apt-get install postgresql";
+/// What every cluster of the lab is set to.
+const COMMON: &[&str] =
+    &["listen_addresses=127.0.0.1", "max_connections=300", "shared_buffers=64MB", "autovacuum=off"];
+/// Speed over durability: the cluster dies with the run.
+const FAST: &[&str] = &["fsync=off", "synchronous_commit=off", "full_page_writes=off"];
+/// As in production (PostgreSQL's own defaults, said aloud).
+const DURABLE: &[&str] = &["fsync=on", "synchronous_commit=on", "full_page_writes=on"];
 const ADMIN: &str = "seaworthy";
 const APP: &str = "app";
 
@@ -67,7 +75,7 @@ fn other_user() -> Result<Option<User>, LabError> {
 
 impl Postgres {
     /// Makes a new cluster and starts it.
-    pub(super) async fn start(place: &Place, superuser: bool) -> Result<Self, LabError> {
+    pub(super) async fn start(place: &Place, dependency: &Dependency) -> Result<Self, LabError> {
         let place = place.next();
         let programs = programs()?;
         let user = other_user()?;
@@ -105,7 +113,9 @@ impl Postgres {
             "--pwfile".into(),
             text(&secret),
             "--encoding".into(),
-            "UTF8".into(),
+            dependency.encoding.clone().unwrap_or_else(|| "UTF8".to_owned()),
+            "--locale".into(),
+            dependency.locale.clone().unwrap_or_else(|| "C.UTF-8".to_owned()),
             "--no-sync".into(),
         ]);
         run(&initdb, &place).await?;
@@ -113,16 +123,8 @@ impl Postgres {
         let setting = |setting: &str| ["-c".to_owned(), setting.to_owned()];
         let mut argv = vec![text(&programs.join("postgres")), "-D".into(), text(&data)];
         argv.extend(["-p".to_owned(), lease.port.to_string(), "-k".into(), text(&folder)]);
-        // Speed over durability: the cluster dies with the run.
-        for line in [
-            "listen_addresses=127.0.0.1",
-            "fsync=off",
-            "synchronous_commit=off",
-            "full_page_writes=off",
-            "max_connections=300",
-            "shared_buffers=64MB",
-            "autovacuum=off",
-        ] {
+        let durability = if dependency.durable { DURABLE } else { FAST };
+        for line in COMMON.iter().chain(durability) {
             argv.extend(setting(line));
         }
         let (process, output) = start(&launch(argv), &place)?;
@@ -132,7 +134,7 @@ impl Postgres {
         let row = admin.query_one("SHOW server_version", &[]).await.map_err(sql("asking it"))?;
         let version: String = row.get(0);
         server.version = version.split(' ').next().unwrap_or_default().to_owned();
-        let rights = if superuser { "SUPERUSER" } else { "NOSUPERUSER" };
+        let rights = if dependency.superuser { "SUPERUSER" } else { "NOSUPERUSER" };
         let role = format!("CREATE ROLE {APP} LOGIN {rights} PASSWORD '{}'", server.app_password);
         admin.batch_execute(&role).await.map_err(sql("creating its role"))?;
         Ok(server)
