@@ -13,6 +13,7 @@ use crate::error::LabError;
 use crate::instance::Instance;
 use crate::lab::Lab;
 use crate::recorder::{Recorder, Trial};
+use crate::world::World;
 
 /// What one experiment works on.
 #[derive(Clone)]
@@ -81,11 +82,19 @@ impl Bench {
         found.map(|(name, journey)| (name.as_str(), journey))
     }
 
+    /// A new set of dependencies, on which any number of instances can be started.
+    ///
+    /// # Errors
+    /// When the lab cannot provide them.
+    pub async fn world(&self) -> Result<Arc<World>, LabError> {
+        self.lab.world().await
+    }
+
     /// A new instance that shares nothing with any other.
     ///
     /// # Errors
     /// When the lab cannot provide it.
     pub async fn instance(&self) -> Result<Instance, LabError> {
-        self.lab.instance().await
+        self.world().await?.instance().await
     }
 }

@@ -26,15 +26,23 @@ pub enum Server {
     Own(Address),
 }
 
-/// What one instance holds of a dependency.
+/// A dependency of one world: a database, a server of its own, or an address of the user's.
 #[derive(Debug)]
-pub struct Held {
+pub struct Provisioned {
     pub name: String,
-    /// How the service reaches it: through the proxy, where there is one.
+    /// Where it is, without anything in between.
     pub address: Address,
-    /// What stands in between; the template of all instances has none.
-    pub proxy: Option<Proxy>,
     what: What,
+}
+
+/// How one instance reaches a dependency.
+#[derive(Debug)]
+pub struct Link {
+    pub name: String,
+    /// Through the proxy, where there is one.
+    pub address: Address,
+    /// What stands in between; the set-up of all instances has none.
+    pub proxy: Option<Proxy>,
 }
 
 #[derive(Debug)]
@@ -85,26 +93,26 @@ impl Server {
     ///
     /// # Errors
     /// When it cannot be started.
-    pub async fn template(&self, name: &str, place: &Place) -> Result<Held, LabError> {
+    pub async fn template(&self, name: &str, place: &Place) -> Result<Provisioned, LabError> {
         let (address, what) = match self {
             Self::Postgres(server) => (server.address(TEMPLATE), What::Shared),
             Self::Redis => redis::start(place).await.map(|(a, p)| (a, What::Process(p)))?,
             Self::Own(address) => (address.clone(), What::Own),
         };
-        Ok(Held { name: name.to_owned(), address, proxy: None, what })
+        Ok(Provisioned { name: name.to_owned(), address, what })
     }
 
     /// What a new instance uses.
     ///
     /// # Errors
     /// When it cannot be made.
-    pub async fn fresh(&self, name: &str, place: &Place) -> Result<Held, LabError> {
+    pub async fn fresh(&self, name: &str, place: &Place) -> Result<Provisioned, LabError> {
         let Self::Postgres(server) = self else { return self.template(name, place).await };
         let database = format!("seaworthy_{}", place.number());
         server.create(&database, Some(TEMPLATE)).await?;
         let address = server.address(&database);
         let what = What::Database(Arc::clone(server));
-        Ok(Held { name: name.to_owned(), address, proxy: None, what })
+        Ok(Provisioned { name: name.to_owned(), address, what })
     }
 
     /// What was provided and in which version, for the evidence.
@@ -117,36 +125,51 @@ impl Server {
     }
 }
 
-impl Held {
-    /// Puts a fault proxy in between.
+impl Provisioned {
+    /// A way to it with a fault proxy in between, for one instance.
     ///
     /// # Errors
     /// When there is no port, or the host's name cannot be resolved.
-    pub async fn proxied(
-        mut self,
+    pub async fn link(
+        &self,
         place: &Place,
         outside: Option<Arc<isolation::Outside>>,
-    ) -> Result<Self, LabError> {
+    ) -> Result<Link, LabError> {
         let what = format!("the proxy in front of {}", self.name);
         let wrong =
             |why: std::io::Error| LabError::Dependency { what: what.clone(), why: why.to_string() };
+        let Address { host, port, .. } = &self.address;
         let upstream = match (&self.what, outside) {
             // One of the user's own is reached from outside the confinement.
-            (What::Own, Some(outside)) => {
-                Upstream::Outside(outside, format!("{}:{}", self.address.host, self.address.port))
-            }
+            (What::Own, Some(outside)) => Upstream::Outside(outside, format!("{host}:{port}")),
             _ => {
-                let upstream = (self.address.host.clone(), self.address.port);
-                let mut found = tokio::net::lookup_host(upstream).await.map_err(wrong)?;
+                let mut found =
+                    tokio::net::lookup_host((host.as_str(), *port)).await.map_err(wrong)?;
                 let none = || wrong(std::io::Error::other("its host has no address"));
                 Upstream::Direct(found.next().ok_or_else(none)?)
             }
         };
         let proxy = Proxy::start(place.port()?, upstream).await.map_err(wrong)?;
-        self.address.host = "127.0.0.1".to_owned();
-        self.address.port = proxy.port();
-        self.proxy = Some(proxy);
-        Ok(self)
+        let (host, port) = ("127.0.0.1".to_owned(), proxy.port());
+        let address = Address { host, port, ..self.address.clone() };
+        Ok(Link { name: self.name.clone(), address, proxy: Some(proxy) })
+    }
+
+    /// A way to it with nothing in between, for the set-up.
+    pub fn direct(&self) -> Link {
+        Link { name: self.name.clone(), address: self.address.clone(), proxy: None }
+    }
+
+    /// A session of the lab's own in it, with every right, past every proxy. `None` where it is no
+    /// database of the lab's.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn session(&self) -> Result<Option<tokio_postgres::Client>, LabError> {
+        match &self.what {
+            What::Database(server) => server.session(&self.address.name).await.map(Some),
+            What::Process(_) | What::Shared | What::Own => Ok(None),
+        }
     }
 
     /// Locks every table of its database from a second session, past the proxy. `None` where that

@@ -11,7 +11,7 @@ use model::observation::Stream;
 use process::{Launch, Line, Process};
 use settings::{Port, Probe};
 
-use crate::database::{Held, TableLock};
+use crate::database::{Link, TableLock};
 use crate::error::LabError;
 use crate::fault::{Fault, Proxy, Traffic};
 use crate::lab::{Lab, Slot, located};
@@ -24,6 +24,7 @@ use crate::recorder::Trial;
 use crate::running::{AfterReady, Running};
 use crate::watch::Watch;
 use crate::workspace::Workspace;
+use crate::world::World;
 
 /// Makes what follows process 1 of a namespace, which ends with it (util-linux).
 const UNSHARE: &[&str] = &["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "--"];
@@ -42,15 +43,15 @@ pub struct Instance {
     lab: Arc<Lab>,
     place: Place,
     workspace: Workspace,
-    held: Vec<Held>,
+    world: Arc<World>,
+    links: Vec<Link>,
     lease: Lease,
     leases: BTreeMap<String, Lease>,
     /// Behind an edge: where the service itself listens, as the edge's words and as numbers.
     inner: Option<Behind>,
-    fresh: bool,
     /// The steps after the first ready answer have been handed to a running service.
     prepared: bool,
-    slot: Slot,
+    _slot: Slot,
 }
 
 /// The ports of a service behind an edge.
@@ -63,9 +64,10 @@ struct Behind {
 impl Instance {
     pub(crate) fn new(
         lab: Arc<Lab>,
+        world: Arc<World>,
         place: Place,
         workspace: Workspace,
-        held: Vec<Held>,
+        links: Vec<Link>,
         slot: Slot,
     ) -> Result<Self, LabError> {
         let own = match lab.manifest.service.port {
@@ -81,8 +83,19 @@ impl Instance {
             None => (own, None),
             Some(_) => (place.port()?, Some(Behind { lease: own, leases: named()? })),
         };
-        let (fresh, prepared) = (true, false);
-        Ok(Self { lab, place, workspace, held, lease, leases, inner, fresh, prepared, slot })
+        let prepared = false;
+        Ok(Self {
+            lab,
+            world,
+            place,
+            workspace,
+            links,
+            lease,
+            leases,
+            inner,
+            prepared,
+            _slot: slot,
+        })
     }
 
     /// Starts the service, with one variable changed where a mutation is given.
@@ -94,7 +107,20 @@ impl Instance {
         trial: &Trial,
         mutation: Option<&Mutation>,
     ) -> Result<Option<Running>, LabError> {
-        self.launch(trial, mutation, &[]).await
+        let mutations: Vec<Mutation> = mutation.cloned().into_iter().collect();
+        self.launch(trial, &mutations, &[]).await
+    }
+
+    /// Starts the service with several variables changed.
+    ///
+    /// # Errors
+    /// When the lab fails.
+    pub async fn start_with(
+        &mut self,
+        trial: &Trial,
+        mutations: &[Mutation],
+    ) -> Result<Option<Running>, LabError> {
+        self.launch(trial, mutations, &[]).await
     }
 
     /// Starts the service as process 1 of a namespace of its own, as in a container, where the
@@ -103,37 +129,37 @@ impl Instance {
     /// # Errors
     /// When the lab fails.
     pub async fn start_as_init(&mut self, trial: &Trial) -> Result<Option<Running>, LabError> {
-        self.launch(trial, None, UNSHARE).await
+        self.launch(trial, &[], UNSHARE).await
     }
 
     async fn launch(
         &mut self,
         trial: &Trial,
-        mutation: Option<&Mutation>,
+        mutations: &[Mutation],
         wrapper: &[&str],
     ) -> Result<Option<Running>, LabError> {
         let provided = self.provided();
-        for one in &self.held {
+        for one in &self.links {
             let label = format!("{}.password", one.name);
             self.lab.redactor.learn(&label, &one.address.password);
         }
-        let recipe = self.lab.resolve(&provided, mutation);
+        let recipe = self.lab.resolve(&provided, mutations);
         for (name, text) in &recipe.files {
             self.workspace.write(name, text)?;
         }
-        if std::mem::take(&mut self.fresh) && self.lab.repeats_setup() {
+        if self.world.is_to_be_filled() {
             for step in &self.lab.manifest.service.setup {
-                self.lab.run_step(step, &self.workspace, &self.held, &self.place).await?;
+                self.lab.run_step(step, &self.workspace, &self.links, &self.place).await?;
             }
         }
-        if let Some(mutation) = mutation {
+        for mutation in mutations {
             self.saw_mutation(trial, mutation);
         }
         let argv = located(recipe.argv, &self.workspace);
         let mut env = self.lab.base_environment(&self.workspace);
         env.extend(recipe.env);
         // A mutation takes a variable away even where the allow-list would pass it on.
-        if let Some(Mutation { variable, value: None }) = mutation {
+        for Mutation { variable, .. } in mutations.iter().filter(|one| one.value.is_none()) {
             env.remove(variable);
         }
         let edge = self.edge_words();
@@ -141,12 +167,13 @@ impl Instance {
         let wrapped = wrapped.chain(edge).chain(argv.iter().cloned()).collect();
         let own: Vec<u16> = self.ports().into_iter().chain(self.ports_behind()).collect();
         let launch = Launch {
-            argv: self.lab.confined(wrapped, &self.workspace, &self.held, &own),
+            argv: self.lab.confined(wrapped, &self.workspace, &self.links, &own),
             folder: self.place.record().folder().to_owned(),
             env: env.into_iter().collect(),
             user: None,
             mark: self.place.mark(),
         };
+        let starting = self.lab.may_start().await;
         let log_file = self.follow_log(trial)?;
         let _ = self.lab.shadow.opened_since(Instant::now());
         let sink = trial.clone();
@@ -177,8 +204,8 @@ impl Instance {
             main: self.address(),
             as_init: !wrapper.is_empty(),
             after_ready,
-            mutation: mutation.cloned(),
-            starting: self.slot.starting.take(),
+            mutations: mutations.to_vec(),
+            starting,
         }))
     }
 
@@ -236,11 +263,11 @@ impl Instance {
 
     /// The values of its variables, for those who must know what the service was given.
     pub fn values(&self) -> std::collections::BTreeMap<String, String> {
-        self.lab.resolve(&self.provided(), None).values
+        self.lab.resolve(&self.provided(), &[]).values
     }
 
     fn proxy(&self, dependency: &str) -> Option<&Proxy> {
-        self.held.iter().find(|held| held.name == dependency)?.proxy.as_ref()
+        self.links.iter().find(|link| link.name == dependency)?.proxy.as_ref()
     }
 
     /// Puts a fault between the service and a dependency, and records it with the traffic so far.
@@ -290,8 +317,8 @@ impl Instance {
     /// # Errors
     /// When a database does not answer.
     pub async fn lock_tables(&self) -> Result<Option<TableLock>, LabError> {
-        for held in &self.held {
-            if let Some(lock) = held.lock_tables().await? {
+        for dependency in &self.world.dependencies {
+            if let Some(lock) = dependency.lock_tables().await? {
                 return Ok(Some(lock));
             }
         }
@@ -302,7 +329,7 @@ impl Instance {
     fn after_ready(&self) -> Vec<AfterReady> {
         let provided = self.provided();
         let mut env = self.lab.base_environment(&self.workspace);
-        env.extend(self.lab.resolve(&provided, None).env);
+        env.extend(self.lab.resolve(&provided, &[]).env);
         let steps = self.lab.manifest.service.after_ready.iter();
         steps
             .map(|step| {
@@ -311,7 +338,7 @@ impl Instance {
                 let argv = located(argv, &self.workspace);
                 AfterReady {
                     command,
-                    argv: self.lab.confined(argv, &self.workspace, &self.held, &self.ports()),
+                    argv: self.lab.confined(argv, &self.workspace, &self.links, &self.ports()),
                     env: env.clone().into_iter().collect(),
                     place: self.place.next(),
                 }
@@ -327,7 +354,7 @@ impl Instance {
         Provided {
             port: lease.port,
             ports: leases.iter().map(|(name, lease)| (name.clone(), lease.port)).collect(),
-            ..self.lab.provided(&self.workspace, &self.held)
+            ..self.lab.provided(&self.workspace, &self.links)
         }
     }
 
@@ -367,16 +394,15 @@ impl Instance {
     /// Watches for attempts to leave the lab for as long as the service runs.
     fn audit(&self, process: &Process, trial: &Trial) -> Watch {
         let leased: Vec<u16> = self.ports().into_iter().chain(self.ports_behind()).collect();
-        let leased = self.held.iter().map(|one| one.address.port).chain(leased).collect();
+        let leased = self.links.iter().map(|one| one.address.port).chain(leased).collect();
         Watch::start(&self.lab, &self.place, process, trial, leased)
     }
 
     /// Gives back its databases and removes its folder.
     pub async fn end(self) {
-        for held in self.held {
-            held.end().await;
-        }
+        drop(self.links);
         self.workspace.end();
+        self.world.end().await;
     }
 }
 

@@ -14,7 +14,7 @@ use settings::{DependencyKind, Manifest, Port};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::audit;
-use crate::database::{Held, Server};
+use crate::database::{Link, Server};
 use crate::error::LabError;
 use crate::instance::Instance;
 use crate::journeys;
@@ -24,6 +24,7 @@ use crate::secrets;
 use crate::shadow::Shadow;
 use crate::step;
 use crate::workspace::{Source, Workspace};
+use crate::world::World;
 
 /// How a lab is set up.
 #[derive(Debug, Clone, Default)]
@@ -75,7 +76,7 @@ pub struct Lab {
     starting: Arc<Semaphore>,
     /// How many instances may live, which takes memory.
     living: Arc<Semaphore>,
-    servers: BTreeMap<String, Server>,
+    pub(crate) servers: BTreeMap<String, Server>,
     /// What the machine lacks: what, why, and the command that installs it.
     missing: Option<(String, String, &'static str)>,
     pub(crate) journeys: BTreeMap<String, Journey>,
@@ -154,29 +155,42 @@ impl Lab {
         Ok(lab)
     }
 
-    /// A new instance with its own folder, ports and databases.
+    /// A new set of dependencies, on which instances are started.
     ///
     /// # Errors
     /// When one of them cannot be had.
-    pub(crate) async fn instance(self: &Arc<Self>) -> Result<Instance, LabError> {
+    pub(crate) async fn world(self: &Arc<Self>) -> Result<Arc<World>, LabError> {
         if let Some((what, why, install)) = self.missing.clone() {
             return Err(LabError::CannotProvide { what, why, install });
         }
-        let living = Arc::clone(&self.living).acquire_owned().await.ok();
-        let starting = Arc::clone(&self.starting).acquire_owned().await.ok();
-        let slot = Slot { starting, _living: living };
+        World::open(self).await
+    }
+
+    /// A new instance in a world, with a folder, ports and proxies of its own.
+    ///
+    /// # Errors
+    /// When one of them cannot be had.
+    pub(crate) async fn instance_in(
+        self: &Arc<Self>,
+        world: Arc<World>,
+    ) -> Result<Instance, LabError> {
+        let slot = Slot { _living: Arc::clone(&self.living).acquire_owned().await.ok() };
         let Ground { confinement, source, .. } = &self.ground;
         let place = self.ground.place.next();
         let workspace = self.template.instance(confinement, source, &place.folder("workspace"))?;
-        let mut held = Vec::new();
-        for (name, server) in &self.servers {
-            let fresh = server.fresh(name, &place).await?;
-            held.push(fresh.proxied(&place, confinement.outside()).await?);
+        let mut links = Vec::new();
+        for dependency in &world.dependencies {
+            links.push(dependency.link(&place, confinement.outside()).await?);
         }
         for step in &self.manifest.service.reset {
-            self.run_step(step, &workspace, &held, &place).await?;
+            self.run_step(step, &workspace, &links, &place).await?;
         }
-        Instance::new(Arc::clone(self), place, workspace, held, slot)
+        Instance::new(Arc::clone(self), world, place, workspace, links, slot)
+    }
+
+    /// Waits until a further start is allowed.
+    pub(crate) async fn may_start(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.starting).acquire_owned().await.ok()
     }
 
     /// What the lab provided, with versions.
@@ -203,12 +217,12 @@ impl Lab {
         new
     }
 
-    pub(crate) fn provided(&self, workspace: &Workspace, held: &[Held]) -> Provided {
+    pub(crate) fn provided(&self, workspace: &Workspace, links: &[Link]) -> Provided {
         let folder = workspace.inside.to_string_lossy().into_owned();
         Provided {
             scratch: folder.clone(),
             folder,
-            dependencies: held.iter().map(|h| (h.name.clone(), h.address.clone())).collect(),
+            dependencies: links.iter().map(|one| (one.name.clone(), one.address.clone())).collect(),
             secrets: self.secrets.clone(),
             extra: self.extra.clone(),
             ..Provided::default()
@@ -246,13 +260,13 @@ impl Lab {
 
     /// The values of variables as far as they are declared, for a service that runs elsewhere.
     pub(crate) fn declared_values(&self) -> BTreeMap<String, String> {
-        self.resolve(&self.provided(&self.template, &[]), None).values
+        self.resolve(&self.provided(&self.template, &[]), &[]).values
     }
 
     /// Refuses values that lead out of the lab, before anything is started.
     fn audit_values(&self) -> Result<(), LabError> {
         let provided = self.provided(&self.template, &[]);
-        let recipe = recipe::resolve(&self.manifest, &provided, None);
+        let recipe = recipe::resolve(&self.manifest, &provided, &[]);
         let mentioned =
             |name: &str| self.manifest.environment.get(name).is_some_and(|v| v.mentioned_only);
         let values = recipe.values.iter().filter(|(name, _)| !mentioned(name));
@@ -286,10 +300,10 @@ impl Lab {
         &self,
         argv: Vec<String>,
         workspace: &Workspace,
-        held: &[Held],
+        links: &[Link],
         more: &[u16],
     ) -> Vec<String> {
-        let ports = held.iter().map(|one| one.address.port).chain(more.iter().copied());
+        let ports = links.iter().map(|one| one.address.port).chain(more.iter().copied());
         let ports: Vec<u16> = ports.collect();
         let plan = workspace.launch(&self.ground.confinement, &ports);
         plan.command(&self.ground.program, argv)
@@ -302,22 +316,21 @@ impl Lab {
             return Ok(());
         }
         let place = self.ground.place.next();
-        let mut held = Vec::new();
+        let (mut dependencies, mut links) = (Vec::new(), Vec::new());
         for (name, server) in &self.servers {
             let template = server.template(name, &place).await?;
             // One of the user's own is reached through a proxy even here: it lies outside.
-            held.push(match server {
-                Server::Own(_) => {
-                    template.proxied(&place, self.ground.confinement.outside()).await?
-                }
-                Server::Postgres(_) | Server::Redis => template,
+            links.push(match server {
+                Server::Own(_) => template.link(&place, self.ground.confinement.outside()).await?,
+                Server::Postgres(_) | Server::Redis => template.direct(),
             });
+            dependencies.push(template);
         }
         for step in &steps {
             told(&format!("set-up: {}", step.0.join(" ")));
-            self.run_step(step, &self.template, &held, &place).await?;
+            self.run_step(step, &self.template, &links, &place).await?;
         }
-        for one in held {
+        for one in dependencies {
             one.end().await;
         }
         self.template.freeze();
@@ -328,20 +341,20 @@ impl Lab {
         &self,
         command: &settings::Command,
         workspace: &Workspace,
-        held: &[Held],
+        links: &[Link],
         place: &Place,
     ) -> Result<(), LabError> {
-        let provided = self.provided(workspace, held);
-        let recipe = recipe::resolve(&self.manifest, &provided, None);
+        let provided = self.provided(workspace, links);
+        let recipe = recipe::resolve(&self.manifest, &provided, &[]);
         for (name, text) in &recipe.files {
             workspace.write(name, text)?;
         }
-        for one in held {
+        for one in links {
             self.redactor.learn(&format!("{}.password", one.name), &one.address.password);
         }
         let argv = recipe::fill_command(&self.manifest, &provided, command);
         let shown = argv.join(" ");
-        let argv = self.confined(located(argv, workspace), workspace, held, &[]);
+        let argv = self.confined(located(argv, workspace), workspace, links, &[]);
         let mut env = self.base_environment(workspace);
         env.extend(recipe.env);
         let longest = Duration::from_secs(300);
@@ -366,8 +379,8 @@ impl Lab {
             && !self.manifest.dependencies.values().any(|d| d.kind == DependencyKind::Postgres)
     }
 
-    pub(crate) fn resolve(&self, provided: &Provided, mutation: Option<&Mutation>) -> Recipe {
-        recipe::resolve(&self.manifest, provided, mutation)
+    pub(crate) fn resolve(&self, provided: &Provided, mutations: &[Mutation]) -> Recipe {
+        recipe::resolve(&self.manifest, provided, mutations)
     }
 }
 
@@ -377,7 +390,6 @@ const WAITING: usize = 4;
 /// An instance's share of the machine.
 #[derive(Debug)]
 pub(crate) struct Slot {
-    pub(crate) starting: Option<OwnedSemaphorePermit>,
     _living: Option<OwnedSemaphorePermit>,
 }
 

@@ -23,6 +23,7 @@ pub mod site;
 pub mod step;
 mod watch;
 pub mod workspace;
+pub mod world;
 
 pub use bench::Bench;
 pub use client::Peer;
@@ -35,3 +36,4 @@ pub use recorder::{Recorder, Trial};
 pub use running::Running;
 pub use site::Site;
 pub use workspace::Workspace;
+pub use world::World;

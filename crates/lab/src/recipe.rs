@@ -95,8 +95,8 @@ pub struct Recipe {
 }
 
 /// Fills everything in.
-pub fn resolve(manifest: &Manifest, provided: &Provided, mutation: Option<&Mutation>) -> Recipe {
-    let values = values(manifest, provided, mutation);
+pub fn resolve(manifest: &Manifest, provided: &Provided, mutations: &[Mutation]) -> Recipe {
+    let values = values(manifest, provided, mutations);
     let lookup = |name: &str| lookup(manifest, provided, &values, name);
     let service = &manifest.service;
     let absent = |text: &str| {
@@ -128,7 +128,7 @@ pub fn fill_command(
     provided: &Provided,
     command: &settings::Command,
 ) -> Vec<String> {
-    let values = values(manifest, provided, None);
+    let values = values(manifest, provided, &[]);
     let lookup = |name: &str| lookup(manifest, provided, &values, name);
     command.0.iter().map(|word| template::fill(word, lookup)).collect()
 }
@@ -136,7 +136,7 @@ pub fn fill_command(
 fn values(
     manifest: &Manifest,
     provided: &Provided,
-    mutation: Option<&Mutation>,
+    mutations: &[Mutation],
 ) -> BTreeMap<String, String> {
     let none = BTreeMap::new();
     let mut values = BTreeMap::new();
@@ -154,7 +154,7 @@ fn values(
     for (name, value) in &provided.extra {
         values.entry(name.clone()).or_insert_with(|| value.clone());
     }
-    if let Some(mutation) = mutation {
+    for mutation in mutations {
         match &mutation.value {
             Some(value) => values.insert(mutation.variable.clone(), value.clone()),
             None => values.remove(&mutation.variable),
@@ -229,7 +229,7 @@ kind = "postgres"
 
     #[test]
     fn everything_is_filled_in() {
-        let recipe = resolve(&manifest(), &provided(), None);
+        let recipe = resolve(&manifest(), &provided(), &[]);
         assert_eq!(recipe.argv, ["a", "--port", "80", "--mode=fast", "127.0.0.1"]);
         assert_eq!(recipe.files["app.ini"], "[app]\nmode = fast\nbase = /s/data\n");
         let names: Vec<_> = recipe.env.keys().map(String::as_str).collect();
@@ -248,7 +248,7 @@ kind = "postgres"
     #[test]
     fn an_absent_variable_takes_its_word_and_its_line_along() {
         let mutation = Mutation { variable: "MODE".into(), value: None };
-        let recipe = resolve(&manifest(), &provided(), Some(&mutation));
+        let recipe = resolve(&manifest(), &provided(), &[mutation]);
         assert_eq!(recipe.argv, ["a", "--port", "80", "127.0.0.1"]);
         assert_eq!(recipe.files["app.ini"], "[app]\nbase = /s/data\n");
     }
@@ -256,9 +256,9 @@ kind = "postgres"
     #[test]
     fn a_mutation_wins_over_everything() {
         let mutation = Mutation { variable: "PORT".into(), value: Some(String::new()) };
-        assert_eq!(resolve(&manifest(), &provided(), Some(&mutation)).env["PORT"], "");
+        assert_eq!(resolve(&manifest(), &provided(), &[mutation]).env["PORT"], "");
         let mutation = Mutation { variable: "EXTRA".into(), value: None };
-        let recipe = resolve(&manifest(), &provided(), Some(&mutation));
+        let recipe = resolve(&manifest(), &provided(), &[mutation]);
         assert!(!recipe.env.contains_key("EXTRA"));
     }
 }

@@ -42,7 +42,7 @@ pub struct Running {
     /// It is process 1 of a namespace of its own: a child of what was started.
     pub(crate) as_init: bool,
     pub(crate) after_ready: Vec<AfterReady>,
-    pub(crate) mutation: Option<Mutation>,
+    pub(crate) mutations: Vec<Mutation>,
     pub(crate) starting: Option<OwnedSemaphorePermit>,
 }
 
@@ -173,25 +173,34 @@ impl Running {
         self.check_mutation();
     }
 
-    /// Whether the mutation took effect: no process of the tree was given the variable with
-    /// another value, and no shadowed file was opened.
+    /// Whether the mutations took effect: no process of the tree was given a variable with another
+    /// value, and no shadowed file was opened.
     fn check_mutation(&self) {
-        let Some(Mutation { variable, value }) = &self.mutation else { return };
-        let declared = self.lab.manifest.environment.get(variable);
-        if declared.is_none_or(|declared| declared.via == settings::Via::Environment) {
-            // Behind an edge, the service gets what the edge makes of its environment.
-            let edge = self.lab.edge.is_some();
-            let given = |pid: u32| !edge || pid == self.process.pid();
-            for member in self.process.members().into_iter().filter(|m| given(m.pid)) {
-                let found = tree::variable(member.pid, variable);
-                if found.is_some() && found.as_ref() != value.as_ref() {
-                    let by = format!("{} ({})", member.name, member.pid);
-                    self.trial.saw(Seen::Resupplied { variable: variable.clone(), by });
-                }
-            }
+        if self.mutations.is_empty() {
+            return;
+        }
+        for mutation in &self.mutations {
+            self.check_one(mutation);
         }
         for file in self.lab.shadow.opened_since(self.process.started) {
             self.trial.saw(Seen::ShadowBypassed { file: file.display().to_string() });
+        }
+    }
+
+    fn check_one(&self, Mutation { variable, value }: &Mutation) {
+        let declared = self.lab.manifest.environment.get(variable);
+        if declared.is_some_and(|declared| declared.via != settings::Via::Environment) {
+            return;
+        }
+        // Behind an edge, the service gets what the edge makes of its environment.
+        let edge = self.lab.edge.is_some();
+        let given = |pid: u32| !edge || pid == self.process.pid();
+        for member in self.process.members().into_iter().filter(|m| given(m.pid)) {
+            let found = tree::variable(member.pid, variable);
+            if found.is_some() && found.as_ref() != value.as_ref() {
+                let by = format!("{} ({})", member.name, member.pid);
+                self.trial.saw(Seen::Resupplied { variable: variable.clone(), by });
+            }
         }
     }
 

@@ -10,3 +10,4 @@ mod steps;
 mod stored;
 mod target;
 mod tls;
+mod world;
