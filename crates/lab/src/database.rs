@@ -2,6 +2,7 @@
 
 mod postgres;
 mod redis;
+mod tls;
 
 use std::sync::Arc;
 
@@ -206,7 +207,7 @@ fn own(name: &str, dependency: &Dependency, url: &str) -> Result<Address, LabErr
     let settings::address::Address { scheme, user, password, host, port, name, query } = read;
     let (user, password) = (user.unwrap_or_default(), password.unwrap_or_default());
     let query = query.unwrap_or_default();
-    Ok(Address { scheme, host, port, user, password, name, query })
+    Ok(Address { scheme, host, port, user, password, name, query, ca: String::new() })
 }
 
 #[cfg(test)]
@@ -225,6 +226,7 @@ mod tests {
             locale: None,
             encoding: None,
             durable: false,
+            tls: false,
         };
         let url = "mysql://u:p%40ss@127.0.0.1:3307/shop?ssl=false";
         assert_eq!(own("db", &dependency, url).expect("it is good").url(), url);

@@ -23,6 +23,8 @@ pub struct Address {
     pub name: String,
     /// Further settings of the driver, without the `?`; empty where there are none.
     pub query: String,
+    /// The file with the certificate of its authority; empty where it speaks no TLS.
+    pub ca: String,
 }
 
 impl Address {
@@ -58,6 +60,7 @@ impl Address {
             "user" => self.user.clone(),
             "password" => self.password.clone(),
             "name" => self.name.clone(),
+            "ca" => self.ca.clone(),
             _ => return None,
         })
     }
@@ -212,6 +215,7 @@ kind = "postgres"
             password: "p".into(),
             name: "d".into(),
             query: String::new(),
+            ca: String::new(),
         };
         Provided {
             port: 80,

@@ -33,6 +33,10 @@ pub struct Dependency {
     /// lives and dies with the run.
     #[serde(default)]
     pub durable: bool,
+    /// PostgreSQL: it also speaks TLS, with a certificate for localhost and 127.0.0.1 that is signed
+    /// by the authority at `{NAME.ca}`.
+    #[serde(default)]
+    pub tls: bool,
     /// The role may do everything in its server, as some services expect.
     #[serde(default)]
     pub superuser: bool,

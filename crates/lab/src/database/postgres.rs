@@ -14,6 +14,7 @@ use settings::Dependency;
 use tokio::time::{sleep, timeout};
 use tokio_postgres::{Client, Config, NoTls};
 
+use super::tls;
 use crate::error::LabError;
 use crate::place::Place;
 use crate::ports::Lease;
@@ -27,6 +28,8 @@ pub struct Postgres {
     admin_password: String,
     app_password: String,
     pub version: String,
+    /// The certificate of its authority; empty where it speaks no TLS.
+    authority: String,
 }
 
 const INSTALL: &str = "apt-get install postgresql";
@@ -123,13 +126,30 @@ impl Postgres {
         let setting = |setting: &str| ["-c".to_owned(), setting.to_owned()];
         let mut argv = vec![text(&programs.join("postgres")), "-D".into(), text(&data)];
         argv.extend(["-p".to_owned(), lease.port.to_string(), "-k".into(), text(&folder)]);
+        let mut authority = String::new();
+        if dependency.tls {
+            // Its own folder is closed to others, and whoever verifies needs the authority.
+            let folder = place.folder("tls");
+            fs::create_dir(&folder).map_err(LabError::file("make", &folder))?;
+            let files = tls::write(&folder, user).map_err(LabError::file("write", &folder))?;
+            argv.extend(setting("ssl=on"));
+            argv.extend(setting(&format!("ssl_cert_file={}", files.certificate.display())));
+            argv.extend(setting(&format!("ssl_key_file={}", files.key.display())));
+            authority = text(&files.authority);
+        }
         let durability = if dependency.durable { DURABLE } else { FAST };
         for line in COMMON.iter().chain(durability) {
             argv.extend(setting(line));
         }
         let (process, output) = start(&launch(argv), &place)?;
-        let mut server =
-            Self { _process: process, lease, admin_password, app_password, version: String::new() };
+        let mut server = Self {
+            _process: process,
+            lease,
+            admin_password,
+            app_password,
+            version: String::new(),
+            authority,
+        };
         let admin = server.wait_for_admin(&output).await?;
         let row = admin.query_one("SHOW server_version", &[]).await.map_err(sql("asking it"))?;
         let version: String = row.get(0);
@@ -253,6 +273,7 @@ impl Postgres {
             password: self.app_password.clone(),
             name: database.to_owned(),
             query: String::new(),
+            ca: self.authority.clone(),
         }
     }
 }

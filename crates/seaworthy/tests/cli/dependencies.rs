@@ -31,6 +31,32 @@ fn one_of_the_users_own_is_broken_by_the_same_proxy() {
     assert_eq!(card["controls"][0]["verdict"], "pass", "{card}");
 }
 
+/// A service that insists on TLS and on a certificate that it can verify.
+#[test]
+fn a_database_that_speaks_tls_is_verified_through_the_proxy() {
+    let bench = Bench::new();
+    bench.manifest(
+        r#"
+[service]
+name = "odd"
+setup = ["psql '{database.postgresql_url}?sslmode=verify-full&sslrootcert={database.ca}' -c 'SELECT 1'"]
+start = ["sh", "-c", "psql \"$URL\" -Atc \"SELECT 'tls ' || ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()\" && exec python3 odd.py good {port}"]
+ready = "/ready"
+[environment.URL]
+value = "{database.postgresql_url}?sslmode=verify-full&sslrootcert={database.ca}"
+[dependencies.database]
+kind = "postgres"
+tls = true
+"#,
+    );
+    let card = card(&bench.run(&["prove", "--only", "startup", "--format", "json"]));
+    assert_eq!(card["controls"][0]["verdict"], "pass", "{card}");
+    let runs = bench.path().join(".seaworthy/runs");
+    let run = std::fs::read_dir(runs).expect("read").flatten().next().expect("one").path();
+    let log = std::fs::read_to_string(run.join("startup.ndjson")).expect("it is there");
+    assert!(log.contains("tls true"), "{log}");
+}
+
 #[test]
 fn what_cannot_be_provided_is_named_with_the_command_that_installs_it() {
     let bench = Bench::odd("good");

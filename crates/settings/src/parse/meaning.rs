@@ -122,7 +122,7 @@ fn templates(manifest: &Manifest) -> Vec<(String, String)> {
 
 /// What a dependency's placeholder may end in: its address in the spelling of drivers, and its parts.
 const DEPENDENCY_PARTS: &[&str] =
-    &["url", "postgresql_url", "jdbc_url", "host", "port", "user", "password", "name"];
+    &["url", "postgresql_url", "jdbc_url", "host", "port", "user", "password", "name", "ca"];
 /// What can be filled in everywhere.
 const PLAIN: [&str; 4] = ["port", "host", "scratch", "folder"];
 
@@ -158,7 +158,7 @@ fn valid(manifest: &Manifest) -> String {
     format!(
         "valid are {{{}}}, {{environment.NAME}}, and of a declared dependency {{{dependency}.url}}, \
          {{{dependency}.postgresql_url}}, {{{dependency}.jdbc_url}}, {{{dependency}.host}}, .port, \
-         .user, .password and .name",
+         .user, .password, .name and .ca",
         PLAIN.join("}, {")
     )
 }
