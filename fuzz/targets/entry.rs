@@ -10,7 +10,7 @@ use layers::Policy;
 use libfuzzer_sys::fuzz_target;
 
 // Both are private to the edge.
-#[path = "../../crates/edge/src/entry.rs"]
+#[path = "../../crates/edge/src/ingress_check.rs"]
 mod entry;
 #[path = "../../crates/edge/src/fields.rs"]
 mod fields;

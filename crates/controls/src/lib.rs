@@ -5,7 +5,6 @@
 
 mod access;
 pub mod baseline;
-mod business;
 mod configuration;
 mod control;
 mod dependencies;
@@ -14,6 +13,7 @@ mod observability;
 mod surface;
 mod traffic;
 pub mod trials;
+mod work_request;
 
 pub use control::{Applies, Control};
 

@@ -17,7 +17,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use layers::{Board, Flags, Metrics, Observe, Ofrep, Refusal, Setting};
+use layers::{Flags, HealthState, Metrics, Observe, Ofrep, Refusal, Setting};
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
@@ -26,7 +26,7 @@ use tokio::sync::watch;
 /// What the operators' socket shows and changes.
 #[derive(Debug, Clone)]
 pub(crate) struct Admin {
-    pub(crate) board: Board,
+    pub(crate) board: HealthState,
     pub(crate) flags: Flags,
     pub(crate) metrics: Metrics,
     pub(crate) observe: Observe,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use layers::Board;
+use layers::HealthState;
 use settings::{DependencyKind, Manifest};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -69,14 +69,14 @@ fn part_of(template: &str, value: &str, wanted: &str) -> Option<String> {
 
 /// Asks a dependency again and again over one connection, as long as that holds.
 #[derive(Debug)]
-pub(crate) struct Look {
+pub(crate) struct DependencyProbe {
     dependency: Dependency,
     postgres: Mutex<Option<tokio_postgres::Client>>,
     /// How that database is reached without TLS, where it may be.
     plain: Option<tokio_postgres::Config>,
 }
 
-impl Look {
+impl DependencyProbe {
     pub(crate) fn new(dependency: Dependency) -> Self {
         let plain = dependency.url.as_deref().and_then(plain);
         Self { dependency, postgres: Mutex::new(None), plain }
@@ -187,7 +187,7 @@ async fn starts_with(stream: &mut TcpStream, one: &[u8], other: &[u8]) -> Option
 /// Wakes those who look after dependencies, for somebody who has seen a failure and wants to know
 /// why. Clones are one.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Doubt(Arc<Doubted>);
+pub(crate) struct Recheck(Arc<Doubted>);
 
 #[derive(Debug, Default)]
 struct Doubted {
@@ -195,7 +195,7 @@ struct Doubted {
     rounds: watch::Sender<u64>,
 }
 
-impl Doubt {
+impl Recheck {
     /// Waits until every dependency has been looked at anew, or for so long.
     pub(crate) async fn settle(&self, longest: Duration) {
         let mut rounds = self.0.rounds.subscribe();
@@ -207,7 +207,12 @@ impl Doubt {
 }
 
 /// Looks at all dependencies again and again and writes down what it sees.
-pub(crate) async fn look_after(looks: Vec<Look>, board: Board, lag: Duration, doubt: Doubt) {
+pub(crate) async fn look_after(
+    looks: Vec<DependencyProbe>,
+    board: HealthState,
+    lag: Duration,
+    doubt: Recheck,
+) {
     let (every, within) = rhythm(lag);
     loop {
         let asked = looks.iter().map(|look| async {

@@ -6,19 +6,19 @@
 
 pub mod admin;
 mod answer;
+mod client_timeout;
 mod config;
 mod dependency;
-mod entry;
+mod diagnose_start;
 mod fields;
-mod last_will;
-mod late;
+mod ingress_check;
 mod lines;
 mod lingering;
 mod listen;
+mod orphan_keeper;
 mod outage;
 mod output;
-mod own;
-mod patience;
+mod own_paths;
 mod proxy;
 mod run;
 pub mod secrets;

@@ -9,18 +9,18 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
-use layers::{Board, Refusal};
+use layers::{HealthState, Refusal};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::dependency::Doubt;
+use crate::dependency::Recheck;
 
 /// Tells failures of the service from those of what it depends on.
 #[derive(Debug, Clone)]
 pub(crate) struct Outage {
-    pub(crate) board: Board,
-    pub(crate) doubt: Doubt,
+    pub(crate) board: HealthState,
+    pub(crate) doubt: Recheck,
 }
 
 /// How long a failure may wait for its explanation.

@@ -4,14 +4,14 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use layers::Board;
+use layers::HealthState;
 use process::Exit;
 use settings::Restart;
 
 use crate::admin::Status;
 use crate::config::{Address, Config, Problem};
-use crate::last_will::LastWill;
 use crate::listen::Reserved;
+use crate::orphan_keeper::LastWill;
 use crate::shared::{Operators, Shared};
 use crate::signals::{Heard, Signals};
 use crate::supervisor::{self, Backoff, Became, Life, Start};
@@ -157,7 +157,7 @@ impl<'a> Run<'a> {
             Ok(Became::Late) => {
                 let patience = shared.config.life.patience;
                 let (main, probe) = self.asked();
-                let why = crate::late::why(&life.service, main, probe).await;
+                let why = crate::diagnose_start::why(&life.service, main, probe).await;
                 life.service.kill();
                 life.drain_output(Duration::from_secs(1)).await;
                 return Err(format!(
@@ -453,7 +453,7 @@ async fn ask_to_stop(first: u32, leader: u32, signal: &'static str) {
 }
 
 /// Asks the service for any answer, again and again: two silences in a row mean that it hangs.
-async fn watch_for_hanging(board: Board, (at, path): (SocketAddr, String)) {
+async fn watch_for_hanging(board: HealthState, (at, path): (SocketAddr, String)) {
     let mut silences = 0;
     loop {
         tokio::time::sleep(Duration::from_secs(1)).await;

@@ -5,19 +5,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use layers::{
-    AccessLog, Board, Concurrency, Deadline, DeadlineLayer, EnvelopeLayer, Flags, Gates, Health,
-    Metrics, Observe, Ofrep, Policy, Routes, Sink,
+    AccessLog, Concurrency, Deadline, DeadlineLayer, EnvelopeLayer, Flags, Gates, Health,
+    HealthState, Metrics, Observe, Ofrep, Policy, Routes, Sink,
 };
 use redact::{Redactor, Scrubber};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::admin::{self, Admin, Status};
-use crate::config::{Address, Config, Place, Problem};
-use crate::dependency::{Doubt, Look, look_after};
+use crate::config::{Address, Config, ListenerPath, Problem};
+use crate::dependency::{DependencyProbe, Recheck, look_after};
 use crate::outage::Outage;
 use crate::output::Output;
-use crate::own::Own;
+use crate::own_paths::Own;
 use crate::stack::Parts;
 use crate::supervisor::Start;
 
@@ -25,8 +25,8 @@ use crate::supervisor::Start;
 pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) start: Start,
-    pub(crate) board: Board,
-    pub(crate) doubt: Doubt,
+    pub(crate) board: HealthState,
+    pub(crate) doubt: Recheck,
     pub(crate) flags: Flags,
     pub(crate) metrics: Metrics,
     pub(crate) observe: Observe,
@@ -57,8 +57,8 @@ impl Shared {
         start.env.extend(config.forced.clone());
         let ids = config.supplied.correlation.as_ref().map(|ids| ids.header.clone());
         Self {
-            board: Board::default(),
-            doubt: Doubt::default(),
+            board: HealthState::default(),
+            doubt: Recheck::default(),
             flags: Flags::new(config.flags.iter().cloned()),
             observe: Observe::new(sinks).ids(ids),
             concurrency: Concurrency::new(config.concurrency),
@@ -84,7 +84,8 @@ impl Shared {
             let name = &dependency.name;
             self.say(&format!("no variable says where {name} is; it is not looked after"));
         }
-        let looks: Vec<_> = known.iter().map(|known| Look::new((*known).clone())).collect();
+        let looks: Vec<_> =
+            known.iter().map(|known| DependencyProbe::new((*known).clone())).collect();
         let answers = futures_util::future::join_all(looks.iter().map(answers_at_last)).await;
         for (dependency, answers) in known.into_iter().zip(answers) {
             let name = &dependency.name;
@@ -149,7 +150,7 @@ impl Shared {
     /// What stands before the service on one address.
     pub(crate) fn parts(&self, address: &Address) -> Parts {
         let supplied = &self.config.supplied;
-        let here = |place: &Option<Place>| {
+        let here = |place: &Option<ListenerPath>| {
             let place = place.as_ref().filter(|place| place.port == address.name)?;
             Some(place.path.clone())
         };
@@ -205,7 +206,7 @@ fn scrubber(config: &Config) -> Scrubber {
     Scrubber::new(known, config.masks.clone()).paths(&config.private_paths)
 }
 
-async fn answers_at_last(look: &Look) -> bool {
+async fn answers_at_last(look: &DependencyProbe) -> bool {
     for pause in [100, 400, 0] {
         if tokio::time::timeout(Duration::from_secs(2), look.ask()).await.unwrap_or(false) {
             return true;

@@ -7,16 +7,16 @@ use std::sync::Arc;
 use http::{HeaderName, Request, Response};
 use layers::{
     BodyLimits, BodyLimitsLayer, Concurrency, ConcurrencyLayer, Correlation, Cors, DeadlineLayer,
-    EnvelopeLayer, Gates, Held, Https, Observe, Place, Policy, PolicyLayer, SecurityHeaders,
+    EnvelopeLayer, Gates, Held, Https, Observe, Permit, Policy, PolicyLayer, SecurityHeaders,
 };
 use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::answer::Answer;
-use crate::entry::{Entry, Range};
+use crate::ingress_check::{Entry, Range};
 use crate::lingering::Lingering;
 use crate::outage::{Outage, OutageLayer};
-use crate::own::Own;
+use crate::own_paths::Own;
 use crate::proxy::{Proxy, Tunnels};
 use crate::upstream::Pool;
 
@@ -54,7 +54,7 @@ pub(crate) type Inner = (
 );
 
 /// The body of an answer when it leaves the stack.
-pub(crate) type Body = Held<Answer, Place>;
+pub(crate) type Body = Held<Answer, Permit>;
 
 /// The service with everything before it, for one connection. From the inside to the outside, as
 /// an answer passes; a request comes the other way. Around it, [`crate::worker`] puts compression,

@@ -18,7 +18,7 @@ use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
-use layers::{Board, CompressionLayer, ObserveLayer, Policy};
+use layers::{CompressionLayer, HealthState, ObserveLayer, Policy};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -26,8 +26,8 @@ use tokio::time::MissedTickBehavior;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use crate::client_timeout::Patient;
 use crate::lingering::Lingering;
-use crate::patience::Patient;
 use crate::proxy::{Tunnels, forget_named};
 use crate::stack::{Parts, stack};
 use crate::timer::ConnectionTimer;
@@ -49,7 +49,7 @@ pub(crate) struct Site {
     pub(crate) upstream: SocketAddr,
     pub(crate) parts: Arc<Parts>,
     pub(crate) compress: bool,
-    pub(crate) board: Board,
+    pub(crate) board: HealthState,
     pub(crate) tunnels: Tunnels,
     /// The longest time from the opening of a connection, or the last answer, to the end of the
     /// next head.

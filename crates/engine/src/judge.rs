@@ -35,7 +35,7 @@ pub fn row(
     let mends = row.findings.iter().any(|finding| {
         let (cause, subject) = (&finding.cause, &finding.subject);
         finding.severity == Severity::Fail
-            && settings::supply::cannot(manifest, id, cause, subject).is_none()
+            && settings::supply::unmendable(manifest, id, cause, subject).is_none()
     });
     if row.verdict == Verdict::Fail && !supplied && mends {
         row.supply = settings::supply::how(id).map(str::to_owned);

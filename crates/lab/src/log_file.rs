@@ -28,7 +28,7 @@ impl Follower {
         let mut tail = Tail { path: path.to_owned(), files: BTreeMap::new(), trial: trial.clone() };
         for path in matching(path) {
             let read = std::fs::metadata(&path).map_or(0, |file| file.len());
-            tail.files.insert(path, Place { read, splitter: Splitter::default() });
+            tail.files.insert(path, ReadOffset { read, splitter: Splitter::default() });
         }
         let tail = Arc::new(Mutex::new(tail));
         let held = Arc::downgrade(&tail);
@@ -53,13 +53,13 @@ impl Follower {
 #[derive(Debug)]
 struct Tail {
     path: PathBuf,
-    files: BTreeMap<PathBuf, Place>,
+    files: BTreeMap<PathBuf, ReadOffset>,
     trial: Trial,
 }
 
 /// How far a file was read.
 #[derive(Debug, Default)]
-struct Place {
+struct ReadOffset {
     read: u64,
     splitter: Splitter,
 }

@@ -21,7 +21,7 @@ use tower_http::decompression::{Decompression, DecompressionBody};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::packed::{Kept, Own, Plain, ReadsGzip};
+use crate::pre_encoded::{Kept, Own, Plain, ReadsGzip};
 
 /// What is worth compressing.
 pub type Worth = And<SizeAbove, fn(StatusCode, Version, &HeaderMap, &Extensions) -> bool>;

@@ -33,20 +33,20 @@ impl Concurrency {
         self.now.load(Ordering::Relaxed)
     }
 
-    fn enter(&self) -> Option<Place> {
+    fn enter(&self) -> Option<Permit> {
         let before = self.now.fetch_add(1, Ordering::AcqRel);
-        let place = Place(Arc::clone(&self.now));
+        let place = Permit(Arc::clone(&self.now));
         (before < self.most).then_some(place)
     }
 }
 
 /// One request's place; given back when its answer has gone out whole, or will never.
 #[derive(Debug)]
-pub struct Place(Arc<AtomicUsize>);
+pub struct Permit(Arc<AtomicUsize>);
 
-impl Watch for Place {}
+impl Watch for Permit {}
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::AcqRel);
     }
@@ -76,7 +76,7 @@ where
     S: Service<Request<Q>, Response = Response<R>>,
     R: From<Bytes>,
 {
-    type Response = Response<Held<R, Place>>;
+    type Response = Response<Held<R, Permit>>;
     type Error = S::Error;
     type Future = ConcurrencyFuture<S::Future>;
 
@@ -98,7 +98,7 @@ pin_project! {
     /// The answer, or a refusal where all places were taken.
     #[project = Projected]
     pub enum ConcurrencyFuture<F> {
-        Waiting { #[pin] inner: F, place: Option<Place> },
+        Waiting { #[pin] inner: F, place: Option<Permit> },
         Full,
     }
 }
@@ -108,7 +108,7 @@ where
     F: Future<Output = Result<Response<R>, E>>,
     R: From<Bytes>,
 {
-    type Output = Result<Response<Held<R, Place>>, E>;
+    type Output = Result<Response<Held<R, Permit>>, E>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project() {

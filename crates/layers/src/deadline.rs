@@ -21,7 +21,7 @@ use tower_service::Service;
 
 use crate::alarm::{Alarm, Alarms};
 use crate::refusal::Refusal;
-use crate::upload::{Clock, Upload};
+use crate::timed_body::{Clock, TimedBody};
 
 /// How long the head of an answer may take, without the time for which the client kept the service
 /// waiting for the body of its request.
@@ -115,7 +115,7 @@ pub struct DeadlineService<S> {
 
 impl<S, Q, R> Service<Request<Q>> for DeadlineService<S>
 where
-    S: Service<Request<Upload<Q>>, Response = Response<R>>,
+    S: Service<Request<TimedBody<Q>>, Response = Response<R>>,
     Q: Body,
     R: From<Bytes>,
 {
@@ -132,7 +132,7 @@ where
         // What has no body, or no limit, needs no clock.
         let timed = deadline.is_some() && !request.body().is_end_stream();
         let clock = timed.then(Arc::<Clock>::default);
-        let request = request.map(|body| Upload::new(body, clock.clone()));
+        let request = request.map(|body| TimedBody::new(body, clock.clone()));
         let inner = self.inner.call(request);
         let waiting = Waiting { deadline, clock, began: None, alarms: self.alarms.clone() };
         DeadlineFuture { inner, waiting, alarm: None }

@@ -33,9 +33,9 @@ struct Inner {
 
 /// What is known about the service and its dependencies. Clones are one.
 #[derive(Debug, Clone, Default)]
-pub struct Board(Arc<Inner>);
+pub struct HealthState(Arc<Inner>);
 
-impl Board {
+impl HealthState {
     /// The service can serve, or no longer.
     pub fn set_started(&self, started: bool) {
         self.0.started.store(started, Ordering::Release);
@@ -132,7 +132,7 @@ impl Report {
         }
     }
 
-    fn body(&self, board: &Board) -> Value {
+    fn body(&self, board: &HealthState) -> Value {
         let mut body = Value::Object(Map::new());
         let well = board.is_ready();
         let word = if well { &self.healthy } else { &self.degraded };
@@ -150,7 +150,7 @@ impl Report {
 }
 
 /// The draft "Health Check Response Format for HTTP APIs".
-fn health_json(board: &Board) -> Value {
+fn health_json(board: &HealthState) -> Value {
     let word = |well: bool| if well { "pass" } else { "fail" };
     let checks = board.dependencies().into_iter();
     let checks = checks.map(|(name, there)| (name, json!([{ "status": word(there) }])));
@@ -174,7 +174,7 @@ fn put(body: &mut Value, path: &str, value: Value) {
 /// Which paths answer what the board knows.
 #[derive(Debug, Clone, Default)]
 pub struct Health {
-    pub board: Board,
+    pub board: HealthState,
     pub live: Option<String>,
     pub ready: Option<String>,
     pub report: Option<Report>,
@@ -258,7 +258,7 @@ mod tests {
         report.dependencies.insert("db".to_owned(), "$.checks.db".to_owned());
         let path = |text: &str| Some(text.to_owned());
         let health = Health {
-            board: Board::default(),
+            board: HealthState::default(),
             live: path("/live"),
             ready: path("/ready"),
             report: Some(report),

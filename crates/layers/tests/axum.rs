@@ -173,7 +173,7 @@ async fn errors_have_one_shape() {
 
 #[tokio::test]
 async fn health_and_gates_answer_before_the_service() {
-    let board = Board::default();
+    let board = HealthState::default();
     let health = Health { board: board.clone(), live: Some("/live".into()), ..Health::default() };
     let flags = Flags::new([("long".to_owned(), Setting::plain(false))]);
     let gate = Gate {

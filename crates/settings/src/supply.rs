@@ -127,7 +127,7 @@ pub fn how(id: &str) -> Option<&'static str> {
 }
 
 /// Why the edge cannot mend this finding of a control that it can supply otherwise, if so.
-pub fn cannot(manifest: &Manifest, id: &str, cause: &str, subject: &str) -> Option<String> {
+pub fn unmendable(manifest: &Manifest, id: &str, cause: &str, subject: &str) -> Option<String> {
     if ITS_OWN.iter().any(|(known, causes)| *known == id && causes.contains(&cause)) {
         return Some("only the service itself can mend it".to_owned());
     }
@@ -144,7 +144,7 @@ pub fn cannot(manifest: &Manifest, id: &str, cause: &str, subject: &str) -> Opti
 }
 
 /// What the edge would not know, of what it needs to supply this control.
-pub fn unknown(manifest: &Manifest, id: &str) -> Vec<String> {
+pub fn missing_facts(manifest: &Manifest, id: &str) -> Vec<String> {
     let mut all = Vec::new();
     if matches!(id, "readiness" | "health-report" | "dependency-outage") {
         for (name, _) in manifest.dependencies.iter().filter(|(_, one)| one.url.is_none()) {
@@ -184,8 +184,8 @@ mod tests {
             [("\"a\"", 1), ("\"{cache.host}\"", 1), ("\"{cache.host}:{cache.port}\"", 0)]
         {
             let manifest = manifest(&format!("{cache}{value}\n"));
-            assert_eq!(unknown(&manifest, "readiness").len(), count, "{value}");
-            assert_eq!(unknown(&manifest, "liveness").len(), 0);
+            assert_eq!(missing_facts(&manifest, "readiness").len(), count, "{value}");
+            assert_eq!(missing_facts(&manifest, "liveness").len(), 0);
         }
     }
 
@@ -193,7 +193,7 @@ mod tests {
     fn what_only_the_service_can_mend_is_told() {
         let text = "[environment.IPS]\nvalue = \"1\"\nmalformed_values = [\"x\"]\n[environment.N]\ntype = \"int\"\nvalue = \"1\"\n";
         let manifest = manifest(text);
-        let cannot = |id, cause, subject| cannot(&manifest, id, cause, subject).is_some();
+        let cannot = |id, cause, subject| unmendable(&manifest, id, cause, subject).is_some();
         assert!(cannot("environment", "unnamed", "IPS") && !cannot("environment", "unnamed", "N"));
         assert!(cannot("body-limits", "fails", "POST /") && !cannot("body-limits", "no-limit", ""));
     }

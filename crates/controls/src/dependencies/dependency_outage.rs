@@ -11,9 +11,9 @@ use model::{Account, Applicability, Card, Lane, Observation, Reach, Ruling, Seen
 use settings::Manifest;
 use tokio::time::sleep;
 
-use crate::business::{self, Business};
 use crate::control::{Applies, Control};
 use crate::trials::by_trial;
+use crate::work_request::{self, WorkRequest};
 
 pub(crate) struct DependencyOutage;
 
@@ -68,7 +68,7 @@ impl Control for DependencyOutage {
         if !manifest.dependencies.values().any(|dependency| dependency.critical) {
             return Applies::No("none of its dependencies is critical".to_owned());
         }
-        if !business::is_declared(manifest, settings.request.as_deref()) {
+        if !work_request::is_declared(manifest, settings.request.as_deref()) {
             let what = "declare a request that needs the dependency: a journey, or \
                         [controls.dependency-outage] request = \"GET /…\"";
             return Applies::Undeclared(what.to_owned());
@@ -140,11 +140,12 @@ async fn lose_and_return(
     let settings = &bench.manifest().controls.dependency_outage;
     let (request, journey) = (settings.request.as_deref(), settings.journey.as_deref());
     let persons = 1 + AT_ONCE + 1;
-    let business = Business::prepare(bench, instance, trial, request, journey, persons).await;
+    let business = WorkRequest::prepare(bench, instance, trial, request, journey, persons).await;
     let Some(mut business) = business else { return true };
     instance.saw_traffic(trial, name);
     let Some(request) = business.request() else { return true };
-    let good = business::send(instance, trial, CONTROL, &request, Duration::from_secs(10)).await;
+    let good =
+        work_request::send(instance, trial, CONTROL, &request, Duration::from_secs(10)).await;
     if good.status().is_none_or(|status| status >= 500) {
         return true;
     }
@@ -152,15 +153,14 @@ async fn lose_and_return(
     // Longer than what is promised, so that "late" and "never" can be told apart.
     let longest = settings.within.0 + Duration::from_secs(2);
     let at_once = (0..AT_ONCE).filter_map(|_| business.request());
-    let sending: Vec<_> =
-        at_once
-            .map(|request| async move {
-                business::send(instance, trial, DURING, &request, longest).await
-            })
-            .collect();
+    let sending: Vec<_> = at_once
+        .map(|request| async move {
+            work_request::send(instance, trial, DURING, &request, longest).await
+        })
+        .collect();
     futures_util::future::join_all(sending).await;
     if let Some(request) = business.request() {
-        business::send(instance, trial, DURING, &request, longest).await;
+        work_request::send(instance, trial, DURING, &request, longest).await;
     }
     instance.heal(trial, name).await;
     let healed = Instant::now();

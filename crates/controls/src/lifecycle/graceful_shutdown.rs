@@ -14,9 +14,9 @@ use settings::Manifest;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-use crate::business::{self, Business};
 use crate::control::{Applies, Control};
 use crate::trials::by_trial;
+use crate::work_request::{self, WorkRequest};
 use clients::Clients;
 
 pub(crate) struct GracefulShutdown;
@@ -77,7 +77,7 @@ impl Control for GracefulShutdown {
 
     fn applies(&self, manifest: &Manifest) -> Applies {
         let settings = &manifest.controls.graceful_shutdown;
-        if business::is_declared(manifest, settings.slow_request.as_deref()) {
+        if work_request::is_declared(manifest, settings.slow_request.as_deref()) {
             return Applies::Yes;
         }
         let what = "a request must be caught in flight: declare a journey with a step that has a \
@@ -131,8 +131,8 @@ async fn ways(bench: &Bench) -> Result<Vec<Way>, LabError> {
     if let Some(mut running) = instance.start(&trial, None).await? {
         running.wait_ready(bench.patience()).await;
         let name = settings.journey.as_deref();
-        let mut business = Business::prepare(bench, &instance, &trial, None, name, 1).await;
-        if let Some(request) = business.as_mut().and_then(Business::request) {
+        let mut business = WorkRequest::prepare(bench, &instance, &trial, None, name, 1).await;
+        if let Some(request) = business.as_mut().and_then(WorkRequest::request) {
             if let Some(lock) = instance.lock_tables().await? {
                 ways.extend(
                     waits(&instance, &trial, &request, lock).await?.then_some(Way::TableLock),
@@ -154,7 +154,7 @@ async fn waits(
     request: &Request,
     lock: TableLock,
 ) -> Result<bool, LabError> {
-    let sending = business::send(instance, trial, "probe", request, Duration::from_secs(5));
+    let sending = work_request::send(instance, trial, "probe", request, Duration::from_secs(5));
     let watching = async {
         let caught = wait_for_lock(&lock, trial).await?;
         if caught {
@@ -213,7 +213,7 @@ async fn stop_under_load(
     let settings = &bench.manifest().controls.graceful_shutdown;
     let declared = settings.slow_request.as_deref().filter(|_| way == Way::SlowRequest);
     let journey = settings.journey.as_deref();
-    let business = Business::prepare(bench, instance, trial, declared, journey, 2).await;
+    let business = WorkRequest::prepare(bench, instance, trial, declared, journey, 2).await;
     let Some(mut business) = business else { return Ok(true) };
     let Some(request) = business.request() else { return Ok(true) };
     control(instance, trial, way, &request).await;
@@ -230,7 +230,7 @@ async fn stop_under_load(
     let left = settings.within.0.saturating_sub(signalled.elapsed());
     let ended = running.wait_exit(left).await.is_some();
     if !ended {
-        trial.saw(Seen::StillRuns { waited: business::since(signalled) });
+        trial.saw(Seen::StillRuns { waited: work_request::since(signalled) });
     }
     newcomers.finish(signalled).await;
     Ok(ended)
@@ -241,7 +241,7 @@ async fn stop_under_load(
 async fn control(instance: &Instance, trial: &Trial, way: Way, request: &Request) -> Outcome {
     let within = Duration::from_secs(15);
     if way != Way::HalfBody {
-        return business::send(instance, trial, CONTROL, request, within).await;
+        return work_request::send(instance, trial, CONTROL, request, within).await;
     }
     let Ok(mut connection) = Connection::open(instance.address(), within).await else {
         return Outcome::NotConnected;
@@ -252,7 +252,7 @@ async fn control(instance: &Instance, trial: &Trial, way: Way, request: &Request
     sleep(BEFORE).await;
     let _ = connection.send(&second).await;
     let exchange = connection.answer(within).await;
-    business::saw(trial, CONTROL, request, &exchange)
+    work_request::saw(trial, CONTROL, request, &exchange)
 }
 
 fn halves(instance: &Instance, request: &Request) -> (Vec<u8>, Vec<u8>) {
@@ -308,7 +308,7 @@ impl Caught {
             let mut exchange = connection.answer(Duration::from_secs(60)).await;
             exchange.took += exchange.began - began;
             exchange.began = began;
-            business::saw(&told, SLOW, &request, &exchange);
+            work_request::saw(&told, SLOW, &request, &exchange);
         });
         let caught = match &lock {
             Some(lock) => wait_for_lock(lock, trial).await?,

@@ -13,9 +13,9 @@ use settings::Manifest;
 use settings::controls::OnLoss;
 use tokio::time::sleep;
 
-use crate::business::Business;
 use crate::control::{Applies, Control};
 use crate::trials::{Trial as Seen_, by_trial, is_limited, time};
+use crate::work_request::WorkRequest;
 
 pub(crate) struct Readiness;
 
@@ -131,7 +131,7 @@ async fn lose_and_return(
     let within = manifest.service.ready.as_ref().map_or(Duration::from_secs(1), |p| p.0.within.0);
     // Somebody uses the service first, so that a connection to the dependency can be seen: a probe
     // that never asks it must not look as if the service did not need it.
-    Business::prepare(bench, instance, trial, None, None, 0).await;
+    WorkRequest::prepare(bench, instance, trial, None, None, 0).await;
     instance.wait_for_connection(name, notice_limit(manifest)).await;
     instance.fault(trial, name, Fault::new(kind), word).await;
     let limit = notice_limit(manifest);

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use lab::{Bench, LabError, Mutation};
 use model::{Account, Answer, Classes, Finding, Kind, Need, Observation, Ruling, Seen, Tally};
 
-use crate::business::declared;
 use crate::surface::tour::TOUR;
 use crate::surface::{self, Surface, Tour, Visitor};
 use crate::trials::{Trial, by_trial};
+use crate::work_request::declared;
 
 /// The label of the request that uses the feature.
 pub(crate) const FEATURE: &str = "feature";

@@ -5,8 +5,8 @@ use lab::Bench;
 use model::Seen;
 use settings::Manifest;
 
-use crate::business::declared;
 use crate::surface::Visitor;
+use crate::work_request::declared;
 
 /// The label of every request of the tour.
 pub(crate) const TOUR: &str = "tour";

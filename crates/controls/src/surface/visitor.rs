@@ -7,8 +7,8 @@ use journey::{Entry, Journey, Walk};
 use lab::{Site, Trial};
 use model::{Answer, Asked, Seen};
 
-use crate::business;
 use crate::surface::secrets;
+use crate::work_request;
 
 /// How long an answer may take before it counts as none.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
@@ -93,11 +93,11 @@ impl<'a> Visitor<'a> {
         let answer = Answer {
             label: label.to_owned(),
             request: asked(request),
-            outcome: business::outcome(exchange),
+            outcome: work_request::outcome(exchange),
             headers: response.map(|response| response.headers.clone()).unwrap_or_default(),
             body: shortened(body, Answer::KEPT),
             bytes: body.len() as u64,
-            took_us: business::micros(exchange.took),
+            took_us: work_request::micros(exchange.took),
             as_expected,
         };
         self.trial.saw_at(exchange.began + exchange.took, Seen::Answer(answer));

@@ -205,7 +205,7 @@ struct Fresh<'a> {
 impl Fresh<'_> {
     async fn request(&self) -> Option<Request> {
         if let Some(text) = &self.bench.manifest().controls.body_limits.request {
-            let request = crate::business::declared(text);
+            let request = crate::work_request::declared(text);
             return Some(request.header("Content-Type", "application/json").body("{}"));
         }
         let step = self.tour.writes().next()?;

@@ -45,7 +45,7 @@ impl SurfaceControl for Compression {
         let settings = &bench.manifest().controls.compression;
         let longest = tour.reads().max_by_key(|step| step.response.body.len());
         let request = match &settings.request {
-            Some(text) => crate::business::declared(text),
+            Some(text) => crate::work_request::declared(text),
             None => {
                 longest.map_or_else(|| tour.read(bench.manifest()), |step| step.request.clone())
             }

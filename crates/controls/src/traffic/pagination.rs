@@ -178,7 +178,7 @@ impl SurfaceControl for Pagination {
 
 /// A declared list, with the headers of the journey's last step.
 fn with_identity(text: &str, walk: &Walk, journey: &Journey) -> Request {
-    let mut request = crate::business::declared(text);
+    let mut request = crate::work_request::declared(text);
     if let Some(Ok(last)) = journey.entries.last().map(|entry| walk.request(entry)) {
         let identity = last.headers.into_iter();
         request.headers =

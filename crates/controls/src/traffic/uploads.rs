@@ -49,7 +49,7 @@ impl SurfaceControl for Uploads {
         let settings = &bench.manifest().controls.uploads;
         if let Some(text) = &settings.request {
             let headers = identity(bench, visitor).await;
-            let request = Request { headers, ..crate::business::declared(text) };
+            let request = Request { headers, ..crate::work_request::declared(text) };
             let outside = site
                 .instance()
                 .map(|instance| instance.folder_from_outside().join("..").join(files::ESCAPED));
@@ -119,7 +119,7 @@ impl SurfaceControl for Uploads {
 /// The declared upload of a good file under another name, where one is declared.
 pub(crate) async fn named(bench: &Bench, visitor: &Visitor<'_>, name: &str) -> Option<Request> {
     let settings = &bench.manifest().controls.uploads;
-    let request = crate::business::declared(settings.request.as_deref()?);
+    let request = crate::work_request::declared(settings.request.as_deref()?);
     let request = Request { headers: identity(bench, visitor).await, ..request };
     Some(files::good(settings).named(name).post(&request, &settings.field))
 }

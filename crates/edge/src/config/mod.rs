@@ -17,10 +17,10 @@ use settings::supply::Masks;
 use settings::{Manifest, Probe, Restart};
 
 use crate::dependency::Dependency;
-use crate::entry::Range;
+use crate::ingress_check::Range;
 
 use self::features::features;
-pub(crate) use self::supplied::Place;
+pub(crate) use self::supplied::ListenerPath;
 pub use self::supplied::Supplied;
 
 /// Something in the manifest or on the command line that cannot work, in words.

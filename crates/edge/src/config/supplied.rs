@@ -21,10 +21,10 @@ pub struct Supplied {
     pub(crate) envelope: Option<Envelope>,
     pub(crate) body_limits: BodyLimits,
     pub(crate) compress: bool,
-    pub(crate) live: Option<Place>,
-    pub(crate) ready: Option<Place>,
+    pub(crate) live: Option<ListenerPath>,
+    pub(crate) ready: Option<ListenerPath>,
     pub(crate) report: Option<(Option<String>, Report)>,
-    pub(crate) metrics: Option<Place>,
+    pub(crate) metrics: Option<ListenerPath>,
     /// How long a request may take while a critical dependency is away.
     pub(crate) outage: Option<Duration>,
     pub(crate) gates: Vec<Gate>,
@@ -33,7 +33,7 @@ pub struct Supplied {
 
 /// A path on one of the listeners.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct ListenerPath {
     pub(crate) port: Option<String>,
     pub(crate) path: String,
 }
@@ -49,7 +49,7 @@ impl Supplied {
         let controls = &manifest.controls;
         let place = |id: &str, probe: &Option<Probe>| {
             let probe = probe.as_ref().filter(|_| has(id))?;
-            Some(Place { port: probe.0.port.clone(), path: path_of(&probe.0.path) })
+            Some(ListenerPath { port: probe.0.port.clone(), path: path_of(&probe.0.path) })
         };
         let report = controls.health_report.path.as_ref().filter(|_| has("health-report"));
         let metrics = controls.metrics.path.as_ref().filter(|_| has("metrics"));
@@ -82,8 +82,10 @@ impl Supplied {
             ready: place("readiness", &manifest.service.ready),
             report: report
                 .map(|path| (controls.health_report.port.clone(), health_report(manifest, path))),
-            metrics: metrics
-                .map(|path| Place { port: controls.metrics.port.clone(), path: path_of(path) }),
+            metrics: metrics.map(|path| ListenerPath {
+                port: controls.metrics.port.clone(),
+                path: path_of(path),
+            }),
             outage: has("dependency-outage")
                 .then(|| controls.dependency_outage.within.0.mul_f64(0.8)),
             gates: gates(manifest, has, problems),

@@ -18,4 +18,4 @@ pub(crate) use exchange::{Exchange, Replied};
 pub(crate) use pool::Pool;
 
 /// The body of a request on its way to the service.
-pub(crate) type Outgoing = layers::Upload<layers::Bounded<crate::lingering::Lingering>>;
+pub(crate) type Outgoing = layers::TimedBody<layers::Bounded<crate::lingering::Lingering>>;

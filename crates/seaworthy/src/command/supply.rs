@@ -7,7 +7,7 @@ use edge::Config;
 use engine::store::Store;
 use model::{Row, Severity, Verdict};
 use settings::Manifest;
-use settings::supply::{SUPPLIED, cannot, how, unknown};
+use settings::supply::{SUPPLIED, how, missing_facts, unmendable};
 
 use crate::exit::{self, Exit};
 use crate::failure::Failure;
@@ -83,7 +83,7 @@ fn advise(manifest: &Manifest, row: &Row) -> Advice {
         return only("only the service itself can mend it");
     }
     let ids = [row.id.clone()];
-    let mut notes = unknown(manifest, &row.id);
+    let mut notes = missing_facts(manifest, &row.id);
     if let Err(problems) = Config::new(manifest, &ids, Vec::new(), &BTreeMap::new()) {
         // All at once, so that nobody mends one thing only to be told the next.
         notes.extend(problems);
@@ -91,7 +91,7 @@ fn advise(manifest: &Manifest, row: &Row) -> Advice {
     }
     let mut helps = false;
     for finding in row.findings.iter().filter(|finding| finding.severity == Severity::Fail) {
-        match cannot(manifest, &row.id, &finding.cause, &finding.subject) {
+        match unmendable(manifest, &row.id, &finding.cause, &finding.subject) {
             Some(why) => {
                 let note = match finding.subject.as_str() {
                     "" => format!("{}: {why}", finding.cause),

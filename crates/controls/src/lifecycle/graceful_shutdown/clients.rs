@@ -10,7 +10,7 @@ use settings::Manifest;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-use crate::business;
+use crate::work_request;
 
 pub(super) const BUSY_CLIENT: &str = "busy";
 pub(super) const NEW_CLIENT: &str = "new";
@@ -67,7 +67,7 @@ impl Clients {
                 let (trial, light) = (trial.clone(), light.clone());
                 waiting.push(tokio::spawn(async move {
                     let exchange = client::once(address, &light, WITHIN).await;
-                    business::saw(&trial, NEW_CLIENT, &light, &exchange);
+                    work_request::saw(&trial, NEW_CLIENT, &light, &exchange);
                 }));
                 sleep(BETWEEN).await;
             }
@@ -79,7 +79,7 @@ impl Clients {
         let idle = tokio::spawn(async move {
             let Some(mut connection) = idle else { return };
             match connection.wait_for_end(Duration::from_secs(60)).await {
-                Some(_) => trial.saw(Seen::IdleEnded { after: business::since(signalled) }),
+                Some(_) => trial.saw(Seen::IdleEnded { after: work_request::since(signalled) }),
                 None => trial.saw(Seen::IdleOpen),
             }
         });
@@ -124,7 +124,7 @@ async fn be_busy(address: SocketAddr, trial: Trial, light: Request) {
         let Ok(mut connection) = Connection::open(address, WITHIN).await else { return };
         while connection.ended().is_none() {
             let exchange = connection.exchange(&light, WITHIN).await;
-            let outcome = business::saw(&trial, BUSY_CLIENT, &light, &exchange);
+            let outcome = work_request::saw(&trial, BUSY_CLIENT, &light, &exchange);
             if !matches!(outcome, Outcome::Answered { .. }) {
                 break;
             }

@@ -9,7 +9,7 @@ use model::{Outcome, Seen};
 
 /// A request that can be sent again and again, each time by somebody who has come that far.
 #[derive(Debug)]
-pub(crate) struct Business {
+pub(crate) struct WorkRequest {
     what: What,
 }
 
@@ -39,7 +39,7 @@ pub(crate) fn is_declared(manifest: &settings::Manifest, request: Option<&str>) 
     request.is_some() || !manifest.journeys.is_empty()
 }
 
-impl Business {
+impl WorkRequest {
     /// Walks the journey to its end, which is the positive control, and then as many persons up
     /// to its last step with a body (or its last one). `None` when nothing is declared or the
     /// journey does not pass.

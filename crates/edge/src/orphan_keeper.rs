@@ -1,4 +1,4 @@
-//! Who ends the service when seaworthy itself is killed, and can do nothing any more.
+//! Kills the service when seaworthy itself is killed.
 
 use process::Record;
 use process::keeper::Keeper;

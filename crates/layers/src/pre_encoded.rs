@@ -1,5 +1,5 @@
-//! What a service packs by itself, though it was asked not to: kept for those who can read it, and
-//! where unpacking would break it; else unpacked.
+//! Responses that the service compressed although the edge asked for identity: passed through when
+//! the client accepts them or decoding would be wrong, otherwise decoded.
 
 use std::future::Future;
 use std::pin::Pin;

@@ -43,20 +43,20 @@ impl Clock {
 pin_project! {
     /// A body whose progress is known.
     #[derive(Debug)]
-    pub struct Upload<B> {
+    pub struct TimedBody<B> {
         #[pin]
         body: B,
         clock: Option<Arc<Clock>>,
     }
 }
 
-impl<B> Upload<B> {
+impl<B> TimedBody<B> {
     pub(crate) fn new(body: B, clock: Option<Arc<Clock>>) -> Self {
         Self { body, clock }
     }
 }
 
-impl<B: Body> Body for Upload<B> {
+impl<B: Body> Body for TimedBody<B> {
     type Data = B::Data;
     type Error = B::Error;
 
