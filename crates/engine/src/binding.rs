@@ -52,7 +52,10 @@ pub fn today() -> String {
 
 fn git(folder: &Path) -> (String, bool) {
     let run = |arguments: &[&str]| {
-        let output = Command::new("git").arg("-C").arg(folder).args(arguments).output().ok()?;
+        // Asking must not refresh the index, which is a file of the user's.
+        let mut command = Command::new("git");
+        command.env("GIT_OPTIONAL_LOCKS", "0").args(["-c", "core.fsmonitor=false"]);
+        let output = command.arg("-C").arg(folder).args(arguments).output().ok()?;
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
     };
     match run(&["rev-parse", "HEAD"]) {

@@ -73,7 +73,8 @@ pub(crate) async fn run(order: &Order<'_>) -> Result<Built, ProofError> {
         (plan, upper)
     } else {
         let copy = cache.join("copy");
-        lab::workspace::mirror(repository, &copy).map_err(file("copy", repository))?;
+        let list = cache.join("mirrored");
+        lab::workspace::mirror(repository, &copy, &list).map_err(file("copy", repository))?;
         (LaunchPlan { folder: copy.join(service), ..LaunchPlan::default() }, copy)
     };
     let argv = plan.command(order.program, ["sh", "-c", command].map(str::to_owned).to_vec());

@@ -73,13 +73,21 @@ impl Unconfined {
         let swept = process::records::sweep()?;
         process::tree::adopt_orphans()?;
         let (repository, service) = repository(&opening)?;
+        if repository.to_str().is_none() || repository.parent().is_none() {
+            let text = format!(
+                "the repository {} cannot be proven: expected a folder below the root whose path is \
+                 UTF-8; move it, or put a manifest into a folder of its own",
+                repository.display()
+            );
+            return Err(ProofError::Prepare(std::io::Error::other(text)));
+        }
         let run = binding::run_id(fastrand::u64(..));
         let record = Arc::new(Record::begin(&run)?);
         let keeper = Keeper::start(&opening.program, &record.path())?;
         let place = Place::first(Arc::clone(&record), &run);
         let (tier, reasons) = match opening.tier {
             Some(tier) => (tier, vec![format!("{} was asked for", tier.word())]),
-            None => isolation::probe(&opening.program),
+            None => isolation::probe(&opening.program, &repository),
         };
         let mut notes = Vec::new();
         if !swept.is_empty() {
@@ -92,9 +100,9 @@ impl Unconfined {
             if tier == Tier::Copies && !allowed {
                 return Err(ProofError::Unprotected { repository, reasons });
             }
-            notes.push(format!("isolation: {} ({reasons})", tier.word()));
+            notes.push(weaker(tier, &reasons));
         }
-        std::fs::create_dir_all(&opening.out)?;
+        crate::store::prepare(&opening.out)?;
         let source = Source { service, built: None };
         let slot = None;
         Ok(Self { opening, record, keeper, place, tier, repository, source, slot, notes })
@@ -131,8 +139,14 @@ impl Unconfined {
             Tier::Namespaces => Some(Outside::start(&self.opening.program)?),
             Tier::Landlock | Tier::Copies => None,
         };
-        let absolute = |path: &Path| path.canonicalize().map_err(ProofError::Prepare);
-        let out = absolute(&self.opening.out)?;
+        let absolute = |path: &Path| {
+            let named = |error: std::io::Error| {
+                std::io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+            };
+            path.canonicalize().map_err(named).map_err(ProofError::Prepare)
+        };
+        // Only what this run writes: whoever keeps evidence beside other things keeps those.
+        let out = absolute(&self.opening.out.join("runs"))?;
         let allowed = self.opening.allow_writes_to.iter();
         let allowed = allowed.map(|path| absolute(path)).collect::<Result<Vec<_>, _>>()?;
         let request = Request {
@@ -145,6 +159,13 @@ impl Unconfined {
             allowed: &allowed,
         };
         let confinement = Confinement::enter(&request, outside)?;
+        for path in confinement.read_only() {
+            self.notes.push(format!(
+                "{} is read-only for the service, because its file system takes no overlay; Unix \
+                 sockets below it can be connected to",
+                path.display()
+            ));
+        }
         self.source.built = confinement.built.clone();
         Ok(Session {
             record: self.record,
@@ -157,6 +178,23 @@ impl Unconfined {
             notes: self.notes,
         })
     }
+}
+
+/// What a weaker tier leaves open, and why there is no stronger one.
+fn weaker(tier: Tier, reasons: &str) -> String {
+    let open = match tier {
+        Tier::Namespaces => "",
+        Tier::Landlock => {
+            "the service runs in a copy of the repository, and Landlock refuses writes elsewhere and \
+             TCP connections to ports that are not the lab's; Unix sockets, UDP, /dev and the modes \
+             and times of files stay within its reach"
+        }
+        Tier::Copies => {
+            "the service runs in a copy of the repository, and nothing refuses writes elsewhere; a \
+             connection that leaves the lab is noticed after it was made"
+        }
+    };
+    format!("isolation is weaker here ({reasons}): {open}")
 }
 
 impl Session {
@@ -197,7 +235,7 @@ fn repository(opening: &Opening) -> Result<(PathBuf, PathBuf), ProofError> {
         path: folder.clone(),
         source,
     })?;
-    let home = std::env::var_os("HOME").map(PathBuf::from);
+    let home = std::env::var_os("HOME").and_then(|home| PathBuf::from(home).canonicalize().ok());
     let is_repository = |path: &&Path| path.join(".git").exists();
     let found = folder.ancestors().find(is_repository).map(Path::to_owned);
     // Some keep their whole home in git.

@@ -65,18 +65,28 @@ fn file(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreErr
     move |source| StoreError::File { action, path, source }
 }
 
+/// Makes the folder in which runs are stored, and keeps it out of git.
+///
+/// # Errors
+/// When it cannot be written; the message names it.
+pub fn prepare(out: &Path) -> Result<(), StoreError> {
+    let runs = out.join("runs");
+    fs::create_dir_all(&runs).map_err(file("make", &runs))?;
+    let ignore = out.join(".gitignore");
+    if !ignore.exists() {
+        fs::write(&ignore, "*\n").map_err(file("write", &ignore))?;
+    }
+    Ok(())
+}
+
 impl Store {
-    /// A new run below `out`, which is made and kept out of git.
+    /// A new run below `out`, which [`prepare`] has made.
     ///
     /// # Errors
     /// When it cannot be written.
     pub fn begin(out: &Path, run: &str) -> Result<Self, StoreError> {
         let folder = out.join("runs").join(run);
         fs::create_dir_all(&folder).map_err(file("make", &folder))?;
-        let ignore = out.join(".gitignore");
-        if !ignore.exists() {
-            fs::write(&ignore, "*\n").map_err(file("write", &ignore))?;
-        }
         Ok(Self { folder })
     }
 

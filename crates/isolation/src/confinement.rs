@@ -10,6 +10,7 @@ use crate::egress::{Attempt, Egress};
 use crate::launcher::{Bind, LaunchPlan};
 use crate::outside::Outside;
 use crate::overlay::Overlay;
+use crate::system::Covered;
 use crate::tier::Tier;
 use crate::{IsolationError, egress, mounts, namespaces, system};
 
@@ -44,6 +45,13 @@ pub struct Confinement {
     /// What the service may write to beside its own folders.
     pub allowed: Vec<PathBuf>,
     user_namespace: bool,
+    covered: Covered,
+    /// Where layers live in memory.
+    layers: PathBuf,
+    /// The run's own folder, with nothing to show in it.
+    run: PathBuf,
+    /// Where evidence goes.
+    out: PathBuf,
     egress: Option<Arc<Egress>>,
     outside: Option<Arc<Outside>>,
 }
@@ -63,6 +71,10 @@ impl Confinement {
             built: request.built.map(Path::to_owned),
             allowed: request.allowed.to_vec(),
             user_namespace: false,
+            covered: Covered::default(),
+            layers: PathBuf::new(),
+            run: PathBuf::new(),
+            out: request.out.to_owned(),
             egress: None,
             outside,
         };
@@ -81,7 +93,18 @@ impl Confinement {
             .into_iter()
             .chain(request.allowed.iter().map(PathBuf::as_path))
             .collect();
-        system::protect(&request.run.join("layers"), &keep, confinement.user_namespace)?;
+        let layers = request.run.join("layers");
+        let user_namespace = confinement.user_namespace;
+        confinement.covered =
+            system::protect(&layers, request.base, request.repository, &keep, user_namespace)?;
+        confinement.layers = layers;
+        let empty = request.run.join("empty");
+        fs::create_dir_all(&empty).map_err(doing("make an empty folder"))?;
+        fs::write(request.run.join("empty-file"), "").map_err(doing("make an empty file"))?;
+        confinement.run = request.run.to_owned();
+        // The current folder is still what it was below everything that now covers it.
+        let here = std::env::current_dir().map_err(doing("find the current folder"))?;
+        std::env::set_current_dir(&here).map_err(doing("enter the current folder again"))?;
         egress::loopback().map_err(doing("bring up a loopback interface"))?;
         confinement.egress = Egress::open(request.run).map(Arc::new);
         Ok(confinement)
@@ -102,16 +125,26 @@ impl Confinement {
         }
         let mut lower = below.to_vec();
         lower.push(self.original.clone());
-        let overlay = Overlay {
-            lower,
-            upper: folder.join("upper"),
-            work: folder.join("work"),
+        let overlay = |layers: &Path| Overlay {
+            lower: lower.clone(),
+            upper: layers.join("upper"),
+            work: layers.join("work"),
             at: folder.join("merged"),
             user_namespace: self.user_namespace,
         };
+        let on_disk = overlay(folder);
+        if on_disk.prepare().and_then(|()| on_disk.mount()).is_ok() {
+            return Ok(Some(on_disk));
+        }
+        // The file system of the run's folder may itself be an overlay, as in a container.
+        let name = folder.file_name().unwrap_or_default();
+        let in_memory = overlay(&self.layers.join("views").join(name));
         let action = format!("mount a view of {}", self.repository.display());
-        overlay.prepare().and_then(|()| overlay.mount()).map_err(IsolationError::doing(action))?;
-        Ok(Some(overlay))
+        in_memory
+            .prepare()
+            .and_then(|()| in_memory.mount())
+            .map_err(IsolationError::doing(action))?;
+        Ok(Some(in_memory))
     }
 
     /// How a program is started that sees `view` in the repository's place and begins in `folder`.
@@ -127,6 +160,13 @@ impl Confinement {
         if let Some(view) = view {
             plan.user_namespace = self.user_namespace;
             plan.binds = vec![Bind { from: view.at.clone(), at: self.repository.clone() }];
+            // The view does not show what is mounted below the repository.
+            let mounted = self.covered.below_repository.iter();
+            plan.binds.extend(mounted.map(|path| Bind { from: path.clone(), at: path.clone() }));
+            // Evidence is not the service's to write, wherever it goes.
+            if !self.out.starts_with(&self.repository) {
+                plan.binds.push(Bind { from: self.run.join("empty"), at: self.out.clone() });
+            }
             // What the user allowed by name is not part of the view.
             let inside = self.allowed.iter().filter(|path| path.starts_with(&self.repository));
             plan.binds.extend(inside.map(|path| Bind { from: path.clone(), at: path.clone() }));
@@ -139,6 +179,16 @@ impl Confinement {
             });
         }
         plan
+    }
+
+    /// How a file is hidden that cannot be removed from a view.
+    pub fn hiding(&self, file: &Path) -> Bind {
+        Bind { from: self.run.join("empty-file"), at: file.to_owned() }
+    }
+
+    /// What could only be made read-only, so that Unix sockets below it can be connected to.
+    pub fn read_only(&self) -> &[PathBuf] {
+        &self.covered.read_only
     }
 
     /// What tried to get out since it was last asked, by the mark of the processes that tried.

@@ -26,6 +26,8 @@ pub(crate) use netlink::loopback;
 /// This end of the tunnel and the name server behind it, of a range kept for documentation
 /// (RFC 5737).
 const OWN: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+/// So many attempts are remembered, so that each is looked up once.
+const RECENT: usize = 64;
 const NAME_SERVER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 53);
 
 /// Somebody tried to reach something outside.
@@ -86,9 +88,20 @@ fn use_name_server(run: &Path) -> io::Result<()> {
 
 fn refuse_all(mut device: File, seen: &Mutex<BTreeMap<Attempt, u32>>) {
     let mut buffer = vec![0; 64 * 1024];
+    let mut recent: Vec<((&'static str, u16), String)> = Vec::new();
     while let Ok(length @ 1..) = device.read(&mut buffer) {
         let Some(asked) = packet::read(&buffer[..length]) else { continue };
-        if let Some(target) = asked.target() {
+        // A process that sends many packets from one socket is looked for once.
+        let known = asked.target().filter(|target| {
+            recent.truncate(RECENT);
+            let key = (asked.socket(), target.clone());
+            let is_new = !recent.contains(&key);
+            if is_new {
+                recent.insert(0, key);
+            }
+            is_new
+        });
+        if let Some(target) = known {
             let attempt = whose::attempt(target, asked.socket());
             let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
             *seen.entry(attempt).or_default() += 1;

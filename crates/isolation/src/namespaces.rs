@@ -33,10 +33,16 @@ pub fn needs_user_namespace() -> bool {
 /// # Errors
 /// When the kernel or its security modules refuse.
 pub(crate) fn enter() -> io::Result<bool> {
-    let flags = UnshareFlags::NEWNS | UnshareFlags::NEWNET;
+    let flags =
+        UnshareFlags::NEWNS | UnshareFlags::NEWNET | UnshareFlags::NEWIPC | UnshareFlags::NEWUTS;
     if !needs_user_namespace() {
         unshare(flags)?;
         return Ok(false);
+    }
+    if getuid().is_root() {
+        // It could map itself alone, and databases refuse to run as root.
+        let text = "root lacks the rights to administer mounts and networks (CAP_SYS_ADMIN, CAP_NET_ADMIN)";
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
     }
     unshare_with_user(flags)?;
     Ok(true)
@@ -54,8 +60,7 @@ pub(crate) fn enter_mounts(user_namespace: bool) -> io::Result<()> {
     unshare(UnshareFlags::NEWNS)
 }
 
-/// Everybody stays who they are: root maps everyone that it can see, anybody else only itself
-/// (user_namespaces(7)).
+/// Everybody stays who they are: only one's own id can be mapped (user_namespaces(7)).
 fn unshare_with_user(flags: UnshareFlags) -> io::Result<()> {
     let (user, group) = (getuid().as_raw(), getgid().as_raw());
     unshare(flags | UnshareFlags::NEWUSER)?;

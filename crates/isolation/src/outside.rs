@@ -6,6 +6,7 @@ use std::mem::MaybeUninit;
 use std::net::{TcpStream, ToSocketAddrs};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
@@ -43,6 +44,8 @@ impl Outside {
             .stdin(Stdio::from(OwnedFd::from(theirs)))
             .stdout(Stdio::null())
             .stderr(Stdio::null())
+            // A Ctrl-C at the terminal is seaworthy's to handle.
+            .process_group(0)
             .spawn()?;
         // It ends by itself, and is nobody's stray.
         process::tree::own(child.id(), true);

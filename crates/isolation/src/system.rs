@@ -7,6 +7,7 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use crate::IsolationError;
@@ -16,44 +17,70 @@ use crate::overlay::Overlay;
 /// Folders of the root that hold no files: what they show is the kernel's.
 const KERNEL: &[&str] = &["/proc", "/sys", "/dev"];
 
-/// Covers everything; `keep_paths` stay writable for good. Layers are kept in `layers`, which must
-/// be below one of them.
+/// What covering the system came to.
+#[derive(Debug, Default)]
+pub(crate) struct Covered {
+    /// What is mounted below the repository; a view of it must show these again.
+    pub(crate) below_repository: Vec<PathBuf>,
+    /// What could only be made read-only: Unix sockets below it can still be connected to.
+    pub(crate) read_only: Vec<PathBuf>,
+}
+
+/// Covers everything; `kept` stays writable for good, and what is mounted below `base`, the folder of
+/// all runs, is the run's own. Layers are kept in memory at `layers`.
 pub(crate) fn protect(
     layers: &Path,
-    keep_paths: &[&Path],
+    base: &Path,
+    repository: &Path,
+    kept: &[&Path],
     user_namespace: bool,
-) -> Result<(), IsolationError> {
+) -> Result<Covered, IsolationError> {
     let doing = |text: &str| IsolationError::doing::<io::Error>(text.to_owned());
     let mounted = mounts::all().map_err(doing("read what is mounted"))?;
     fs::create_dir_all(layers).map_err(doing("make the folder of the layers"))?;
     mounts::memory(layers, 0o755).map_err(doing("mount memory for the layers"))?;
-    let kept: Vec<File> = keep_paths
+    // By its descriptor it can be reached whatever covers its path.
+    let held = mounts::open(layers).map_err(doing("open the folder of the layers"))?;
+    let layers = mounts::link(&held);
+    let opened: Vec<File> = kept
         .iter()
         .map(|path| mounts::open(path))
         .collect::<io::Result<_>>()
         .map_err(doing("open what stays writable"))?;
-    // The folder that holds the layers comes last: covering it hides them.
     let mut targets = targets(&mounted).map_err(doing("list the folders of the root"))?;
-    targets.sort_by_key(|target| (layers.starts_with(&target.path), depth(&target.path)));
+    targets.retain(|target| !target.path.starts_with(base));
+    targets.sort_by_key(|target| depth(&target.path));
+    let below = targets.iter().map(|target| &target.path);
+    let below = below.filter(|path| path.starts_with(repository) && *path != repository);
+    let mut covered = Covered { below_repository: below.cloned().collect(), ..Covered::default() };
     let targets: Vec<(Target, File)> = targets
         .into_iter()
         .filter_map(|target| mounts::open(&target.path).ok().map(|opened| (target, opened)))
         .collect();
     for (number, (target, opened)) in targets.iter().enumerate() {
         let layer = layers.join(number.to_string());
-        cover(target, opened, &layer, user_namespace)?;
+        if cover(target, opened, &layer, user_namespace)? == Cover::ReadOnly {
+            covered.read_only.push(target.path.clone());
+        }
     }
-    for (path, opened) in keep_paths.iter().zip(&kept) {
+    for (path, opened) in kept.iter().zip(&opened) {
         mounts::bind_opened(opened, path)
             .map_err(doing(&format!("keep {} writable", path.display())))?;
     }
     // What lies in the root folder itself, such as a swap file. Only root could write there.
     let _ = mounts::read_only(Path::new("/"));
+    if !user_namespace {
+        for path in ["/proc/sys", "/sys"].map(Path::new) {
+            mounts::bind(path, path)
+                .and_then(|()| mounts::read_only(path))
+                .map_err(doing(&format!("make {} read-only", path.display())))?;
+        }
+    }
     let shared_memory = Path::new("/dev/shm");
     if shared_memory.is_dir() {
         mounts::memory(shared_memory, 0o1777).map_err(doing("replace /dev/shm"))?;
     }
-    Ok(())
+    Ok(covered)
 }
 
 /// Folders for everybody's temporary files that lie further down. They need layers of their own: in
@@ -95,6 +122,16 @@ fn targets(mounted: &[Mounted]) -> io::Result<Vec<Target>> {
     Ok(all)
 }
 
+/// How something was covered.
+#[derive(Debug, PartialEq, Eq)]
+enum Cover {
+    /// What is written is thrown away, and sockets cannot be connected to.
+    Overlay,
+    /// It holds no files of the user's, or is not there any more.
+    Nothing,
+    ReadOnly,
+}
+
 /// Covers one folder. Where no overlay can be had (a network file system, say), it becomes
 /// read-only; where not even that, the run is refused, because it could be written to.
 fn cover(
@@ -102,7 +139,7 @@ fn cover(
     opened: &File,
     layer: &Path,
     user_namespace: bool,
-) -> Result<(), IsolationError> {
+) -> Result<Cover, IsolationError> {
     let path = &target.path;
     let doing =
         |text: &str| IsolationError::doing::<io::Error>(format!("{text} {}", path.display()));
@@ -117,16 +154,27 @@ fn cover(
         };
         let mounted = overlay.prepare().and_then(|()| overlay.mount());
         if mounted.is_ok() {
-            return Ok(());
+            return Ok(Cover::Overlay);
         }
     }
-    if !path.exists() {
+    let Ok(found) = fs::symlink_metadata(path) else {
         // An outer overlay hides a mount point that its lower folder does not have.
-        return Ok(());
+        return Ok(Cover::Nothing);
+    };
+    if fs::metadata(&original).is_ok_and(|meta| meta.file_type().is_socket()) {
+        // A socket that was handed into a container, such as its daemon's: nobody answers any more.
+        fs::create_dir_all(layer).map_err(doing("make a layer for"))?;
+        let empty = layer.join("empty");
+        File::create(&empty).map_err(doing("make a layer for"))?;
+        if !found.file_type().is_symlink() {
+            mounts::bind(&empty, path).map_err(doing("cover the socket"))?;
+        }
+        return Ok(Cover::Overlay);
     }
     mounts::bind(&original, path).map_err(doing("show again"))?;
     if target.is_pseudo {
-        return Ok(());
+        return Ok(Cover::Nothing);
     }
-    mounts::read_only(path).map_err(doing("make read-only"))
+    mounts::read_only(path).map_err(doing("make read-only"))?;
+    Ok(if path.is_dir() { Cover::ReadOnly } else { Cover::Nothing })
 }

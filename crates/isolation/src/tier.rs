@@ -42,13 +42,15 @@ impl Tier {
 
 /// The strongest tier that works here, and why stronger ones do not. Namespaces are tried in a
 /// process of its own (`program`), because entering them cannot be undone.
-pub fn probe(program: &Path) -> (Tier, Vec<String>) {
+pub fn probe(program: &Path, repository: &Path) -> (Tier, Vec<String>) {
     let mut reasons = Vec::new();
     let base = process::records::base();
     let run = base.map(|base| base.join(format!("probe-{}", std::process::id())));
     let tried = run.and_then(|run| {
         std::fs::create_dir(&run)?;
-        let tried = Command::new(program).arg(PROBE).arg(&run).stdin(Stdio::null()).output();
+        let mut command = Command::new(program);
+        command.arg(PROBE).arg(&run).arg(repository).stdin(Stdio::null());
+        let tried = command.output();
         process::records::remove(&run)?;
         tried
     });
@@ -72,16 +74,14 @@ pub fn probe(program: &Path) -> (Tier, Vec<String>) {
 ///
 /// # Errors
 /// What is not allowed here.
-pub fn serve_probe(run: &Path) -> Result<(), String> {
+pub fn serve_probe(run: &Path, repository: &Path) -> Result<(), String> {
     let wrong = |error: &dyn std::error::Error| error.to_string();
     let base = run.parent().unwrap_or(run);
-    let repository = run.join("probed");
-    std::fs::create_dir(&repository).map_err(|error| wrong(&error))?;
     let request = Request {
         tier: Tier::Namespaces,
         run,
         base,
-        repository: &repository,
+        repository,
         built: None,
         out: base,
         allowed: &[],

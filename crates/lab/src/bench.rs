@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use journey::Journey;
 use settings::Manifest;
 
 use crate::error::LabError;
-use crate::instance::Instance;
+use crate::instance::{Instance, UNSHARE};
 use crate::lab::Lab;
 use crate::recorder::{Recorder, Trial};
 use crate::world::World;
@@ -88,6 +89,17 @@ impl Bench {
     /// When the lab cannot provide them.
     pub async fn world(&self) -> Result<Arc<World>, LabError> {
         self.lab.world().await
+    }
+
+    /// Whether a service can be started as process 1 here: not where Landlock has taken the right
+    /// to mount.
+    pub async fn init_is_possible(&self) -> bool {
+        if self.lab.ground.confinement.tier == isolation::Tier::Landlock {
+            return false;
+        }
+        let mut command = tokio::process::Command::new(UNSHARE[0]);
+        command.args(&UNSHARE[1..]).arg("true").stdout(Stdio::null()).stderr(Stdio::null());
+        command.status().await.is_ok_and(|status| status.success())
     }
 
     /// A new instance that shares nothing with any other.

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -27,14 +26,8 @@ use crate::workspace::Workspace;
 use crate::world::World;
 
 /// Makes what follows process 1 of a namespace, which ends with it (util-linux).
-const UNSHARE: &[&str] = &["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "--"];
-
-/// Whether a service can be started as process 1 here.
-pub async fn init_is_possible() -> bool {
-    let mut command = tokio::process::Command::new(UNSHARE[0]);
-    command.args(&UNSHARE[1..]).arg("true").stdout(Stdio::null()).stderr(Stdio::null());
-    command.status().await.is_ok_and(|status| status.success())
-}
+pub(crate) const UNSHARE: &[&str] =
+    &["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "--"];
 
 /// What a service is started on. It can be started several times, on the state that the last time
 /// left behind.
@@ -124,7 +117,7 @@ impl Instance {
     }
 
     /// Starts the service as process 1 of a namespace of its own, as in a container, where the
-    /// system allows it ([`init_is_possible`]).
+    /// system allows it ([`crate::Bench::init_is_possible`]).
     ///
     /// # Errors
     /// When the lab fails.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use client::Peer;
-use isolation::{Attempt, Confinement, Tier};
+use isolation::{Attempt, Confinement};
 use journey::Journey;
 use process::spawn;
 use redact::Redactor;
@@ -107,7 +107,11 @@ impl Lab {
         let secrets = secrets::made_up(&manifest, options.seed);
         let journeys = journeys::read(&manifest, &options.root)?;
         let folder = ground.place.next().folder("template");
-        let template = Workspace::template(&ground.confinement, &ground.source, &folder)?;
+        let template = match &options.target {
+            // Nothing is started, so there is nothing to start it in.
+            Some(_) => Workspace::empty(&ground.confinement, &folder)?,
+            None => Workspace::template(&ground.confinement, &ground.source, &folder)?,
+        };
         let fixed = matches!(manifest.service.port, Some(Port::Fixed(_)));
         let shared = manifest.dependencies.values().any(|dependency| dependency.url.is_some());
         let jobs = if fixed || shared { 1 } else { options.jobs.max(1) };
@@ -205,7 +209,9 @@ impl Lab {
 
     /// Who tried to get out of the lab so far, and was stopped.
     pub fn attempts(&self) -> Vec<Attempt> {
-        let attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
+        // Those whose process was gone before it could be seen carry no mark.
+        attempts.extend(self.ground.confinement.attempts(""));
         attempts.iter().cloned().collect()
     }
 
@@ -239,11 +245,9 @@ impl Lab {
             .collect();
         let own = workspace.home().to_string_lossy().into_owned();
         env.entry("HOME".to_owned()).or_insert(own);
-        if self.ground.confinement.tier != Tier::Namespaces {
-            // Everybody's folder for temporary files is not copied, so it cannot be written to.
-            let own = workspace.temporary().to_string_lossy().into_owned();
-            env.entry("TMPDIR".to_owned()).or_insert(own);
-        }
+        // Not shared with other instances, whose pid files and sockets would be in the way.
+        let own = workspace.temporary().to_string_lossy().into_owned();
+        env.entry("TMPDIR".to_owned()).or_insert(own);
         env
     }
 

@@ -10,9 +10,10 @@ mod env_files;
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path, PathBuf};
 
-use isolation::{Confinement, LaunchPlan, Overlay};
+use isolation::{Bind, Confinement, LaunchPlan, Overlay};
 
 use crate::error::LabError;
 
@@ -27,6 +28,8 @@ pub struct Workspace {
     pub outside: PathBuf,
     /// The originals of `.env` files that the service could still find by their absolute paths.
     pub shadowed: Vec<PathBuf>,
+    /// Files that are covered, because they cannot be removed from the view.
+    hidden: Vec<Bind>,
     home: PathBuf,
     temporary: PathBuf,
     folder: PathBuf,
@@ -54,11 +57,16 @@ impl Workspace {
     ) -> Result<Self, LabError> {
         let built: Vec<PathBuf> = source.built.iter().cloned().collect();
         let view = confinement.view(folder, &built)?;
+        let mut hidden = Vec::new();
         let (repository, shadowed) = match &view {
             Some(view) => {
                 let found = env_files::find(&view.at);
                 for file in &found {
-                    fs::remove_file(file).map_err(LabError::file("leave out", file))?;
+                    // One of somebody else's cannot be removed from a view, but covered.
+                    if fs::remove_file(file).is_err() {
+                        let inner = file.strip_prefix(&view.at).unwrap_or(file);
+                        hidden.push(confinement.hiding(&confinement.repository.join(inner)));
+                    }
                 }
                 (view.at.clone(), Vec::new())
             }
@@ -72,7 +80,17 @@ impl Workspace {
                 (copy, env_files::find(&confinement.repository))
             }
         };
-        Self::new(confinement, source, folder, view, &repository, shadowed)
+        let made = Self::new(confinement, source, folder, view, &repository, shadowed)?;
+        Ok(Self { hidden, ..made })
+    }
+
+    /// A workspace without a repository, where nothing is started.
+    ///
+    /// # Errors
+    /// When its folder cannot be made.
+    pub fn empty(confinement: &Confinement, folder: &Path) -> Result<Self, LabError> {
+        let source = Source { service: PathBuf::new(), built: None };
+        Self::new(confinement, &source, folder, None, folder, Vec::new())
     }
 
     /// A workspace that begins with everything that is in this one.
@@ -101,7 +119,7 @@ impl Workspace {
         let shadowed = self.shadowed.clone();
         let made = Self::new(confinement, source, folder, view, &repository, shadowed)?;
         copying::copy(&self.home, &made.home).map_err(LabError::file("copy", &self.home))?;
-        Ok(made)
+        Ok(Self { hidden: self.hidden.clone(), ..made })
     }
 
     fn new(
@@ -121,8 +139,11 @@ impl Workspace {
             Some(_) => confinement.repository.join(&source.service),
             None => outside.clone(),
         };
-        let folder = folder.to_owned();
-        Ok(Self { inside, outside, shadowed, home, temporary, folder, view })
+        // A copy is no more for others to read than the original is.
+        let mode = fs::Permissions::from_mode(0o700);
+        fs::set_permissions(folder, mode).map_err(LabError::file("close", folder))?;
+        let (folder, hidden) = (folder.to_owned(), Vec::new());
+        Ok(Self { inside, outside, shadowed, hidden, home, temporary, folder, view })
     }
 
     /// The folder that its processes have as `HOME`.
@@ -137,12 +158,10 @@ impl Workspace {
 
     /// How a program is started in it; `ports` are those it may connect to.
     pub fn launch(&self, confinement: &Confinement, ports: &[u16]) -> LaunchPlan {
-        confinement.launch(
-            self.view.as_ref(),
-            &self.inside,
-            std::slice::from_ref(&self.folder),
-            ports,
-        )
+        let own = std::slice::from_ref(&self.folder);
+        let mut plan = confinement.launch(self.view.as_ref(), &self.inside, own, ports);
+        plan.binds.extend(self.hidden.iter().cloned());
+        plan
     }
 
     /// Writes a file into the service's folder.
@@ -158,9 +177,8 @@ impl Workspace {
             return Err(LabError::File { action: "write", path, source });
         }
         let write = || {
-            if let Some(folder) = path.parent() {
-                fs::create_dir_all(folder)?;
-            }
+            let folder = Path::new(name).parent().unwrap_or(Path::new(""));
+            own_folders(&self.outside, folder)?;
             // A link may lead out of the workspace.
             if path.is_symlink() {
                 fs::remove_file(&path)?;
@@ -194,6 +212,26 @@ impl Workspace {
         }
         let _ = process::records::remove(&self.folder);
     }
+}
+
+/// Makes the folders on the way to a file one's own: a link to a folder becomes a folder of links, so
+/// that something can be put into it without reaching what it led to.
+fn own_folders(root: &Path, inner: &Path) -> io::Result<()> {
+    let mut path = root.to_owned();
+    for part in inner.components() {
+        path.push(part);
+        if path.is_symlink() {
+            let there = fs::canonicalize(&path)?;
+            fs::remove_file(&path)?;
+            fs::create_dir(&path)?;
+            for entry in fs::read_dir(there)?.flatten() {
+                std::os::unix::fs::symlink(entry.path(), path.join(entry.file_name()))?;
+            }
+        } else if !path.exists() {
+            fs::create_dir(&path)?;
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

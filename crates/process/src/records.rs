@@ -29,7 +29,10 @@ pub const BUILDS: &str = "builds";
 /// When it cannot be made, or belongs to someone else.
 pub fn base() -> io::Result<PathBuf> {
     let uid = rustix::process::getuid().as_raw();
-    let base = std::env::temp_dir().join(format!("seaworthy-{uid}"));
+    // Mounts are compared by their real paths.
+    let temporary = std::env::temp_dir();
+    let temporary = temporary.canonicalize().unwrap_or(temporary);
+    let base = temporary.join(format!("seaworthy-{uid}"));
     // Others may pass through (a database runs as its own user) but not list or write.
     match DirBuilder::new().mode(0o711).create(&base) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),

@@ -19,7 +19,10 @@ pub(crate) fn serve() -> Option<ExitCode> {
             isolation::outside::serve();
             Ok(())
         }
-        isolation::PROBE => isolation::serve_probe(words.next().unwrap_or_default().as_ref()),
+        isolation::PROBE => {
+            let mut path = || std::path::PathBuf::from(words.next().unwrap_or_default());
+            isolation::serve_probe(&path(), &path())
+        }
         // It returns only when the program could not be executed.
         isolation::WORD => Err(isolation::serve_launcher(words)),
         _ => return None,

@@ -100,7 +100,7 @@ impl Control for GracefulShutdown {
             }
         }
         if let Some(way) = ways.first()
-            && lab::instance::init_is_possible().await
+            && bench.init_is_possible().await
         {
             bench.progress("as process 1");
             attempt(bench, *way, PID_1, 1).await?;

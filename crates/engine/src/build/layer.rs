@@ -1,46 +1,68 @@
 //! The layer of earlier builds, before it is used again: what the user has changed since then must
 //! show through.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 /// Beside the layer: the files of the repository that the build has copied up.
 const COPIED: &str = "copied";
 
-/// Removes what would hide something newer, and what stands for something that is gone.
+/// Removes what would hide something that the user has changed since, and what stands for something
+/// that is gone.
 pub(super) fn refresh(layer: &Path, repository: &Path) -> io::Result<()> {
     if !layer.exists() {
         return Ok(());
     }
     let list = fs::read_to_string(list_of(layer)).unwrap_or_default();
-    for file in list.lines().filter(|file| repository.join(file).symlink_metadata().is_err()) {
-        let _ = fs::remove_file(layer.join(file));
+    let known = list.lines().filter_map(|line| line.split_once('\t'));
+    let known: BTreeMap<&str, &str> = known.map(|(print, file)| (file, print)).collect();
+    for (file, print) in &known {
+        if fingerprint(&repository.join(file)).as_deref() != Some(*print) {
+            let _ = fs::remove_file(layer.join(file));
+        }
     }
-    drop_older(layer, repository)
+    drop_unknown(layer, repository, Path::new(""), &known)
 }
 
-fn drop_older(layer: &Path, repository: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(layer)? {
+/// Removes what covers a file of the repository without having been made from it.
+fn drop_unknown(
+    layer: &Path,
+    repository: &Path,
+    inner: &Path,
+    known: &BTreeMap<&str, &str>,
+) -> io::Result<()> {
+    for entry in fs::read_dir(layer.join(inner))? {
         let entry = entry?;
-        let (path, below) = (entry.path(), repository.join(entry.file_name()));
+        let (path, inner) = (entry.path(), inner.join(entry.file_name()));
+        let below = repository.join(&inner).symlink_metadata();
         let kind = entry.file_type()?;
         if kind.is_dir() {
-            drop_older(&path, &below)?;
+            match below {
+                Ok(below) if !below.is_dir() => fs::remove_dir_all(path)?,
+                _ => drop_unknown(layer, repository, &inner, known)?,
+            }
         } else if kind.is_char_device() {
             // It stands for a file that the build removed; it will do so again.
             fs::remove_file(path)?;
-        } else if let Ok(below) = below.symlink_metadata()
-            && below.modified()? > entry.metadata()?.modified()?
-        {
+        } else if below.is_ok() && !known.contains_key(inner.to_string_lossy().as_ref()) {
             fs::remove_file(path)?;
         }
     }
     Ok(())
 }
 
-/// Notes which files of the repository the layer holds changed copies of.
+/// What tells one state of a file from another: size, both times and the inode.
+fn fingerprint(path: &Path) -> Option<String> {
+    let meta = path.symlink_metadata().ok()?;
+    let (modified, changed) =
+        ((meta.mtime(), meta.mtime_nsec()), (meta.ctime(), meta.ctime_nsec()));
+    Some(format!("{} {modified:?} {changed:?} {}", meta.len(), meta.ino()))
+}
+
+/// Notes which files of the repository the layer holds changed copies of, and what they were.
 pub(super) fn remember(layer: &Path, repository: &Path) -> io::Result<()> {
     let mut copied = Vec::new();
     collect(layer, repository, Path::new(""), &mut copied)?;
@@ -58,8 +80,8 @@ fn collect(
         let inner = inner.join(entry.file_name());
         if entry.file_type()?.is_dir() {
             collect(layer, repository, &inner, copied)?;
-        } else if repository.join(&inner).symlink_metadata().is_ok() {
-            copied.push(inner.to_string_lossy().into_owned());
+        } else if let Some(print) = fingerprint(&repository.join(&inner)) {
+            copied.push(format!("{print}\t{}", inner.to_string_lossy()));
         }
     }
     Ok(())
@@ -72,37 +94,42 @@ fn list_of(layer: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::{Duration, SystemTime};
 
-    fn write(path: &Path, age: u64) {
+    fn write(path: &Path, text: &str) {
         fs::create_dir_all(path.parent().expect("it has one")).expect("made");
-        fs::write(path, "x").expect("written");
-        let then = SystemTime::now() - Duration::from_secs(age);
-        fs::File::options()
-            .write(true)
-            .open(path)
-            .and_then(|file| file.set_modified(then))
-            .expect("its time can be set");
+        fs::write(path, text).expect("written");
     }
 
     #[test]
     fn what_the_user_changed_shows_through() {
         let folder = tempfile::tempdir().expect("a folder");
         let (layer, repository) = (folder.path().join("layer"), folder.path().join("repository"));
-        write(&repository.join("src/a.js"), 10);
-        write(&layer.join("src/a.js"), 60);
-        write(&repository.join("src/b.js"), 60);
-        write(&layer.join("src/b.js"), 10);
-        write(&layer.join("dist/app.js"), 60);
+        for file in ["src/a.js", "src/b.js", "src/c.js", "conf"] {
+            write(&repository.join(file), "the user's");
+        }
+        for file in ["src/a.js", "src/b.js", "src/c.js", "dist/app.js"] {
+            write(&layer.join(file), "the build's");
+        }
         remember(&layer, &repository).expect("noted");
         refresh(&layer, &repository).expect("refreshed");
-        assert!(!layer.join("src/a.js").exists(), "the user's is newer");
-        assert!(layer.join("src/b.js").exists(), "the build's is newer");
-        assert!(layer.join("dist/app.js").exists(), "it was built");
+        assert!(layer.join("src/b.js").exists(), "nothing has changed");
 
+        // An older file takes the place of one: its time says nothing.
+        write(&repository.join("older"), "the user's");
+        let then = std::time::SystemTime::now() - std::time::Duration::from_secs(3600);
+        let file = fs::File::options().write(true).open(repository.join("older")).expect("opened");
+        file.set_modified(then).expect("its time can be set");
+        fs::rename(repository.join("older"), repository.join("src/a.js")).expect("renamed");
         fs::remove_file(repository.join("src/b.js")).expect("removed");
+        write(&repository.join("new.js"), "the user's");
+        write(&layer.join("new.js"), "the build's");
+        write(&layer.join("conf/old"), "of a folder that is a file now");
         refresh(&layer, &repository).expect("refreshed");
-        assert!(!layer.join("src/b.js").exists(), "the user removed it");
-        assert!(layer.join("dist/app.js").exists());
+        for gone in ["src/a.js", "src/b.js", "new.js", "conf"] {
+            assert!(layer.join(gone).symlink_metadata().is_err(), "{gone}");
+        }
+        for kept in ["src/c.js", "dist/app.js"] {
+            assert!(layer.join(kept).exists(), "{kept}");
+        }
     }
 }

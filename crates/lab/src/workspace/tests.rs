@@ -77,6 +77,10 @@ fn a_file_of_the_manifest_stays_in_the_folder() {
     let made = Workspace::template(&confinement, &source(), at.path()).expect("it is made");
     assert!(made.write("../out", "x").is_err());
     assert!(made.write("/etc/out", "x").is_err());
+    // Dependencies are linked: what is written among them must not reach the user's.
+    made.write("node_modules/x/.env", "new").expect("written");
+    let original = fs::read_to_string(service.path().join("node_modules/x/.env"));
+    assert_eq!(original.expect("it is there"), "x");
     made.write("src/new/config.js", "new").expect("written");
     assert!(made.outside.join("src/new/config.js").exists());
 }
@@ -84,14 +88,22 @@ fn a_file_of_the_manifest_stays_in_the_folder() {
 #[test]
 fn a_mirror_follows_what_changed_and_keeps_what_a_build_added() {
     let (service, at) = (service(), tempfile::tempdir().expect("a folder"));
-    mirror(service.path(), at.path()).expect("mirrored");
-    fs::write(at.path().join("built"), "b").expect("written");
+    let (list, at) = (at.path().join("list"), at.path().join("copy"));
+    // What was a link when it was copied and is a file now must not be written through.
+    let shared = list.with_file_name("shared.json");
+    fs::write(&shared, "the user's").expect("written");
+    let link = service.path().join("config.json");
+    std::os::unix::fs::symlink(&shared, &link).expect("linked");
+    mirror(service.path(), &at, &list).expect("mirrored");
+    fs::remove_file(&link).and_then(|()| fs::write(&link, "own")).expect("replaced");
+    fs::remove_file(service.path().join(".env.local")).expect("removed");
+    let at = at.as_path();
+    fs::write(at.join("built"), "b").expect("written");
     fs::write(service.path().join("app.js"), "longer than before").expect("written");
-    mirror(service.path(), at.path()).expect("mirrored");
-    assert_eq!(
-        fs::read_to_string(at.path().join("app.js")).expect("it is there"),
-        "longer than before"
-    );
-    assert!(at.path().join("built").exists());
-    assert!(at.path().join("node_modules/x/.env").exists());
+    mirror(service.path(), at, &list).expect("mirrored");
+    assert_eq!(fs::read_to_string(&shared).expect("it is there"), "the user's");
+    assert!(!at.join(".env.local").exists(), "the user removed it");
+    assert_eq!(fs::read_to_string(at.join("app.js")).expect("it is there"), "longer than before");
+    assert!(at.join("built").exists());
+    assert!(at.join("node_modules/x/.env").exists());
 }

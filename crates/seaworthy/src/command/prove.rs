@@ -104,7 +104,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         text: file.text.clone(),
         root: file.root(),
         asked: asked(arguments, &file.parsed.manifest),
-        out: arguments.out.clone().unwrap_or_else(|| file.root().join(".seaworthy")),
+        out: absolute(&arguments.out.clone().unwrap_or_else(|| file.root().join(".seaworthy")))?,
         extra: arguments.env.iter().cloned().collect(),
         seed: arguments.seed.unwrap_or_else(|| fastrand::u64(..)),
         jobs: arguments.jobs.map_or(processors, usize::from),
@@ -133,6 +133,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     });
     session.finish()?;
     shown
+}
+
+/// The path from the root: the current folder is entered anew on the way.
+fn absolute(path: &std::path::Path) -> Result<PathBuf, Failure> {
+    std::path::absolute(path)
+        .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
 }
 
 fn this_program() -> Result<PathBuf, Failure> {

@@ -52,7 +52,7 @@ if os.path.exists(ROWS):
         say(f"rows: {rows.read()}")
 beside = os.path.join(HERE, "stray")
 attempt("write beside itself", lambda: write(beside, "x", "wrote beside itself"))
-elsewhere = "/var/tmp/seaworthy-grabby"
+elsewhere = f"/var/tmp/seaworthy-grabby-{machine}"
 attempt("write to /var/tmp", lambda: write(elsewhere, "x", "wrote to /var/tmp"))
 attempt("connect to this machine", lambda: tcp("127.0.0.1", machine))
 attempt("connect to a Unix socket", lambda: unix(unix_path))

@@ -53,6 +53,13 @@ struct Bait {
     _folder: tempfile::TempDir,
 }
 
+impl Bait {
+    /// What the service tries to write outside its repository.
+    fn stray(&self) -> PathBuf {
+        PathBuf::from(format!("/var/tmp/seaworthy-grabby-{}", self.port))
+    }
+}
+
 fn bait() -> Bait {
     let folder = tempfile::tempdir().expect("a folder");
     let socket = folder.path().join(".s.PGSQL.5432");
@@ -127,7 +134,7 @@ fn nothing_of_the_users_is_touched() {
     {
         assert!(log.contains(line), "{line}: {log}");
     }
-    assert!(!Path::new("/var/tmp/seaworthy-grabby").exists());
+    assert!(!bait.stray().exists());
 }
 
 #[test]
@@ -174,7 +181,7 @@ fn what_cannot_be_protected_is_refused_unless_it_is_allowed_by_name() {
     startup(&bench, &["--isolation", "copies", "--allow-writes-to", &folder]);
     // It runs in a copy all the same.
     assert!(before == snapshot(bench.path()), "the repository changed");
-    let _ = fs::remove_file("/var/tmp/seaworthy-grabby");
+    let _ = fs::remove_file(bait.stray());
 }
 
 #[test]
@@ -191,7 +198,37 @@ fn a_connection_that_leaves_a_weaker_tier_decides_nothing_and_the_run_goes_on() 
     assert_eq!(row["verdict"], "inconclusive", "{card}");
     let address = format!("127.0.0.1:{}", bait.port);
     assert!(row["summary"].to_string().contains(&address), "{card}");
-    let _ = fs::remove_file("/var/tmp/seaworthy-grabby");
+    let _ = fs::remove_file(bait.stray());
+}
+
+/// Odd places: a folder for temporary files behind a link, evidence beside other things by a relative
+/// path, a repository with spaces and a comma in its path.
+#[test]
+fn odd_places_are_as_safe_as_usual_ones() {
+    let bait = bait();
+    let usual = grabby(&bait);
+    let folder = tempfile::tempdir().expect("a folder");
+    let repository = folder.path().join("my, repo: odd");
+    fs::create_dir_all(&repository).expect("made");
+    for name in ["grabby.py", "rows.sqlite", ".env", "seaworthy.toml"] {
+        fs::copy(usual.path().join(name), repository.join(name)).expect("copied");
+    }
+    let elsewhere = tempfile::tempdir_in("/var/tmp").expect("a folder");
+    let link = folder.path().join("link");
+    std::os::unix::fs::symlink(elsewhere.path(), &link).expect("linked");
+    fs::create_dir(folder.path().join("kept")).expect("made");
+    fs::write(folder.path().join("kept/other.txt"), "the user's").expect("written");
+    let before = snapshot(&repository);
+    let mut command = usual.command(&["prove", "--only", "startup", "--out", "../kept"]);
+    let output = command.current_dir(&repository).env("TMPDIR", &link).output().expect("it runs");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(before == snapshot(&repository), "the repository changed");
+    assert_eq!(bait.touched.load(Ordering::SeqCst), 0);
+    assert!(!bait.stray().exists());
+    let kept = fs::read_to_string(folder.path().join("kept/other.txt")).expect("it is there");
+    assert_eq!(kept, "the user's");
+    assert!(folder.path().join("kept/runs").is_dir());
 }
 
 #[test]
