@@ -208,10 +208,22 @@ pub const ENTRIES: &[Entry] = &[
         "guessing is stopped per account, without locking the victim out for ever",
     ),
     entry(
+        "password-policy",
+        Access,
+        High,
+        "passwords are hashed slowly and salted, weak ones refused, resets single-use and short-lived, sessions end on change",
+    ),
+    entry(
         "tenant-isolation",
         Access,
         Critical,
         "one user or tenant never reads or writes another's objects",
+    ),
+    entry(
+        "role-enforcement",
+        Access,
+        Critical,
+        "a role reaches only what it may: a user never an administrator's routes or fields",
     ),
     entry(
         "exposure",
@@ -290,6 +302,18 @@ pub const ENTRIES: &[Entry] = &[
         "rate, errors, duration and saturation are exported with route templates",
     ),
     entry(
+        "structured-logs",
+        Observability,
+        Medium,
+        "every line is a record with time, level, message and request id, one line each, rotated or to stdout",
+    ),
+    entry(
+        "audit-log",
+        Observability,
+        Medium,
+        "changes by people leave who, what, when, and cannot be changed by the service's own users",
+    ),
+    entry(
         "error-reporting",
         Observability,
         Medium,
@@ -339,6 +363,12 @@ pub const ENTRIES: &[Entry] = &[
         "purchase receipts are validated once, with retries; subscriptions are reconciled",
     ),
     entry(
+        "background-jobs",
+        Integrations,
+        High,
+        "a job runs once, is retried with backoff, survives kill -9, and ends in a dead letter that is seen",
+    ),
+    entry(
         "migrations",
         Data,
         Critical,
@@ -368,6 +398,13 @@ pub const ENTRIES: &[Entry] = &[
         Data,
         High,
         "a person's data can be exported, and is gone everywhere after erasure",
+    ),
+    entry("retention", Data, Medium, "what is older than declared is gone after the declared job"),
+    entry(
+        "redeploy-safety",
+        Data,
+        High,
+        "what was acknowledged survives a redeployment onto an empty disk",
     ),
     entry("journeys", Performance, Critical, "every declared user path passes"),
     entry(

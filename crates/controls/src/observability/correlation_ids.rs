@@ -107,11 +107,8 @@ impl SurfaceControl for CorrelationIds {
             return Ruling::from_findings("", findings);
         }
         if made.len() == 2 && made[0] == made[1] {
-            findings.push(fail(
-                "not-unique",
-                format!("two requests were given {}", made[0]),
-                plain[0],
-            ));
+            let text = format!("two requests were given {}", made[0]);
+            findings.push(fail("not-unique", text, plain[0]));
         }
         for answer in surface.labelled(NONE_ERROR).chain(surface.labelled(OWN_ERROR)) {
             if answer.status().is_some() && id_of(answer).is_none() {

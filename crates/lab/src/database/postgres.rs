@@ -128,10 +128,7 @@ impl Postgres {
         argv.extend(["-p".to_owned(), lease.port.to_string(), "-k".into(), text(&folder)]);
         let mut authority = String::new();
         if dependency.tls {
-            // Its own folder is closed to others, and whoever verifies needs the authority.
-            let folder = place.folder("tls");
-            fs::create_dir(&folder).map_err(LabError::file("make", &folder))?;
-            let files = tls::write(&folder, user).map_err(LabError::file("write", &folder))?;
+            let files = certificates(&place, user)?;
             argv.extend(setting("ssl=on"));
             argv.extend(setting(&format!("ssl_cert_file={}", files.certificate.display())));
             argv.extend(setting(&format!("ssl_key_file={}", files.key.display())));
@@ -276,6 +273,13 @@ impl Postgres {
             ca: self.authority.clone(),
         }
     }
+}
+
+/// Certificates in a folder that others may enter: whoever verifies needs the authority.
+fn certificates(place: &Place, owner: Option<User>) -> Result<tls::Files, LabError> {
+    let folder = place.folder("tls");
+    fs::create_dir(&folder).map_err(LabError::file("make", &folder))?;
+    tls::write(&folder, owner).map_err(LabError::file("write", &folder))
 }
 
 /// Locks on every table of a database: whatever a request does there, it waits.
