@@ -1,6 +1,7 @@
 //! Repository chores: `cargo xtask gen | new-control | defects | matrix | tidy`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a chore talks to its developer")]
 
+mod cases;
 mod defects;
 mod evidence;
 mod generate;
@@ -21,6 +22,7 @@ cargo xtask gen --check               only say whether it is current
 cargo xtask new-control FAMILY ID     begin a control: its file, its page, its settings
 cargo xtask new-control FAMILY ID --surface   the same for what a client can see
 cargo xtask defects [FIXTURE]         the healthy run, then each defect with --only
+cargo xtask cases                     small services from the field, each with its right verdict
 cargo xtask matrix [FIXTURE]          each defect against every control; writes docs/reference/matrix.md
 cargo xtask matrix --shared           the same among the controls that do not judge time
 cargo xtask matrix --supplied         each defect of a supplied control, alone and through the edge
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
         ["gen", "--check"] => generate::check(),
         ["new-control", family, id] => new_control::begin(family, id, Kind::Bench),
         ["new-control", family, id, "--surface"] => new_control::begin(family, id, Kind::Surface),
+        ["cases"] => cases::all().and_then(|(count, wrong)| matrix::counted(count, &wrong)),
         ["defects"] => matrix::each_with_only(None),
         ["defects", fixture] => matrix::each_with_only(Some(fixture)),
         ["matrix"] => matrix::everything(None, Scope::Everything),

@@ -12,7 +12,7 @@ use serde_json::Value;
 use model::Lane;
 
 use crate::defects::{self, Defect};
-use crate::{root, supplied};
+use crate::{cases, root, supplied};
 
 /// The folders with a `defects.toml`.
 pub(crate) fn fixtures(only: Option<&str>) -> Result<Vec<PathBuf>, String> {
@@ -51,8 +51,18 @@ pub(crate) fn each_with_only(only: Option<&str>) -> Result<String, String> {
         count += tried;
         wrong.extend(found);
     }
+    if only.is_none() {
+        let (tried, found) = cases::all()?;
+        count += tried;
+        wrong.extend(found);
+    }
+    counted(count, &wrong)
+}
+
+/// The closing line.
+pub(crate) fn counted(count: usize, wrong: &[String]) -> Result<String, String> {
     let passed = count - wrong.len().min(count);
-    match wrong.as_slice() {
+    match wrong {
         [] => Ok(format!("{passed} passed, 0 failed")),
         _ => Err(format!("{}\n{passed} passed, {} failed", wrong.join("\n"), wrong.len())),
     }

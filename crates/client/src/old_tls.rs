@@ -45,6 +45,19 @@ pub enum Hello {
     Unknown,
 }
 
+/// Whether whoever listens there answers a hello in TLS: with one of its own or with an alert.
+pub async fn is_tls(address: std::net::SocketAddr, within: Duration) -> bool {
+    let asking = async {
+        let mut stream = TcpStream::connect(address).await.ok()?;
+        stream.write_all(&hello(OldTls::ALL[0], "localhost")).await.ok()?;
+        let mut start = [0; 2];
+        stream.read_exact(&mut start).await.ok()?;
+        Some(matches!(start, [ALERT | HANDSHAKE, 3]))
+    };
+    matches!(tokio::time::timeout(within, asking).await, Ok(Some(true)))
+}
+
+const ALERT: u8 = 21;
 const HANDSHAKE: u8 = 22;
 const SERVER_HELLO: u8 = 2;
 /// Suites that servers of that age have: with RSA and ECDSA keys, with and without key exchange.

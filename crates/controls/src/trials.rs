@@ -42,6 +42,7 @@ pub enum Broken {
     Exited { code: Option<i32>, signal: Option<i32> },
     ListensElsewhere { addresses: Vec<String> },
     NeverListens,
+    SpeaksTls,
     NotHttp { start: String },
     NeverAnswers,
     NeverReady { answer: String },
@@ -67,6 +68,7 @@ impl Broken {
             Self::Exited { .. } => "exits-at-start",
             Self::ListensElsewhere { .. } => "listens-elsewhere",
             Self::NeverListens => "never-listens",
+            Self::SpeaksTls => "speaks-tls",
             Self::NotHttp { .. } => "not-http",
             Self::NeverAnswers => "never-answers",
             Self::NeverReady { .. } => "never-ready",
@@ -90,6 +92,7 @@ impl Broken {
             Self::NeverListens => {
                 format!("it lives, but nothing listens on port {port}{waited}")
             }
+            Self::SpeaksTls => format!("port {port} speaks TLS, and no plain HTTP"),
             Self::NotHttp { start } => {
                 format!("port {port} answers something that is not HTTP: {start:?}")
             }
@@ -116,6 +119,9 @@ impl Broken {
             }
             Self::NeverListens => {
                 "look for what it waits for at the start: give every wait a limit, then exit with a message"
+            }
+            Self::SpeaksTls => {
+                "let it speak plain HTTP in the lab; a service that ends TLS itself cannot be proven yet"
             }
             Self::NotHttp { .. } => {
                 "point {port} at the HTTP port; seaworthy speaks plain HTTP/1.1"
@@ -314,6 +320,9 @@ impl<'a> Trial<'a> {
         if self.never_ready().is_none() {
             let (code, signal) = self.exit()?;
             return Some(Broken::Exited { code, signal });
+        }
+        if self.find(|seen| matches!(seen, Seen::SpeaksTls { .. }).then_some(())).is_some() {
+            return Some(Broken::SpeaksTls);
         }
         if let Some(addresses) = self.listens_elsewhere() {
             return Some(Broken::ListensElsewhere { addresses: addresses.to_vec() });

@@ -158,15 +158,20 @@ impl Running {
     async fn saw_never(&mut self, waited: Duration) {
         let members: Vec<_> = self.process.members().iter().map(|member| member.pid).collect();
         let listening = sockets::listening(&members);
-        let port = self.ready.address.port();
-        let port_open = listening.iter().any(|address| address.port() == port);
-        let elsewhere: Vec<_> = listening
-            .iter()
-            .filter(|address| address.port() != port)
-            .map(ToString::to_string)
-            .collect();
+        let told = self.ready.address;
+        // The right port at another address, such as [::1] alone, is elsewhere, too.
+        let is_ours = |address: &&SocketAddr| {
+            let ip = address.ip();
+            address.port() == told.port() && (ip.is_unspecified() || ip == told.ip())
+        };
+        let port_open = listening.iter().any(|address| is_ours(&address));
+        let elsewhere: Vec<_> =
+            listening.iter().filter(|address| !is_ours(address)).map(ToString::to_string).collect();
         let alive = self.process.exit().is_none();
         self.trial.saw(Seen::NeverReady { waited: micros(waited), alive, port_open });
+        if port_open && client::old_tls::is_tls(told, Duration::from_secs(1)).await {
+            self.trial.saw(Seen::SpeaksTls { port: told.port() });
+        }
         if !port_open && !elsewhere.is_empty() {
             self.trial.saw(Seen::ListensElsewhere { addresses: elsewhere });
         }

@@ -39,6 +39,8 @@ pub enum Seen {
     OutputDropped { bytes: u64 },
     /// The port accepted a connection for the first time.
     PortOpened { port: u16 },
+    /// The port answers in TLS.
+    SpeaksTls { port: u16 },
     /// The service's tree listens at other addresses than the one it was told.
     ListensElsewhere { addresses: Vec<String> },
     /// A health probe was sent.

@@ -11,7 +11,7 @@ use model::{
 use settings::Manifest;
 
 use crate::control::{Applies, Control};
-use crate::trials::{Trial, by_trial, is_limited, time};
+use crate::trials::{Broken, Trial, by_trial, is_limited, time};
 
 pub(crate) struct Startup;
 
@@ -126,6 +126,10 @@ fn judge(manifest: &Manifest, trials: &[Trial<'_>]) -> Ruling {
     let limit = manifest.controls.startup.within.0;
     if trials.is_empty() {
         return Ruling::undecided("no start was tried");
+    }
+    if let Some(tls) = trials.iter().find(|trial| trial.broken() == Some(Broken::SpeaksTls)) {
+        let (witness, fix) = (Broken::SpeaksTls.witness(tls), Broken::SpeaksTls.fix());
+        return Ruling::undecided(format!("{witness}: {fix}"));
     }
     let classes = manifest.classes();
     let mut findings = broken(trials);

@@ -11,6 +11,7 @@ use crate::surface::{LOGGED_WITHIN, Surface, SurfaceControl, Tour, Tries, Visito
 
 pub(crate) struct CorrelationIds;
 
+const OWN_UUID: &str = "uuid";
 const OWN: &str = "own id";
 const OWN_ERROR: &str = "own id on an error";
 const NONE: &str = "no id";
@@ -36,6 +37,7 @@ impl SurfaceControl for CorrelationIds {
     const TRIES: &'static [Tries] = &[
         Tries::all("requests without an id", &[NONE, NONE_ERROR], ANSWERED).planned(3),
         Tries::all("requests with an id", &[OWN, OWN_ERROR], ANSWERED).planned(2),
+        Tries::each("requests with a UUID", &[OWN_UUID], ANSWERED),
         Tries::all("requests with a hostile id", &[HOSTILE], ANSWERED).planned(2),
     ];
 
@@ -68,6 +70,8 @@ impl SurfaceControl for CorrelationIds {
                 trial.wait_for_output(&given, LOGGED_WITHIN).await;
             }
         }
+        let id = uuid();
+        visitor.ask(OWN_UUID, &with(&read, &id)).await;
         for id in ["<script>alert(1)</script>".to_owned(), "a".repeat(LONG)] {
             visitor.ask(HOSTILE, &with(&read, &id)).await;
         }
@@ -120,6 +124,9 @@ impl SurfaceControl for CorrelationIds {
                 findings.push(fail("not-on-errors", text, answer));
             }
         }
+        let takes_uuids = surface
+            .find(OWN_UUID)
+            .is_some_and(|answer| sent(answer).is_some() && sent(answer) == id_of(answer));
         for answer in surface.find(OWN).into_iter().chain(surface.find(OWN_ERROR)) {
             let Some(sent) = sent(answer) else { continue };
             // An error without an id has been told above.
@@ -130,7 +137,10 @@ impl SurfaceControl for CorrelationIds {
                 }
                 continue;
             };
-            if settings.accept && sent != got {
+            if settings.accept && sent != got && takes_uuids {
+                let text = format!("ids that are no UUIDs are replaced: sent {sent}");
+                findings.push(showing(Finding::note("takes-uuids-only", text), answer));
+            } else if settings.accept && sent != got {
                 let text = format!("sent {sent}, the answer says {got}");
                 findings.push(fail("not-echoed", text, answer));
             }
@@ -151,6 +161,13 @@ impl SurfaceControl for CorrelationIds {
         let held = "made, echoed, on errors too, and found in the logs";
         Ruling::from_findings(held, once_per_cause(findings, surface.answers.len()))
     }
+}
+
+/// A random UUID (RFC 9562, version 4).
+fn uuid() -> String {
+    let n = (fastrand::u128(..) & !(0xf << 76) & !(0x3 << 62)) | (0x4 << 76) | (0x2 << 62);
+    let hex = format!("{n:032x}");
+    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
 }
 
 fn is_id(declared: Option<&str>, name: &str) -> bool {

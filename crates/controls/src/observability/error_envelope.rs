@@ -1,5 +1,7 @@
 //! Every error has one shape with code, message and status, and leaks nothing.
 
+mod internals;
+
 use std::time::{Duration, Instant};
 
 use lab::fault::{Fault, Kind};
@@ -13,29 +15,11 @@ use crate::surface::judging::{once_per_cause, showing};
 use crate::surface::tour::ERRORS;
 use crate::surface::tries::{FAULT, WHATEVER};
 use crate::surface::{Surface, SurfaceControl, Tour, Tries, Visitor};
+use internals::{internals, unescaped};
 
 pub(crate) struct ErrorEnvelope;
 
 const UNAVAILABLE: &str = "dependency away";
-/// What a stack trace, a query or a path of the machine looks like (OWASP ASVS 5.0 16.5.1).
-const INTERNALS: [&str; 15] = [
-    "Traceback (most recent call last)",
-    ".js:",
-    ".java:",
-    ".go:",
-    ".py\", line",
-    ".rb:",
-    "goroutine ",
-    "panicked at",
-    "SQLSTATE",
-    "syntax error at or near",
-    "violates unique constraint",
-    "violates foreign key",
-    "psycopg2",
-    "node_modules",
-    "org.springframework",
-];
-
 impl SurfaceControl for ErrorEnvelope {
     const CARD: &'static Card = &Card {
         id: "error-envelope",
@@ -109,10 +93,10 @@ async fn until_noticed(bench: &Bench, site: &Site, trial: &Trial) {
 }
 
 fn leak(answer: &Answer) -> Option<Finding> {
-    let found = INTERNALS.iter().find(|text| answer.body.contains(**text))?;
-    let at = answer.body.find(found).unwrap_or(0);
-    let from = answer.body[..at].char_indices().rev().nth(30).map_or(0, |(at, _)| at);
-    let around: String = answer.body[from..].chars().take(90).collect();
+    let body = unescaped(&answer.body);
+    let at = internals(&body, &answer.request.target)?;
+    let from = body[..at].char_indices().rev().nth(30).map_or(0, |(at, _)| at);
+    let around: String = body[from..].chars().take(90).collect();
     let text =
         format!("the {} of {:?} shows {around:?}", answer.status().unwrap_or(0), answer.label);
     let mend = "log it with the request's id, and answer a code that stays";

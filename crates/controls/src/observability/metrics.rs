@@ -23,6 +23,8 @@ const STRANGE: &str = "a strange path";
 /// How many known requests are sent, and how many to paths that do not exist.
 const REQUESTS: usize = 7;
 const STRANGERS: usize = 3;
+/// A scrape is judged whole; larger ones are cut here.
+const LARGEST: usize = 16 << 20;
 /// What the names of metrics that tell how busy it is hold.
 const BUSY: [&str; 7] =
     ["in_flight", "inflight", "in_progress", "active", "pool", "connections", "queue"];
@@ -61,7 +63,7 @@ impl SurfaceControl for Metrics {
         let tour = Tour::walk(bench, visitor).await;
         let read = tour.read(bench.manifest());
         if let (Some(path), Some(peer)) = (&settings.path, site.port(settings.port.as_deref())) {
-            let at = visitor.at(peer);
+            let at = visitor.at(peer).keeping(LARGEST);
             let mut scrape = Request::get(path);
             for (name, value) in &settings.headers {
                 scrape = scrape.header(name, value);

@@ -23,16 +23,23 @@ pub(crate) struct Visitor<'a> {
     pub(crate) peer: Peer,
     site: &'a Site,
     trial: &'a Trial,
+    /// So much of a body is kept.
+    kept: usize,
 }
 
 impl<'a> Visitor<'a> {
     pub(crate) fn new(site: &'a Site, trial: &'a Trial) -> Self {
-        Self { peer: site.peer().clone(), site, trial }
+        Self { peer: site.peer().clone(), site, trial, kept: Answer::KEPT }
     }
 
     /// The same visitor at another of the service's ports.
     pub(crate) fn at(&self, peer: Peer) -> Self {
         Self { peer, ..self.clone() }
+    }
+
+    /// The same visitor, who keeps more of what is answered.
+    pub(crate) fn keeping(&self, bytes: usize) -> Self {
+        Self { kept: bytes, ..self.clone() }
     }
 
     pub(crate) fn trial(&self) -> &Trial {
@@ -95,7 +102,7 @@ impl<'a> Visitor<'a> {
             request: asked(request),
             outcome: work_request::outcome(exchange),
             headers: response.map(|response| response.headers.clone()).unwrap_or_default(),
-            body: shortened(body, Answer::KEPT),
+            body: shortened(body, self.kept),
             bytes: body.len() as u64,
             took_us: work_request::micros(exchange.took),
             as_expected,

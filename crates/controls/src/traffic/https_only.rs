@@ -199,8 +199,13 @@ fn about_hsts(answer: &Answer, shortest: u64) -> Option<Finding> {
     let finding = match answer.header("strict-transport-security") {
         None => Finding::fail("no-hsts", format!("{} over HTTPS has no HSTS", answer.asked())),
         Some(value) => {
-            let age = value.split(';').find_map(|part| part.trim().strip_prefix("max-age="));
-            let age: u64 = age.and_then(|age| age.trim_matches('"').parse().ok()).unwrap_or(0);
+            // Names are case-insensitive, and space may surround the sign (RFC 6797, 6.1).
+            let age =
+                value.split(';').filter_map(|part| part.split_once('=')).find_map(|(n, v)| {
+                    let is_age = n.trim().eq_ignore_ascii_case("max-age");
+                    is_age.then(|| v.trim().trim_matches('"').parse().ok()).flatten()
+                });
+            let age: u64 = age.unwrap_or(0);
             if age >= shortest {
                 return None;
             }

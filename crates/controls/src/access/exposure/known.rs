@@ -52,12 +52,25 @@ pub(super) const PATHS: &[Known] = &[
     known("/dump.sql", "backup", "a dump of the database", &["CREATE TABLE", "INSERT INTO"]),
 ];
 
+/// Links of Spring's discovery page that are public by default.
+const PUBLIC_LINKS: [&str; 4] = ["self", "health", "health-path", "info"];
+
+/// Whether a discovery page lists nothing but itself and what is public by default.
+fn only_public_links(body: &str) -> bool {
+    let page: Option<serde_json::Value> = serde_json::from_str(body).ok();
+    let links = page.as_ref().and_then(|page| page["_links"].as_object());
+    links.is_some_and(|links| links.keys().all(|name| PUBLIC_LINKS.contains(&name.as_str())))
+}
+
 impl Known {
     /// Whether an answer is what the path's name says.
     pub(super) fn shows(&self, body: &str) -> bool {
         let page = body.trim_start().get(..9).is_some_and(|s| s.eq_ignore_ascii_case("<!doctype"));
         let for_people =
             matches!(self.cause, "api-document" | "console" | "profiler" | "server-status");
+        if self.path == "/actuator" && only_public_links(body) {
+            return false;
+        }
         (for_people || !page) && self.signs.iter().any(|sign| body.contains(sign))
     }
 }

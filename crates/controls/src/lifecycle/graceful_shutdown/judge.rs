@@ -322,7 +322,23 @@ fn exit(ledger: &Ledger<'_>, settings: &GracefulShutdown, findings: &mut Finding
             findings.add(finding.fix(mend), "exit-code");
         }
     }
-    if let Some(left) = ledger.trial.left_behind() {
+    let exited = ledger.exited.map_or(u64::MAX, |(at, ..)| at);
+    let served = ledger
+        .new
+        .iter()
+        .chain(&ledger.busy)
+        .filter(|line| line.began > exited && matches!(line.outcome, Outcome::Answered { .. }));
+    if let (Some(left), 1..) = (ledger.trial.left_behind(), served.count()) {
+        let text = format!(
+            "{}: the process that was started ended, and {} went on answering new requests: the \
+             signal never reached it",
+            ledger.words(),
+            left.join(", ")
+        );
+        let mend = "replace the wrapper by the service (exec in a shell script), or let it pass the \
+                    signal on and wait";
+        findings.add(Finding::fail("serves-on", text).fix(mend), "serves-on");
+    } else if let Some(left) = ledger.trial.left_behind() {
         let text = format!("it ended and left {} behind", left.join(", "));
         let mend = "signal and wait for your children before exiting";
         findings.add(Finding::warn("left-behind", text).fix(mend), "left-behind");

@@ -15,7 +15,7 @@ pub(super) fn parse(text: &str) -> Vec<Sample> {
 }
 
 fn sample(line: &str) -> Option<Sample> {
-    let line = line.trim();
+    let line = without_exemplar(line.trim());
     let (name, labels, rest) = match line.split_once('{') {
         Some((name, rest)) => {
             let (labels, rest) = rest.rsplit_once('}')?;
@@ -32,6 +32,13 @@ fn sample(line: &str) -> Option<Sample> {
     }
     let value = rest.split_whitespace().next()?.parse().ok()?;
     Some(Sample { name: name.to_owned(), labels: labels.to_owned(), value })
+}
+
+/// What follows ` # {` outside of quotes is an exemplar (OpenMetrics 1.0).
+fn without_exemplar(line: &str) -> &str {
+    let outside = |at: &usize| line[..*at].matches('"').count() % 2 == 0;
+    let found = line.match_indices(" # {").map(|(at, _)| at).find(outside);
+    found.map_or(line, |at| &line[..at])
 }
 
 fn growth(before: &[Sample], sample: &Sample) -> f64 {
@@ -69,6 +76,14 @@ mod tests {
         let all = parse(text);
         assert_eq!(all.len(), 2, "{all:?}");
         assert_eq!((all[1].labels.as_str(), all[1].value), ("c=\"d}e\",f=\"g\"", 2.5));
+    }
+
+    #[test]
+    fn exemplars_are_no_part_of_a_sample() {
+        let text = "a_total{x=\"a # {b\"} 4 # {trace_id=\"f\"} 1.0\nb_total 2 # {id=\"g\"} 1";
+        let all = parse(text);
+        assert_eq!((all[0].labels.as_str(), all[0].value), ("x=\"a # {b\"", 4.0));
+        assert_eq!((all[1].name.as_str(), all[1].value), ("b_total", 2.0));
     }
 
     #[test]

@@ -1,0 +1,93 @@
+//! What shows the inside of a service: stack traces, queries, paths of its machine (OWASP ASVS 5.0
+//! 16.5.1).
+
+use std::sync::OnceLock;
+
+use regex_lite::Regex;
+
+/// Words that stand in no message for callers.
+const WORDS: &[&str] = &[
+    "Traceback (most recent call last)",
+    ".js:",
+    ".java:",
+    ".go:",
+    ".py\", line",
+    ".rb:",
+    "goroutine ",
+    "panicked at",
+    "SQLSTATE",
+    "syntax error at or near",
+    "violates unique constraint",
+    "violates foreign key",
+    "psycopg2",
+    "node_modules",
+    "org.springframework",
+    ".mjs:",
+    ".cjs:",
+    ".ts:",
+    ".php on line",
+    ".cs:line",
+    "SQLITE_ERROR",
+    "You have an error in your SQL syntax",
+    "ORA-0",
+    "URLconf defined in",
+];
+
+/// A path of a machine, and a statement in SQL.
+const PATTERNS: [&str; 2] = [
+    r#"/(?:srv|home|var|usr|opt|app|root|etc|tmp|Users|workspace)/[\w@./-]+"#,
+    r#"\b(?:SELECT\s[\w\s,.*"]+\sFROM\s|INSERT\s+INTO\s|UPDATE\s+\S+\s+SET\s|DELETE\s+FROM\s)"#,
+];
+
+/// Where an error shows something of the inside, if it does. A path that the request itself named is
+/// only repeated.
+pub(super) fn internals(body: &str, target: &str) -> Option<usize> {
+    static COMPILED: OnceLock<Vec<Regex>> = OnceLock::new();
+    let compiled = COMPILED
+        .get_or_init(|| PATTERNS.iter().filter_map(|pattern| Regex::new(pattern).ok()).collect());
+    let word = WORDS.iter().filter_map(|word| body.find(word)).min();
+    let pattern = compiled.iter().find_map(|pattern| {
+        let mut found = pattern.find_iter(body);
+        found.find(|one| !target.contains(one.as_str())).map(|one| one.start())
+    });
+    word.or(pattern)
+}
+
+/// A body with the usual HTML escapes taken away: pages of frameworks hide paths behind them.
+pub(super) fn unescaped(body: &str) -> String {
+    let escapes = [
+        ("&#x2F;", "/"),
+        ("&#x2f;", "/"),
+        ("&#47;", "/"),
+        ("&quot;", "\""),
+        ("&#39;", "'"),
+        ("&lt;", "<"),
+    ];
+    escapes.iter().fold(body.to_owned(), |text, (from, to)| text.replace(from, to))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_inside_is_told_from_messages() {
+        assert_eq!(PATTERNS.iter().filter(|one| Regex::new(one).is_ok()).count(), PATTERNS.len());
+        for body in [
+            "ENOENT: no such file or directory, open '/srv/shop/releases/42/public/x'",
+            "syntax error in SELECT id, password_hash FROM users WHERE name = 'x'",
+            "at JSON.parse (<anonymous>) at Server.<anonymous> (file:///x/app.mjs:9:3)",
+            "<pre>&#x2F;var&#x2F;lib&#x2F;gems&#x2F;sinatra.rb</pre>",
+        ] {
+            assert!(internals(&unescaped(body), "/items").is_some(), "{body}");
+        }
+        for body in [
+            "Cannot GET /app/items",
+            "choose from the list and update your settings",
+            "no such route: /nope",
+            "{\"code\":\"not_found\",\"message\":\"select a seat from the map\"}",
+        ] {
+            assert_eq!(internals(body, "/app/items"), None, "{body}");
+        }
+    }
+}

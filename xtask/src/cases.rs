@@ -1,0 +1,78 @@
+//! Small services from the field, each with its right verdict: what public reports tell of services,
+//! written down so that no judge gets it wrong again.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use serde::Deserialize;
+
+use crate::{matrix, root};
+
+/// What a case must come to.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Expected {
+    control: String,
+    verdict: String,
+    cause: Option<String>,
+}
+
+/// Runs every case, two at a time. How many there were, and what was wrong.
+pub(crate) fn all() -> Result<(usize, Vec<String>), String> {
+    let folder = root().join("cases");
+    let entries = fs::read_dir(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+    let mut cases: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    cases.retain(|path| path.is_dir());
+    cases.sort();
+    let count = cases.len();
+    let (waiting, wrong) = (Mutex::new(cases), Mutex::new(Vec::new()));
+    let taken = || waiting.lock().ok().and_then(|mut waiting| waiting.pop());
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while let Some(case) = taken() {
+                    let found = one(&case);
+                    let word = if found.is_none() { "right" } else { "WRONG" };
+                    println!("{word:>8} case {}", matrix::name(&case));
+                    if let (Some(found), Ok(mut wrong)) = (found, wrong.lock()) {
+                        wrong.push(format!("case {}: {found}", matrix::name(&case)));
+                    }
+                }
+            });
+        }
+    });
+    Ok((count, wrong.into_inner().unwrap_or_default()))
+}
+
+/// What is wrong with a case, if anything.
+fn one(case: &Path) -> Option<String> {
+    let path = case.join("expected.toml");
+    let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()));
+    let expected = text.and_then(|text| {
+        toml_edit::de::from_str::<Expected>(&text).map_err(|error| error.to_string())
+    });
+    let expected = match expected {
+        Ok(expected) => expected,
+        Err(error) => return Some(error),
+    };
+    let card = match matrix::prove_with(case, None, Some(&expected.control), &[]) {
+        Ok(card) => card,
+        Err(error) => return Some(error),
+    };
+    let row = &card["controls"][0];
+    let findings = row["findings"].as_array().into_iter().flatten();
+    let causes: Vec<_> = findings.filter_map(|finding| finding["cause"].as_str()).collect();
+    let is_right = row["verdict"] == expected.verdict.as_str()
+        && expected.cause.as_deref().is_none_or(|cause| causes.contains(&cause));
+    (!is_right).then(|| {
+        format!(
+            "{}: expected {} {}, found {} ({}; {causes:?})",
+            expected.control,
+            expected.verdict,
+            expected.cause.unwrap_or_default(),
+            row["verdict"],
+            row["summary"]
+        )
+    })
+}
