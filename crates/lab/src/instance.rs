@@ -347,6 +347,7 @@ impl Instance {
         Provided {
             port: lease.port,
             ports: leases.iter().map(|(name, lease)| (name.clone(), lease.port)).collect(),
+            stand_ins: self.world.stand_in_addresses(),
             ..self.lab.provided(&self.workspace, &self.links)
         }
     }

@@ -230,9 +230,16 @@ impl Lab {
             folder,
             dependencies: links.iter().map(|one| (one.name.clone(), one.address.clone())).collect(),
             secrets: self.secrets.clone(),
+            stand_ins: self.nowhere(),
             extra: self.extra.clone(),
             ..Provided::default()
         }
+    }
+
+    /// Where third parties are while no stand-in is there: at an address that nobody answers.
+    fn nowhere(&self) -> BTreeMap<String, String> {
+        let upstreams = self.manifest.upstreams.values();
+        upstreams.map(|one| (one.variable.clone(), "http://127.0.0.1:9".to_owned())).collect()
     }
 
     /// The variables that every process of the service gets beside its own.

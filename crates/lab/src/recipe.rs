@@ -83,6 +83,8 @@ pub struct Provided {
     pub dependencies: BTreeMap<String, Address>,
     /// Values that were made up for secrets without one.
     pub secrets: BTreeMap<String, String>,
+    /// The addresses of stand-ins, by the variables that hold them.
+    pub stand_ins: BTreeMap<String, String>,
     /// Variables given on the command line; they win over the manifest.
     pub extra: BTreeMap<String, String>,
 }
@@ -153,6 +155,10 @@ fn values(
     }
     if let Some(Port::Env(name)) = &manifest.service.port {
         values.entry(name.clone()).or_insert_with(|| provided.port.to_string());
+    }
+    // Whatever the manifest says of a third party's address: in the lab a stand-in takes its place.
+    for (name, url) in &provided.stand_ins {
+        values.insert(name.clone(), url.clone());
     }
     for (name, value) in &provided.extra {
         values.entry(name.clone()).or_insert_with(|| value.clone());
@@ -247,6 +253,14 @@ kind = "postgres"
         let part = |name: &str| db.part(name).expect("it has one");
         assert_eq!(part("postgresql_url"), "postgresql://u:p@127.0.0.1:5/d");
         assert_eq!(part("jdbc_url"), "jdbc:postgresql://127.0.0.1:5/d");
+    }
+
+    #[test]
+    fn a_stand_in_takes_the_place_of_a_third_party() {
+        let mut provided = provided();
+        provided.stand_ins.insert("DATABASE_URL".into(), "http://127.0.0.1:9".into());
+        let recipe = resolve(&manifest(), &provided, &[]);
+        assert_eq!(recipe.env["DATABASE_URL"], "http://127.0.0.1:9");
     }
 
     #[test]

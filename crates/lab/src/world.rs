@@ -2,19 +2,25 @@
 //! other, and outlives each of them: shared limits, two migration runners, a restart on the same
 //! data, blue and green.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::database::Provisioned;
+use settings::{DependencyKind, upstreams::UpstreamKind};
+
+use crate::database::{Postgres, Provisioned};
 use crate::error::LabError;
 use crate::instance::Instance;
 use crate::lab::Lab;
+use crate::stand_in::StandIn;
 
 /// Dependencies with the data that the set-up made, shared by the instances that are started here.
 #[derive(Debug)]
 pub struct World {
     lab: Arc<Lab>,
     pub(crate) dependencies: Vec<Provisioned>,
+    /// In the place of the third parties of `[upstreams]`.
+    stand_ins: Vec<StandIn>,
     /// The set-up has been repeated for dependencies that cannot be cloned.
     filled: AtomicBool,
 }
@@ -30,8 +36,17 @@ impl World {
         for (name, server) in &lab.servers {
             dependencies.push(server.fresh(name, &place).await?);
         }
+        let mut stand_ins = Vec::new();
+        let upstreams = lab.manifest.upstreams.iter();
+        for (name, _) in upstreams.filter(|(_, upstream)| upstream.kind == UpstreamKind::Http) {
+            let started = StandIn::start(name, place.port()?).await;
+            stand_ins.push(started.map_err(|error| LabError::Dependency {
+                what: format!("the stand-in for {name}"),
+                why: error.to_string(),
+            })?);
+        }
         let (lab, filled) = (Arc::clone(lab), AtomicBool::new(false));
-        Ok(Arc::new(Self { lab, dependencies, filled }))
+        Ok(Arc::new(Self { lab, dependencies, stand_ins, filled }))
     }
 
     /// An instance with a workspace, ports and proxies of its own, on the data of this world.
@@ -40,6 +55,37 @@ impl World {
     /// When one of them cannot be had.
     pub async fn instance(self: &Arc<Self>) -> Result<Instance, LabError> {
         self.lab.instance_in(Arc::clone(self)).await
+    }
+
+    /// The stand-in for a third party, by its name in `[upstreams]`.
+    pub fn stand_in(&self, name: &str) -> Option<&StandIn> {
+        self.stand_ins.iter().find(|one| one.name == name)
+    }
+
+    /// The addresses of the stand-ins, by the variables that hold them.
+    pub(crate) fn stand_in_addresses(&self) -> BTreeMap<String, String> {
+        let address = |one: &StandIn| {
+            let upstream = self.lab.manifest.upstreams.get(&one.name)?;
+            Some((upstream.variable.clone(), one.url()))
+        };
+        self.stand_ins.iter().filter_map(address).collect()
+    }
+
+    /// A second, empty server of the same version and settings as the one behind a dependency, such
+    /// as a restore needs: roles and extensions of the first are not there. `None` where the
+    /// dependency is no PostgreSQL of the lab's.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub async fn second_server(&self, dependency: &str) -> Result<Option<Postgres>, LabError> {
+        match self.lab.manifest.dependencies.get(dependency) {
+            Some(declared)
+                if declared.kind == DependencyKind::Postgres && declared.url.is_none() =>
+            {
+                Postgres::start(&self.lab.ground.place, declared).await.map(Some)
+            }
+            _ => Ok(None),
+        }
     }
 
     /// A session of the lab's own in a database of this world, past every proxy. `None` where the

@@ -78,7 +78,10 @@ fn other_user() -> Result<Option<User>, LabError> {
 
 impl Postgres {
     /// Makes a new cluster and starts it.
-    pub(super) async fn start(place: &Place, dependency: &Dependency) -> Result<Self, LabError> {
+    ///
+    /// # Errors
+    /// When its programs are missing or do not work.
+    pub async fn start(place: &Place, dependency: &Dependency) -> Result<Self, LabError> {
         let place = place.next();
         let programs = programs()?;
         let user = other_user()?;

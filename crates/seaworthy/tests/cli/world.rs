@@ -21,6 +21,10 @@ value = "{database.url}"
 value = "one"
 [environment.SECOND]
 value = "two"
+[environment.STRIPE_API_BASE]
+value = "https://api.stripe.com"
+[upstreams.stripe]
+variable = "STRIPE_API_BASE"
 [dependencies.database]
 kind = "postgres"
 locale = "C"
@@ -74,6 +78,10 @@ async fn rows(instance: &Instance) -> Result<i64, tokio_postgres::Error> {
     Ok(client.query_one("SELECT count(*) FROM orders", &[]).await?.get(0))
 }
 
+async fn version_of(session: &tokio_postgres::Client) -> String {
+    session.query_one("SHOW server_version", &[]).await.expect("it answers").get(0)
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn instances_of_a_world_share_its_data_and_nothing_else() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -94,6 +102,14 @@ async fn instances_of_a_world_share_its_data_and_nothing_else() {
         assert_eq!(row.get::<_, String>(0), expected, "{name}");
     }
 
+    let stand_in = world.stand_in("stripe").expect("it is declared").url();
+    let second = world.second_server("database").await.expect("it starts").expect("it is one");
+    let other = second.session("postgres").await.expect("it answers");
+    let tables = other.query("SELECT 1 FROM pg_tables WHERE tablename = 'orders'", &[]).await;
+    assert!(tables.expect("it answers").is_empty(), "the second server shares nothing");
+    assert_eq!(version_of(&other).await, version_of(&session).await);
+    drop((other, second));
+
     let mut blue = world.instance().await.expect("it can be had");
     let mut green = world.instance().await.expect("it can be had");
     let mutations = [
@@ -106,6 +122,7 @@ async fn instances_of_a_world_share_its_data_and_nothing_else() {
         |running: &Running, name: &str| process::tree::variable(running.process().pid(), name);
     assert_eq!((given(&one, "FIRST"), given(&one, "SECOND")), (None, Some("zwei".into())));
     assert_eq!(given(&other, "FIRST"), Some("one".into()));
+    assert_eq!(given(&other, "STRIPE_API_BASE"), Some(stand_in));
     assert_ne!(blue.address(), green.address());
 
     assert_eq!(rows(&blue).await.expect("it answers"), 2);
