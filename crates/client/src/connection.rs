@@ -71,9 +71,10 @@ impl Connection {
             let stream = TcpStream::connect(peer.address).await.map_err(other)?;
             // Small pieces are sent on purpose; they must leave when they are written.
             stream.set_nodelay(true).map_err(other)?;
-            match peer.tls {
-                false => Ok(Wire::Plain(stream)),
-                true => Wire::secure(stream, peer.name()).await.map_err(other),
+            if !peer.tls {
+                Ok(Wire::Plain(stream))
+            } else {
+                Wire::secure(stream, peer.name()).await.map_err(other)
             }
         };
         let wire = timeout(within, connecting).await;

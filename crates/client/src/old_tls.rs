@@ -89,10 +89,7 @@ pub async fn speaks(peer: &Peer, version: OldTls, within: Duration) -> Hello {
 fn said(start: &[u8], version: OldTls) -> Hello {
     match start {
         [HANDSHAKE, _, _, _, _, SERVER_HELLO, _, _, _, major, minor, ..] => {
-            match [*major, *minor] == version.bytes() {
-                true => Hello::Spoken,
-                false => Hello::Refused,
-            }
+            if [*major, *minor] == version.bytes() { Hello::Spoken } else { Hello::Refused }
         }
         _ => Hello::Refused,
     }

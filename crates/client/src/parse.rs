@@ -87,9 +87,10 @@ fn body(rest: &[u8], mut response: Response, to_head: bool, ended: bool) -> Prog
     // Neither length nor chunks: the end of the connection is the end of the body (RFC 9112 6.3).
     response.closes = true;
     response.body = rest.to_vec();
-    match ended {
-        true => Progress::Whole(response, rest.len()),
-        false => Progress::Partial(Some(response), usize::MAX),
+    if ended {
+        Progress::Whole(response, rest.len())
+    } else {
+        Progress::Partial(Some(response), usize::MAX)
     }
 }
 

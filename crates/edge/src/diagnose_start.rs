@@ -42,13 +42,14 @@ fn elsewhere(found: &[SocketAddr], expected: SocketAddr) -> String {
         return format!("it listens nowhere, and was expected at {expected}");
     };
     let all: Vec<String> = found.iter().map(SocketAddr::to_string).collect();
-    let help = match found.iter().any(|at| at.port() == port) {
-        true => format!("let it listen at {} or at all addresses", expected.ip()),
-        false => format!(
+    let help = if found.iter().any(|at| at.port() == port) {
+        format!("let it listen at {} or at all addresses", expected.ip())
+    } else {
+        format!(
             "let it read its port from its environment, as service.port says ($PORT without a \
              manifest), or tell its own with --port {}",
             first.port()
-        ),
+        )
     };
     format!("it listens at {}, and was expected at {expected}: {help}", all.join(", "))
 }

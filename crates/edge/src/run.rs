@@ -457,9 +457,10 @@ async fn watch_for_hanging(board: HealthState, (at, path): (SocketAddr, String))
     let mut silences = 0;
     loop {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        match supervisor::answers(at, &path, Duration::from_secs(2)).await {
-            true => silences = 0,
-            false => silences += 1,
+        if supervisor::answers(at, &path, Duration::from_secs(2)).await {
+            silences = 0;
+        } else {
+            silences += 1;
         }
         board.set_hanging(silences >= 2);
     }

@@ -91,10 +91,7 @@ impl Shared {
             let name = &dependency.name;
             if !answers {
                 let text = format!("{name} ({}) does not answer", dependency.kind.word());
-                match dependency.critical {
-                    true => problems.push(text),
-                    false => self.say(&text),
-                }
+                if dependency.critical { problems.push(text) } else { self.say(&text) }
             }
             self.board.set(name, dependency.critical, true);
         }

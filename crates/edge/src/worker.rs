@@ -125,9 +125,10 @@ async fn serve(
     let inner = stack(&site.parts, peer.ip(), pool, &site.tunnels);
     let observe = ObserveLayer(site.parts.observe.clone());
     // The client may break off at any time; there is nobody left to tell then.
-    let _ = match site.compress {
-        true => converse(&site, stream, observe.layer(CompressionLayer.layer(inner)), phase).await,
-        false => converse(&site, stream, observe.layer(inner), phase).await,
+    let _ = if site.compress {
+        converse(&site, stream, observe.layer(CompressionLayer.layer(inner)), phase).await
+    } else {
+        converse(&site, stream, observe.layer(inner), phase).await
     };
 }
 

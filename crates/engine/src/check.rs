@@ -46,15 +46,19 @@ pub fn files(manifest: &Manifest, root: &Path) -> Vec<Checked> {
         return vec![Checked { what: "service.folder".to_owned(), problem }];
     }
     let word = &manifest.service.start.0[0];
-    let found = match word.contains('/') {
-        true => process::spawn::is_program(&folder.join(word)),
-        false => process::spawn::find_program(word, &[]).is_some(),
+    let found = if word.contains('/') {
+        process::spawn::is_program(&folder.join(word))
+    } else {
+        process::spawn::find_program(word, &[]).is_some()
     };
     // A program that the build makes need not be there yet.
     if !word.contains('{') && (found || manifest.service.build.is_none()) {
-        let problem = (!found).then(|| match word.contains('/') {
-            true => format!("{} is not a program", folder.join(word).display()),
-            false => format!("there is no {word} on PATH"),
+        let problem = (!found).then(|| {
+            if word.contains('/') {
+                format!("{} is not a program", folder.join(word).display())
+            } else {
+                format!("there is no {word} on PATH")
+            }
         });
         all.push(Checked { what: format!("the program {word}"), problem });
     }

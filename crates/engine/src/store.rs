@@ -114,9 +114,10 @@ impl Store {
         found.map(|id| Self { folder: folder.join(id) }).ok_or_else(|| StoreError::NoRun {
             name: name.to_owned(),
             folder,
-            known: match known.is_empty() {
-                true => "none".to_owned(),
-                false => known.iter().rev().take(5).cloned().collect::<Vec<_>>().join(", "),
+            known: if known.is_empty() {
+                "none".to_owned()
+            } else {
+                known.iter().rev().take(5).cloned().collect::<Vec<_>>().join(", ")
             },
         })
     }

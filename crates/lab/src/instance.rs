@@ -182,9 +182,10 @@ impl Instance {
         let port = self.lease.port;
         trial.saw_at(process.started, Seen::Started { pid, command: argv, port });
         let audit = self.audit(&process, trial);
-        let after_ready = match std::mem::replace(&mut self.prepared, true) {
-            false => self.after_ready(),
-            true => Vec::new(),
+        let after_ready = if !std::mem::replace(&mut self.prepared, true) {
+            self.after_ready()
+        } else {
+            Vec::new()
         };
         Ok(Some(Running {
             process,

@@ -297,9 +297,10 @@ impl Lab {
     fn find_program(&self) -> Result<(), LabError> {
         let word = self.manifest.service.start.0[0].clone();
         program(&word, &self.template).map(|_| ()).ok_or_else(|| {
-            let looked = match word.contains('/') {
-                true => format!("at {}", self.template.inside.join(&word).display()),
-                false => "on PATH".to_owned(),
+            let looked = if word.contains('/') {
+                format!("at {}", self.template.inside.join(&word).display())
+            } else {
+                "on PATH".to_owned()
             };
             LabError::NoProgram { key: "start", program: word, looked }
         })

@@ -233,10 +233,7 @@ impl Unpacked {
             Self::Gzip(decoder) => decoder.write_all(data).and_then(|()| decoder.flush()),
             Self::Deflate(decoder) => decoder.write_all(data).and_then(|()| decoder.flush()),
         };
-        fed.map_err(|error| match is_overrun(&error) {
-            true => Overrun::TooLarge,
-            false => Overrun::NotPacked,
-        })
+        fed.map_err(|error| if is_overrun(&error) { Overrun::TooLarge } else { Overrun::NotPacked })
     }
 }
 

@@ -101,12 +101,11 @@ where
     fn call(&mut self, mut request: Request<Q>) -> Self::Future {
         let headers = request.headers_mut();
         // Either gzip or nothing: who can read neither gets it as it is, and no 406.
-        match reads_gzip(headers) {
-            true => {
-                headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
-                request.extensions_mut().insert(ReadsGzip);
-            }
-            false => drop(headers.remove(ACCEPT_ENCODING)),
+        if reads_gzip(headers) {
+            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+            request.extensions_mut().insert(ReadsGzip);
+        } else {
+            drop(headers.remove(ACCEPT_ENCODING));
         }
         let headers = request.headers_mut();
         let mut packed = false;

@@ -196,10 +196,8 @@ impl Health {
             return Some(probe(self.board.is_ready(), "ok", why));
         }
         let report = self.report.as_ref().filter(|report| report.path == path)?;
-        let code = match self.board.is_ready() {
-            true => report.healthy_status,
-            false => report.degraded_status,
-        };
+        let code =
+            if self.board.is_ready() { report.healthy_status } else { report.degraded_status };
         let status = StatusCode::from_u16(code).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
         let accept = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok());
         if accept.is_some_and(|accept| accept.contains("application/health+json")) {
@@ -210,14 +208,13 @@ impl Health {
 }
 
 fn probe(well: bool, yes: &str, no: &str) -> Response<Bytes> {
-    match well {
-        true => answer(StatusCode::OK, "application/json", &json!({ "status": yes })),
-        false => {
-            let body = json!({ "status": no });
-            let mut no = answer(StatusCode::SERVICE_UNAVAILABLE, "application/json", &body);
-            no.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));
-            no
-        }
+    if well {
+        answer(StatusCode::OK, "application/json", &json!({ "status": yes }))
+    } else {
+        let body = json!({ "status": no });
+        let mut no = answer(StatusCode::SERVICE_UNAVAILABLE, "application/json", &body);
+        no.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));
+        no
     }
 }
 

@@ -24,15 +24,16 @@ impl Ofrep {
             let body = json!({ "errorDetails": "expected POST" });
             return answer(StatusCode::METHOD_NOT_ALLOWED, &body);
         }
-        let context: Value = match request.body().is_empty() {
-            true => json!({}),
-            false => match serde_json::from_slice(request.body()) {
+        let context: Value = if request.body().is_empty() {
+            json!({})
+        } else {
+            match serde_json::from_slice(request.body()) {
                 Ok(Value::Object(body)) => Value::Object(body),
                 _ => {
                     let body = json!({ "errorCode": "PARSE_ERROR", "errorDetails": "expected a JSON object" });
                     return answer(StatusCode::BAD_REQUEST, &body);
                 }
-            },
+            }
         };
         let key = context["context"]["targetingKey"].as_str().unwrap_or_default();
         match rest.trim_matches('/') {
@@ -59,9 +60,10 @@ impl Ofrep {
         let body = json!({ "flags": evaluated });
         let tag = HeaderValue::from_str(&format!("\"{}\"", self.0.version()));
         let tag = tag.unwrap_or(HeaderValue::from_static("\"\""));
-        let mut answer = match known == Some(&tag) {
-            true => answer(StatusCode::NOT_MODIFIED, &Value::Null),
-            false => answer(StatusCode::OK, &body),
+        let mut answer = if known == Some(&tag) {
+            answer(StatusCode::NOT_MODIFIED, &Value::Null)
+        } else {
+            answer(StatusCode::OK, &body)
         };
         answer.headers_mut().insert(ETAG, tag);
         answer

@@ -157,10 +157,8 @@ impl Group {
     pub fn words(&self) -> String {
         let missed: Vec<_> =
             self.missed.iter().map(|missed| format!("{} {}", missed.times, missed.why)).collect();
-        let missed = match missed.is_empty() {
-            true => String::new(),
-            false => format!(" ({})", missed.join(", ")),
-        };
+        let missed =
+            if missed.is_empty() { String::new() } else { format!(" ({})", missed.join(", ")) };
         format!("{}: {} of {}{missed}", self.name, self.landed, self.planned)
     }
 }

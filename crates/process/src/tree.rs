@@ -98,9 +98,12 @@ impl Family {
         let Ok(environ) = fs::read(format!("/proc/{pid}/environ")) else { return false };
         environ.split(|byte| *byte == 0).any(|entry| {
             let value = entry.strip_prefix(MARK.as_bytes()).and_then(|v| v.strip_prefix(b"="));
-            value.is_some_and(|value| match self.mark.ends_with('/') {
-                true => value.starts_with(self.mark.as_bytes()),
-                false => value == self.mark.as_bytes(),
+            value.is_some_and(|value| {
+                if self.mark.ends_with('/') {
+                    value.starts_with(self.mark.as_bytes())
+                } else {
+                    value == self.mark.as_bytes()
+                }
             })
         })
     }

@@ -75,9 +75,12 @@ impl Scrubber {
     #[must_use]
     pub fn paths(mut self, templates: &[String]) -> Self {
         let pattern = |template: &String| {
-            let parts = template.split('/').map(|part| match part.starts_with('{') {
-                true => r#"[^/\s"'?&]+"#.to_owned(),
-                false => regex::escape(part),
+            let parts = template.split('/').map(|part| {
+                if part.starts_with('{') {
+                    r#"[^/\s"'?&]+"#.to_owned()
+                } else {
+                    regex::escape(part)
+                }
             });
             let found = Regex::new(&parts.collect::<Vec<_>>().join("/")).ok()?;
             Some((found, template.replace(['{', '}'], "").replace('$', "$$")))
@@ -100,9 +103,12 @@ impl Scrubber {
         let text = self.each(&COOKIES, &text, hidden("secret"));
         let text = self.each(&PROOF, &text, hidden("token"));
         let text = self.each(&NAMED, &text, |found| self.named(found));
-        let text = self.each(&SCHEME, &text, |found| match is_plain_word(&found[3]) {
-            true => found[0].to_owned(),
-            false => format!("{}{}{}", &found[1], &found[2], self.stand_in("token", &found[0])),
+        let text = self.each(&SCHEME, &text, |found| {
+            if is_plain_word(&found[3]) {
+                found[0].to_owned()
+            } else {
+                format!("{}{}{}", &found[1], &found[2], self.stand_in("token", &found[0]))
+            }
         });
         let text = self.each(&MAIL, &text, |found| self.stand_in("email", &found[0]));
         let mut text = text;

@@ -85,9 +85,10 @@ pub(crate) fn run() -> Exit {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            let text = match screen::stderr_styles().fail == anstyle::Style::default() {
-                true => error.render().to_string(),
-                false => error.render().ansi().to_string(),
+            let text = if screen::stderr_styles().fail == anstyle::Style::default() {
+                error.render().to_string()
+            } else {
+                error.render().ansi().to_string()
             };
             if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
                 screen::data(&text);

@@ -68,9 +68,10 @@ fn read_text(path: &Path) -> Result<String, Failure> {
 }
 
 fn render(path: &Path, text: &str, mistakes: &[Mistake]) -> String {
-    let renderer = match crate::screen::stderr_styles().fail == anstyle::Style::default() {
-        true => Renderer::plain(),
-        false => Renderer::styled(),
+    let renderer = if crate::screen::stderr_styles().fail == anstyle::Style::default() {
+        Renderer::plain()
+    } else {
+        Renderer::styled()
     };
     let shown = path.display().to_string();
     let mut all: Vec<String> = mistakes.iter().map(|m| one(&renderer, &shown, text, m)).collect();

@@ -93,9 +93,10 @@ impl SurfaceControl for Exposure {
             let text = format!("it also listens at {address}, which the manifest does not declare");
             let mend = "close it in production (a debugger, a profiler, a cluster port), or \
                         declare the port under service.ports";
-            let finding = match local {
-                true => Finding::note("further-port", text),
-                false => Finding::fail("further-port", text).fix(mend),
+            let finding = if local {
+                Finding::note("further-port", text)
+            } else {
+                Finding::fail("further-port", text).fix(mend)
             };
             findings.push(finding);
         }

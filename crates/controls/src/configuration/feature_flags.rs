@@ -30,9 +30,10 @@ impl Control for FeatureFlags {
     }
 
     fn applies(&self, manifest: &Manifest) -> Applies {
-        match manifest.controls.feature_flags.flags.is_empty() {
-            true => Applies::No("no flag is declared: [controls.feature-flags.flags.NAME]".into()),
-            false => Applies::Yes,
+        if manifest.controls.feature_flags.flags.is_empty() {
+            Applies::No("no flag is declared: [controls.feature-flags.flags.NAME]".into())
+        } else {
+            Applies::Yes
         }
     }
 

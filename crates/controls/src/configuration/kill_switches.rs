@@ -33,11 +33,10 @@ impl Control for KillSwitches {
     }
 
     fn applies(&self, manifest: &Manifest) -> Applies {
-        match manifest.controls.kill_switches.switches.is_empty() {
-            true => {
-                Applies::No("no switch is declared: [controls.kill-switches.switches.NAME]".into())
-            }
-            false => Applies::Yes,
+        if manifest.controls.kill_switches.switches.is_empty() {
+            Applies::No("no switch is declared: [controls.kill-switches.switches.NAME]".into())
+        } else {
+            Applies::Yes
         }
     }
 

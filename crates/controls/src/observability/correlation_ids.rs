@@ -80,87 +80,99 @@ impl SurfaceControl for CorrelationIds {
     fn rule(manifest: &Manifest, surface: &Surface<'_>) -> Ruling {
         let settings = &manifest.controls.correlation_ids;
         let declared = settings.header.as_deref();
-        let id_of = |answer: &Answer| {
-            answer.headers.iter().find(|(name, _)| is_id(declared, name)).map(|(_, id)| id.clone())
-        };
-        let sent = |answer: &Answer| {
-            answer
-                .request
-                .headers
-                .iter()
-                .find(|(n, _)| is_id(declared, n))
-                .map(|(_, id)| id.clone())
-        };
         let plain: Vec<_> = surface.labelled(NONE).filter(|a| a.label == NONE).collect();
         if plain.iter().all(|answer| answer.status().is_none()) {
             return Ruling::undecided("no request was answered");
         }
         let mut findings = Vec::new();
-        let mend =
-            "make an id where there is none, put it into every answer and every line of the log";
-        let fail = |cause: &str, text: String, answer: &Answer| {
-            showing(Finding::fail(cause, text).fix(mend), answer)
-        };
-        let made: Vec<_> = plain.iter().filter_map(|answer| id_of(answer)).collect();
+        let made: Vec<_> =
+            plain.iter().filter_map(|answer| id_in(declared, &answer.headers)).collect();
         if made.is_empty() {
             let text = format!(
                 "the answer carries none of {}",
                 declared.map_or(USUAL.join(", "), str::to_owned)
             );
-            let findings = vec![fail("no-id", text, plain[0])];
+            let findings = vec![failed("no-id", text, plain[0])];
             return Ruling::from_findings("", findings);
         }
         if made.len() == 2 && made[0] == made[1] {
             let text = format!("two requests were given {}", made[0]);
-            findings.push(fail("not-unique", text, plain[0]));
+            findings.push(failed("not-unique", text, plain[0]));
         }
         for answer in surface.labelled(NONE_ERROR).chain(surface.labelled(OWN_ERROR)) {
-            if answer.status().is_some() && id_of(answer).is_none() {
+            if answer.status().is_some() && id_in(declared, &answer.headers).is_none() {
                 let text = format!(
                     "{} answered {} without an id",
                     answer.asked(),
                     answer.status().unwrap_or(0)
                 );
-                findings.push(fail("not-on-errors", text, answer));
+                findings.push(failed("not-on-errors", text, answer));
             }
         }
-        let takes_uuids = surface
-            .find(OWN_UUID)
-            .is_some_and(|answer| sent(answer).is_some() && sent(answer) == id_of(answer));
-        for answer in surface.find(OWN).into_iter().chain(surface.find(OWN_ERROR)) {
-            let Some(sent) = sent(answer) else { continue };
-            // An error without an id has been told above.
-            let Some(got) = id_of(answer) else {
-                if answer.label == OWN {
-                    let text = format!("sent {sent}, the answer carries no id");
-                    findings.push(fail("not-echoed", text, answer));
-                }
-                continue;
-            };
-            if settings.accept && sent != got && takes_uuids {
-                let text = format!("ids that are no UUIDs are replaced: sent {sent}");
-                findings.push(showing(Finding::note("takes-uuids-only", text), answer));
-            } else if settings.accept && sent != got {
-                let text = format!("sent {sent}, the answer says {got}");
-                findings.push(fail("not-echoed", text, answer));
-            }
-            findings.extend(about_logs(surface, answer, &got));
-        }
-        for answer in surface.labelled(HOSTILE) {
-            let (Some(sent), Some(got)) = (sent(answer), id_of(answer)) else { continue };
-            if sent == got && sent.len() >= LONG {
-                let text = format!("an id of {LONG} characters is taken over as it is");
-                findings.push(fail("takes-anything", text, answer));
-            } else if sent == got {
-                findings.push(showing(
-                    Finding::warn("takes-markup", format!("{sent} is taken over")),
-                    answer,
-                ));
-            }
-        }
+        findings.extend(about_echo(settings, surface));
+        findings.extend(surface.labelled(HOSTILE).filter_map(|a| about_hostile(declared, a)));
         let held = "made, echoed, on errors too, and found in the logs";
         Ruling::from_findings(held, once_per_cause(findings, surface.answers.len()))
     }
+}
+
+fn id_in<'a>(declared: Option<&str>, headers: &'a [(String, String)]) -> Option<&'a str> {
+    headers.iter().find(|(name, _)| is_id(declared, name)).map(|(_, id)| id.as_str())
+}
+
+fn failed(cause: &str, text: String, answer: &Answer) -> Finding {
+    let mend = "make an id where there is none, put it into every answer and every line of the log";
+    showing(Finding::fail(cause, text).fix(mend), answer)
+}
+
+/// Whether the ids that callers sent came back, and are in the logs.
+fn about_echo(
+    settings: &settings::controls::CorrelationIds,
+    surface: &Surface<'_>,
+) -> Vec<Finding> {
+    let declared = settings.header.as_deref();
+    let ids = |answer: &Answer| {
+        let own = |headers: &[(String, String)]| id_in(declared, headers).map(str::to_owned);
+        (own(&answer.request.headers), own(&answer.headers))
+    };
+    let takes_uuids = surface.find(OWN_UUID).is_some_and(|answer| {
+        let (sent, got) = ids(answer);
+        sent.is_some() && sent == got
+    });
+    let mut findings = Vec::new();
+    for answer in surface.find(OWN).into_iter().chain(surface.find(OWN_ERROR)) {
+        let (Some(sent), got) = ids(answer) else { continue };
+        // An error without an id has its own cause.
+        let Some(got) = got else {
+            if answer.label == OWN {
+                let text = format!("sent {sent}, the answer carries no id");
+                findings.push(failed("not-echoed", text, answer));
+            }
+            continue;
+        };
+        if settings.accept && sent != got && takes_uuids {
+            let text = format!("ids that are no UUIDs are replaced: sent {sent}");
+            findings.push(showing(Finding::note("takes-uuids-only", text), answer));
+        } else if settings.accept && sent != got {
+            let text = format!("sent {sent}, the answer says {got}");
+            findings.push(failed("not-echoed", text, answer));
+        }
+        findings.extend(about_logs(surface, answer, &got));
+    }
+    findings
+}
+
+/// Whether an id was taken over that nobody should trust.
+fn about_hostile(declared: Option<&str>, answer: &Answer) -> Option<Finding> {
+    let sent = id_in(declared, &answer.request.headers)?;
+    if id_in(declared, &answer.headers) != Some(sent) {
+        return None;
+    }
+    if sent.len() >= LONG {
+        let text = format!("an id of {LONG} characters is taken over as it is");
+        return Some(failed("takes-anything", text, answer));
+    }
+    Some(showing(Finding::warn("takes-markup", format!("{sent} is taken over")), answer))
 }
 
 /// A random UUID (RFC 9562, version 4).

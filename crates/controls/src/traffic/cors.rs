@@ -105,11 +105,14 @@ fn about_hostile(settings: &settings::controls::Cors, answer: &Answer) -> Option
     let mend = "compare the whole origin with a list; never build it from the request";
     let finding = if granted == "*" {
         let text = format!("every origin may read answers ({kind})");
-        match () {
-            () if !settings.allow.is_empty() => Finding::fail("allows-everyone", text),
-            () if credentials => Finding::warn("star-with-credentials", text),
-            () if settings.public => return None,
-            () => Finding::note("public", text).fix("declare controls.cors.public, if it is meant"),
+        if !settings.allow.is_empty() {
+            Finding::fail("allows-everyone", text)
+        } else if credentials {
+            Finding::warn("star-with-credentials", text)
+        } else if settings.public {
+            return None;
+        } else {
+            Finding::note("public", text).fix("declare controls.cors.public, if it is meant")
         }
     } else if granted.eq_ignore_ascii_case(origin) {
         let with = if credentials { " with credentials" } else { "" };

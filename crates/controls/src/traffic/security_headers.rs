@@ -64,10 +64,8 @@ impl SurfaceControl for SecurityHeaders {
                         required(manifest, good).contains(one) && !carries(good, one.0, one.1)
                     })
                 };
-                let cause = match missing.iter().any(on_success) {
-                    true => "missing",
-                    false => "missing-on-errors",
-                };
+                let cause =
+                    if missing.iter().any(on_success) { "missing" } else { "missing-on-errors" };
                 let status = answer.status().unwrap_or_default();
                 let words: Vec<_> = missing.iter().map(|one| expected(answer, *one)).collect();
                 let text = format!("{} answered {status}; {}", answer.label, words.join("; "));

@@ -69,9 +69,12 @@ impl Supplied {
         Self {
             correlation,
             security_headers: has("security-headers").then(|| headers(manifest, problems)),
-            cors: has("cors").then(|| match controls.cors.public {
-                true => Cors::public(),
-                false => Cors::origins(controls.cors.allow.iter().cloned()),
+            cors: has("cors").then(|| {
+                if controls.cors.public {
+                    Cors::public()
+                } else {
+                    Cors::origins(controls.cors.allow.iter().cloned())
+                }
             }),
             https: has("https-only")
                 .then(|| Https::new(proto.clone(), controls.https_only.hsts.0.as_secs())),
@@ -165,9 +168,10 @@ fn body_limits(manifest: &Manifest, supplied: bool) -> BodyLimits {
 fn envelope(manifest: &Manifest) -> Envelope {
     let declared = &manifest.controls.error_envelope;
     let problem = declared.shape == Some(settings::controls::Shape::Problem);
-    let shape = match problem || declared.fields.is_empty() {
-        true => Shape::Problem,
-        false => Shape::Json(declared.fields.clone()),
+    let shape = if problem || declared.fields.is_empty() {
+        Shape::Problem
+    } else {
+        Shape::Json(declared.fields.clone())
     };
     let also = if shape == Shape::Problem { declared.fields.clone() } else { Vec::new() };
     let manifest = manifest.clone();

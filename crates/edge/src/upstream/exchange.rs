@@ -204,12 +204,11 @@ fn opening(pool: &Pool, outgoing: Vec<u8>) -> On {
 fn is_interim(head: &Head, upgrades: bool) -> Result<bool, Refusal> {
     let status = head.head.status();
     if status == StatusCode::SWITCHING_PROTOCOLS {
-        return match upgrades {
-            true => Ok(false),
-            false => {
-                let message = "the service switched protocols, and nobody had asked it to";
-                Err(bad_gateway(message.to_owned()))
-            }
+        return if upgrades {
+            Ok(false)
+        } else {
+            let message = "the service switched protocols, and nobody had asked it to";
+            Err(bad_gateway(message.to_owned()))
         };
     }
     Ok(status.is_informational())

@@ -78,9 +78,10 @@ impl Framing {
                 Self::Chunked(Chunk::Trailers) => {
                     let Some(trailers) = trailers(incoming)? else { return Ok(Piece::Wanting) };
                     *self = Self::Ended;
-                    return Ok(match trailers.is_empty() {
-                        true => Piece::End,
-                        false => Piece::Trailers(trailers),
+                    return Ok(if trailers.is_empty() {
+                        Piece::End
+                    } else {
+                        Piece::Trailers(trailers)
                     });
                 }
             }

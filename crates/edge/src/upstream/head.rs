@@ -78,9 +78,10 @@ fn headers(
     for line in lines {
         let at = line.value.as_ptr() as usize - start;
         let name = HeaderName::from_bytes(line.name.as_bytes());
-        let value = match line.value.is_empty() {
-            true => Ok(HeaderValue::from_static("")),
-            false => HeaderValue::from_maybe_shared(bytes.slice(at..at + line.value.len())),
+        let value = if line.value.is_empty() {
+            Ok(HeaderValue::from_static(""))
+        } else {
+            HeaderValue::from_maybe_shared(bytes.slice(at..at + line.value.len()))
         };
         let (Ok(name), Ok(value)) = (name, value) else { return Err("a header is not sound") };
         said.note(&name, line.value)?;

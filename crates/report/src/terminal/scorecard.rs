@@ -23,9 +23,10 @@ pub fn scorecard(card: &Scorecard, styles: &Styles, width: usize) -> String {
     for rows in card.controls.chunk_by(|one, next| one.family == next.family) {
         let family = rows[0].family.word();
         out.push_str(&format!("\n  {}\n", paint(styles.strong, family)));
-        match card.controls.len() > FOLDED_ABOVE {
-            true => out.push_str(&folded(rows, styles, width)),
-            false => rows.iter().for_each(|row| out.push_str(&line(row, styles, width))),
+        if card.controls.len() > FOLDED_ABOVE {
+            out.push_str(&folded(rows, styles, width));
+        } else {
+            rows.iter().for_each(|row| out.push_str(&line(row, styles, width)));
         }
     }
     let mut wrong: Vec<_> = card.controls.iter().filter(|row| deserves_details(row)).collect();
@@ -82,9 +83,10 @@ fn line(row: &Row, styles: &Styles, width: usize) -> String {
         Verdict::Pass | Verdict::NotApplicable => &row.summary,
         _ => &row.promise,
     };
-    let waived = row.waived.as_ref().map(|waiver| match waiver.expired {
-        true => format!(" (waiver expired {})", waiver.expires),
-        false => {
+    let waived = row.waived.as_ref().map(|waiver| {
+        if waiver.expired {
+            format!(" (waiver expired {})", waiver.expires)
+        } else {
             format!(" (waived until {} by {}: {})", waiver.expires, waiver.owner, waiver.reason)
         }
     });

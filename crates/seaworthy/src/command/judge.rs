@@ -26,9 +26,10 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
-    let folder = match arguments.service.is_file() {
-        true => arguments.service.parent().map(PathBuf::from).unwrap_or_default(),
-        false => arguments.service.clone(),
+    let folder = if arguments.service.is_file() {
+        arguments.service.parent().map(PathBuf::from).unwrap_or_default()
+    } else {
+        arguments.service.clone()
     };
     let out = arguments.out.clone().unwrap_or_else(|| folder.join(".seaworthy"));
     let store = Store::open(&out, &arguments.run)?;

@@ -260,9 +260,12 @@ fn asked(arguments: &Arguments, manifest: &settings::Manifest) -> String {
     let open = arguments.env.iter().filter(|(name, _)| !is_secret(name));
     let env = open.flat_map(|(name, value)| ["--env".to_owned(), format!("{name}={value}")]);
     let target = arguments.target.iter().flat_map(|url| ["--target".to_owned(), url.clone()]);
-    let supplied = arguments.supplied.iter().map(|ids| match ids.is_empty() {
-        true => "--supplied".to_owned(),
-        false => format!("--supplied={}", ids.join(",")),
+    let supplied = arguments.supplied.iter().map(|ids| {
+        if ids.is_empty() {
+            "--supplied".to_owned()
+        } else {
+            format!("--supplied={}", ids.join(","))
+        }
     });
     shell_words::join(path.into_iter().chain(target).chain(supplied).chain(env))
 }

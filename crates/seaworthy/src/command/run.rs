@@ -97,9 +97,10 @@ fn prepare(arguments: &Arguments) -> Result<Prepared, Failure> {
     let wrong = environment(&manifest, &supplied, &checked).into_iter();
     problems.extend(wrong.filter(|problem| !told(problem)));
     let argv = argv(arguments, &manifest, &addresses, &values, &mut problems);
-    let folder = match arguments.command.is_empty() {
-        true => root.join(&manifest.service.folder),
-        false => PathBuf::from("."),
+    let folder = if arguments.command.is_empty() {
+        root.join(&manifest.service.folder)
+    } else {
+        PathBuf::from(".")
     };
     let argv = locate(argv, &folder, &mut problems);
     let main = addresses.first().map_or(0, |address| address.public.port());
@@ -266,10 +267,8 @@ fn argv(
     values: &BTreeMap<String, String>,
     problems: &mut Vec<String>,
 ) -> Vec<String> {
-    let words = match arguments.command.is_empty() {
-        true => &manifest.service.start.0,
-        false => &arguments.command,
-    };
+    let words =
+        if arguments.command.is_empty() { &manifest.service.start.0 } else { &arguments.command };
     let unknown = std::cell::RefCell::new(Vec::new());
     let filled = words.iter().map(|word| {
         template::fill(word, |name| match name {
@@ -301,9 +300,10 @@ fn argv(
 /// The command with its program as a path.
 fn locate(mut argv: Vec<String>, folder: &Path, problems: &mut Vec<String>) -> Vec<String> {
     let Some(word) = argv.first() else { return argv };
-    let found = match word.contains('/') {
-        true => Some(folder.join(word)).filter(|path| process::spawn::is_program(path)),
-        false => process::spawn::find_program(word, &[]),
+    let found = if word.contains('/') {
+        Some(folder.join(word)).filter(|path| process::spawn::is_program(path))
+    } else {
+        process::spawn::find_program(word, &[])
     };
     match found {
         Some(path) => {
@@ -314,9 +314,10 @@ fn locate(mut argv: Vec<String>, folder: &Path, problems: &mut Vec<String>) -> V
             argv[0] = path.to_string_lossy().into_owned();
         }
         None => {
-            let looked = match word.contains('/') {
-                true => format!("at {}", folder.join(word).display()),
-                false => "on PATH".to_owned(),
+            let looked = if word.contains('/') {
+                format!("at {}", folder.join(word).display())
+            } else {
+                "on PATH".to_owned()
             };
             problems.push(format!("there is no program {word} {looked}"));
         }

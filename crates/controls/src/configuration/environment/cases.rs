@@ -32,9 +32,10 @@ fn of(name: &str, variable: &Variable) -> Vec<Case> {
     }
     all.push(case("empty", Some(""), variable.when_empty()));
     for wrong in variable.malformed_values() {
-        let method = match variable.is_secret() {
-            true => format!("malformed ({})", wrong.why),
-            false => format!("malformed ({:?}, {})", wrong.value, wrong.why),
+        let method = if variable.is_secret() {
+            format!("malformed ({})", wrong.why)
+        } else {
+            format!("malformed ({:?}, {})", wrong.value, wrong.why)
         };
         all.push(case(&method, Some(&wrong.value), variable.when_malformed()));
     }

@@ -315,9 +315,10 @@ fn exit(ledger: &Ledger<'_>, settings: &GracefulShutdown, findings: &mut Finding
         _ => {
             let text = format!("{}: it {}", ledger.words(), ledger.trial.exit_words());
             let mend = "exit with 0 after an orderly end; supervisors take the rest for a failure";
-            let finding = match settings.exit_zero {
-                true => Finding::fail("exit-code", text),
-                false => Finding::warn("exit-code", text),
+            let finding = if settings.exit_zero {
+                Finding::fail("exit-code", text)
+            } else {
+                Finding::warn("exit-code", text)
             };
             findings.add(finding.fix(mend), "exit-code");
         }
@@ -354,9 +355,10 @@ fn as_process_1(ledger: &Ledger<'_>, settings: &GracefulShutdown) -> Option<Find
     let text = format!("as process 1 it still ran {} after the signal", time(settings.within.0));
     let mend = "handle the stop signal yourself (default actions do not apply to process 1), or \
                 run it under an init such as tini";
-    Some(match settings.pid_1 {
-        true => Finding::fail("ignored-as-pid-1", text).fix(mend),
-        false => Finding::warn("ignored-as-pid-1", text).fix(mend),
+    Some(if settings.pid_1 {
+        Finding::fail("ignored-as-pid-1", text).fix(mend)
+    } else {
+        Finding::warn("ignored-as-pid-1", text).fix(mend)
     })
 }
 

@@ -36,7 +36,7 @@ fn sample(line: &str) -> Option<Sample> {
 
 /// What follows ` # {` outside of quotes is an exemplar (OpenMetrics 1.0).
 fn without_exemplar(line: &str) -> &str {
-    let outside = |at: &usize| line[..*at].matches('"').count() % 2 == 0;
+    let outside = |at: &usize| line[..*at].matches('"').count().is_multiple_of(2);
     let found = line.match_indices(" # {").map(|(at, _)| at).find(outside);
     found.map_or(line, |at| &line[..at])
 }

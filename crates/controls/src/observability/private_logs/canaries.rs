@@ -42,11 +42,14 @@ fn card() -> String {
 /// A value that fits the name of its field, learned by its name and position.
 fn canary(redactor: &Redactor, field: &str, position: &str) -> String {
     let lower = field.to_ascii_lowercase();
-    let value = match () {
-        () if lower.contains("mail") => format!("{}@example.com", word().to_ascii_lowercase()),
-        () if lower.contains("card") || lower.contains("pan") => card(),
-        () if lower.contains("phone") => format!("+49151{}", fastrand::u32(10_000_000..99_999_999)),
-        () => word(),
+    let value = if lower.contains("mail") {
+        format!("{}@example.com", word().to_ascii_lowercase())
+    } else if lower.contains("card") || lower.contains("pan") {
+        card()
+    } else if lower.contains("phone") {
+        format!("+49151{}", fastrand::u32(10_000_000..99_999_999))
+    } else {
+        word()
     };
     // Of a mail address, the part before the sign is what must not be found.
     let secret = value.split('@').next().unwrap_or(&value);
