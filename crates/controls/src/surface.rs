@@ -11,7 +11,7 @@ pub(crate) mod visitor;
 use std::future::Future;
 
 use async_trait::async_trait;
-use lab::{Bench, LabError, Mutation, Site, Trial};
+use lab::{Bench, LabError, Mutation, Site, TrialLog};
 use model::{Account, Card, Observation, Ruling, Seen};
 use settings::Manifest;
 
@@ -86,7 +86,7 @@ pub(crate) async fn open(
     subject: &str,
     method: &str,
     mutation: Option<&Mutation>,
-) -> Result<Option<(Site, Trial)>, LabError> {
+) -> Result<Option<(Site, TrialLog)>, LabError> {
     let name = if subject == MAIN { MAIN.to_owned() } else { format!("{subject}/{method}") };
     let trial = bench.trial(&name);
     trial.saw(Seen::Trial { subject: subject.into(), method: method.into(), round: 1 });

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use client::{End, Exchange, NotConnected, Request};
 use journey::{Entry, Journey, Walk};
-use lab::{Bench, Instance, Trial};
+use lab::{Bench, Instance, TrialLog};
 use model::{Outcome, Seen};
 
 /// A request that can be sent again and again, each time by somebody who has come that far.
@@ -46,7 +46,7 @@ impl WorkRequest {
     pub(crate) async fn prepare(
         bench: &Bench,
         instance: &Instance,
-        trial: &Trial,
+        trial: &TrialLog,
         declared_request: Option<&str>,
         journey: Option<&str>,
         persons: usize,
@@ -87,7 +87,7 @@ impl WorkRequest {
     pub(crate) async fn try_anew(
         &self,
         instance: &Instance,
-        trial: &Trial,
+        trial: &TrialLog,
         client: &str,
         within: Duration,
     ) -> Outcome {
@@ -120,7 +120,7 @@ fn person(instance: &Instance, within: Duration) -> Walk {
 /// Sends a request on a connection of its own and records what became of it.
 pub(crate) async fn send(
     instance: &Instance,
-    trial: &Trial,
+    trial: &TrialLog,
     client: &str,
     request: &Request,
     within: Duration,
@@ -130,7 +130,12 @@ pub(crate) async fn send(
 }
 
 /// Records an exchange; its end is now.
-pub(crate) fn saw(trial: &Trial, client: &str, request: &Request, exchange: &Exchange) -> Outcome {
+pub(crate) fn saw(
+    trial: &TrialLog,
+    client: &str,
+    request: &Request,
+    exchange: &Exchange,
+) -> Outcome {
     let outcome = outcome(exchange);
     trial.saw_at(
         exchange.began + exchange.took,

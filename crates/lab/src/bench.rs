@@ -13,7 +13,7 @@ use settings::Manifest;
 use crate::error::LabError;
 use crate::instance::{Instance, UNSHARE};
 use crate::lab::Lab;
-use crate::recorder::{Recorder, Trial};
+use crate::recorder::{Recorder, TrialLog};
 use crate::world::World;
 
 /// What one experiment works on.
@@ -37,7 +37,7 @@ impl Bench {
         &self.lab.manifest
     }
 
-    pub fn trial(&self, name: &str) -> Trial {
+    pub fn trial(&self, name: &str) -> TrialLog {
         self.recorder.trial(name)
     }
 

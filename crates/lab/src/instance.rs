@@ -19,7 +19,7 @@ use crate::place::Place;
 use crate::ports::Lease;
 use crate::readiness::Target;
 use crate::recipe::{Mutation, Provided};
-use crate::recorder::Trial;
+use crate::recorder::TrialLog;
 use crate::running::{AfterReady, Running};
 use crate::watch::Watch;
 use crate::workspace::Workspace;
@@ -97,7 +97,7 @@ impl Instance {
     /// When the lab fails. A service that cannot be executed is an observation, and `None`.
     pub async fn start(
         &mut self,
-        trial: &Trial,
+        trial: &TrialLog,
         mutation: Option<&Mutation>,
     ) -> Result<Option<Running>, LabError> {
         let mutations: Vec<Mutation> = mutation.cloned().into_iter().collect();
@@ -110,7 +110,7 @@ impl Instance {
     /// When the lab fails.
     pub async fn start_with(
         &mut self,
-        trial: &Trial,
+        trial: &TrialLog,
         mutations: &[Mutation],
     ) -> Result<Option<Running>, LabError> {
         self.launch(trial, mutations, &[]).await
@@ -121,13 +121,13 @@ impl Instance {
     ///
     /// # Errors
     /// When the lab fails.
-    pub async fn start_as_init(&mut self, trial: &Trial) -> Result<Option<Running>, LabError> {
+    pub async fn start_as_init(&mut self, trial: &TrialLog) -> Result<Option<Running>, LabError> {
         self.launch(trial, &[], UNSHARE).await
     }
 
     async fn launch(
         &mut self,
-        trial: &Trial,
+        trial: &TrialLog,
         mutations: &[Mutation],
         wrapper: &[&str],
     ) -> Result<Option<Running>, LabError> {
@@ -203,7 +203,7 @@ impl Instance {
         }))
     }
 
-    fn saw_mutation(&self, trial: &Trial, mutation: &Mutation) {
+    fn saw_mutation(&self, trial: &TrialLog, mutation: &Mutation) {
         if self.is_secret(&mutation.variable)
             && let Some(value) = &mutation.value
         {
@@ -214,7 +214,7 @@ impl Instance {
     }
 
     /// Reads what it will write to its log file, where one is declared.
-    fn follow_log(&self, trial: &Trial) -> Result<Option<Follower>, LabError> {
+    fn follow_log(&self, trial: &TrialLog) -> Result<Option<Follower>, LabError> {
         let Some(name) = &self.lab.manifest.service.log_file else { return Ok(None) };
         Ok(Some(Follower::start(&self.workspace.seen_from_outside(name), trial)))
     }
@@ -265,7 +265,7 @@ impl Instance {
     }
 
     /// Puts a fault between the service and a dependency, and records it with the traffic so far.
-    pub async fn fault(&self, trial: &Trial, dependency: &str, fault: Fault, words: &str) {
+    pub async fn fault(&self, trial: &TrialLog, dependency: &str, fault: Fault, words: &str) {
         self.saw_traffic(trial, dependency);
         if let Some(proxy) = self.proxy(dependency) {
             proxy.set(fault).await;
@@ -275,7 +275,7 @@ impl Instance {
     }
 
     /// Takes the fault away.
-    pub async fn heal(&self, trial: &Trial, dependency: &str) {
+    pub async fn heal(&self, trial: &TrialLog, dependency: &str) {
         self.saw_traffic(trial, dependency);
         if let Some(proxy) = self.proxy(dependency) {
             proxy.set(Fault::default()).await;
@@ -284,7 +284,7 @@ impl Instance {
     }
 
     /// Records what went to a dependency so far.
-    pub fn saw_traffic(&self, trial: &Trial, dependency: &str) {
+    pub fn saw_traffic(&self, trial: &TrialLog, dependency: &str) {
         if let Some(proxy) = self.proxy(dependency) {
             let Traffic { connections, up, down } = proxy.traffic();
             let dependency = dependency.to_owned();
@@ -387,7 +387,7 @@ impl Instance {
     }
 
     /// Watches for attempts to leave the lab for as long as the service runs.
-    fn audit(&self, process: &Process, trial: &Trial) -> Watch {
+    fn audit(&self, process: &Process, trial: &TrialLog) -> Watch {
         let leased: Vec<u16> = self.ports().into_iter().chain(self.ports_behind()).collect();
         let leased = self.links.iter().map(|one| one.address.port).chain(leased).collect();
         Watch::start(&self.lab, &self.place, process, trial, leased)
@@ -401,7 +401,7 @@ impl Instance {
     }
 }
 
-fn record(trial: &Trial, line: Line) {
+fn record(trial: &TrialLog, line: Line) {
     match line {
         Line::Text { text, .. } if text.starts_with(isolation::REFUSED) => {
             let reason = text.trim_start_matches(isolation::REFUSED).to_owned();

@@ -33,7 +33,7 @@ pub use instance::Instance;
 pub use lab::{Edge, Ground, Lab, Options};
 pub use readiness::Readiness;
 pub use recipe::Mutation;
-pub use recorder::{Recorder, Trial};
+pub use recorder::{Recorder, TrialLog};
 pub use running::Running;
 pub use site::Site;
 pub use stand_in::StandIn;

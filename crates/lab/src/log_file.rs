@@ -11,7 +11,7 @@ use model::Seen;
 use model::observation::Stream;
 use process::output::Splitter;
 
-use crate::recorder::Trial;
+use crate::recorder::TrialLog;
 
 /// How often it is looked at.
 const EVERY: Duration = Duration::from_millis(20);
@@ -24,7 +24,7 @@ pub(crate) struct Follower {
 
 impl Follower {
     /// Begins after what is already there. `*` in the name stands for what differs from day to day.
-    pub(crate) fn start(path: &Path, trial: &Trial) -> Self {
+    pub(crate) fn start(path: &Path, trial: &TrialLog) -> Self {
         let mut tail = Tail { path: path.to_owned(), files: BTreeMap::new(), trial: trial.clone() };
         for path in matching(path) {
             let read = std::fs::metadata(&path).map_or(0, |file| file.len());
@@ -54,7 +54,7 @@ impl Follower {
 struct Tail {
     path: PathBuf,
     files: BTreeMap<PathBuf, ReadOffset>,
-    trial: Trial,
+    trial: TrialLog,
 }
 
 /// How far a file was read.
@@ -111,7 +111,7 @@ pub(crate) fn matching(path: &Path) -> Vec<PathBuf> {
     entries.map(|entry| entry.path()).filter(fits).collect()
 }
 
-fn saw(trial: &Trial, line: String) {
+fn saw(trial: &TrialLog, line: String) {
     trial.saw(Seen::Output { stream: Stream::LogFile, line });
 }
 

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use client::{End, Exchange, Request};
-use model::{Probe as Seen_, Seen};
+use model::{Probe as ProbeOutcome, Seen};
 use settings::Probe;
 use tokio::time::sleep;
 
@@ -31,7 +31,7 @@ pub struct Target {
 
 impl Target {
     /// Sends the probe once on a connection of its own.
-    pub async fn ask(&self, within: Duration) -> (Seen_, Exchange) {
+    pub async fn ask(&self, within: Duration) -> (ProbeOutcome, Exchange) {
         let table = &self.probe.0;
         let mut request = Request::get(&table.path).header("Connection", "close");
         for (name, value) in &table.headers {
@@ -41,19 +41,19 @@ impl Target {
         (self.judge(&exchange), exchange)
     }
 
-    fn judge(&self, exchange: &Exchange) -> Seen_ {
+    fn judge(&self, exchange: &Exchange) -> ProbeOutcome {
         match (&exchange.end, &exchange.response) {
             (End::Complete, Some(response)) => {
                 let accepted =
                     self.any_answer || self.probe.accepts(response.status, &response.body);
-                Seen_::Answered { status: response.status, accepted }
+                ProbeOutcome::Answered { status: response.status, accepted }
             }
             (End::NotConnected(client::NotConnected::TimedOut(_)) | End::TimedOut { .. }, _) => {
-                Seen_::TimedOut
+                ProbeOutcome::TimedOut
             }
-            (End::NotConnected(_), _) => Seen_::Refused,
-            (End::NotHttp { start, .. }, _) => Seen_::NotHttp { start: start.clone() },
-            _ => Seen_::Dropped,
+            (End::NotConnected(_), _) => ProbeOutcome::Refused,
+            (End::NotHttp { start, .. }, _) => ProbeOutcome::NotHttp { start: start.clone() },
+            _ => ProbeOutcome::Dropped,
         }
     }
 }
@@ -79,7 +79,7 @@ pub async fn wait(
             saw(exchange.began, Seen::PortOpened { port: target.address.port() });
         }
         let accepted = outcome.is_accepted();
-        if last.as_ref() != Some(&outcome) && outcome != Seen_::Refused {
+        if last.as_ref() != Some(&outcome) && outcome != ProbeOutcome::Refused {
             let took = u64::try_from(exchange.took.as_micros()).unwrap_or(u64::MAX);
             saw(
                 exchange.began,

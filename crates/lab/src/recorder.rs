@@ -39,8 +39,8 @@ impl Recorder {
     }
 
     /// A try within the experiment.
-    pub fn trial(&self, name: &str) -> Trial {
-        Trial { recorder: self.clone(), name: name.to_owned() }
+    pub fn trial(&self, name: &str) -> TrialLog {
+        TrialLog { recorder: self.clone(), name: name.to_owned() }
     }
 
     pub fn redactor(&self) -> &Redactor {
@@ -110,12 +110,12 @@ impl Recorder {
 
 /// A try within an experiment: a name that its observations carry.
 #[derive(Debug, Clone)]
-pub struct Trial {
+pub struct TrialLog {
     recorder: Recorder,
     name: String,
 }
 
-impl Trial {
+impl TrialLog {
     pub fn name(&self) -> &str {
         &self.name
     }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use model::{Probe as Probe_, Seen};
+use model::{Probe as ProbeOutcome, Seen};
 use process::{Exit, Process, sockets, tree};
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -14,7 +14,7 @@ use crate::lab::Lab;
 use crate::log_file::Follower;
 use crate::readiness::{self, Readiness, Target};
 use crate::recipe::Mutation;
-use crate::recorder::Trial;
+use crate::recorder::TrialLog;
 use crate::watch::Watch;
 
 /// A command that runs when the service is ready for the first time.
@@ -33,7 +33,7 @@ pub struct Running {
     pub(crate) process: Process,
     pub(crate) audit: Watch,
     pub(crate) log_file: Option<Follower>,
-    pub(crate) trial: Trial,
+    pub(crate) trial: TrialLog,
     pub(crate) lab: Arc<Lab>,
     pub(crate) ready: Target,
     pub(crate) live: Target,
@@ -214,17 +214,17 @@ impl Running {
     }
 
     /// Sends the readiness probe once and records it.
-    pub async fn ask_ready(&self, trial: &Trial, within: Duration) -> Probe_ {
+    pub async fn ask_ready(&self, trial: &TrialLog, within: Duration) -> ProbeOutcome {
         probe(trial, "ready", &self.ready, within).await
     }
 
     /// Sends the liveness probe once and records it.
-    pub async fn ask_live(&self, trial: &Trial, within: Duration) -> Probe_ {
+    pub async fn ask_live(&self, trial: &TrialLog, within: Duration) -> ProbeOutcome {
         probe(trial, "live", &self.live, within).await
     }
 
     /// Signals every process of its tree, and records the main one.
-    pub fn signal_tree(&self, trial: &Trial, signal: &str) {
+    pub fn signal_tree(&self, trial: &TrialLog, signal: &str) {
         for member in self.process.members() {
             // One that has ended in between needs no signal.
             let _ = process::signal::send(member.pid, signal);
@@ -296,7 +296,7 @@ impl Running {
     }
 }
 
-async fn probe(trial: &Trial, name: &str, target: &Target, within: Duration) -> Probe_ {
+async fn probe(trial: &TrialLog, name: &str, target: &Target, within: Duration) -> ProbeOutcome {
     let (result, exchange) = target.ask(within).await;
     let took = micros(exchange.took);
     trial.saw(Seen::Probed { probe: name.to_owned(), result: result.clone(), took_us: took });

@@ -12,7 +12,7 @@ use crate::error::LabError;
 use crate::instance::Instance;
 use crate::readiness::Readiness;
 use crate::recipe::Mutation;
-use crate::recorder::Trial;
+use crate::recorder::TrialLog;
 use crate::running::Running;
 
 /// A service that answers.
@@ -31,7 +31,7 @@ impl Bench {
     /// When the lab cannot provide an instance.
     pub async fn site(
         &self,
-        trial: &Trial,
+        trial: &TrialLog,
         mutation: Option<&Mutation>,
     ) -> Result<Option<Site>, LabError> {
         if let Some(peer) = self.target() {

@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use crate::lab::Lab;
 use crate::place::Place;
-use crate::recorder::Trial;
+use crate::recorder::TrialLog;
 
 /// How often it is looked at in the end.
 const EVERY: Duration = Duration::from_millis(150);
@@ -21,7 +21,7 @@ pub(crate) struct Watch {
     task: JoinHandle<()>,
     lab: Arc<Lab>,
     place: Place,
-    trial: Trial,
+    trial: TrialLog,
 }
 
 impl Watch {
@@ -30,7 +30,7 @@ impl Watch {
         lab: &Arc<Lab>,
         place: &Place,
         process: &Process,
-        trial: &Trial,
+        trial: &TrialLog,
         leased: Vec<u16>,
     ) -> Self {
         let (lab, place, trial) = (Arc::clone(lab), place.clone(), trial.clone());
@@ -57,7 +57,7 @@ impl Watch {
 }
 
 /// Records what was stopped on its way out.
-fn stopped(lab: &Lab, place: &Place, trial: &Trial) {
+fn stopped(lab: &Lab, place: &Place, trial: &TrialLog) {
     for attempt in lab.new_attempts(place) {
         let (target, process) = (attempt.target, attempt.process);
         trial.saw(Seen::EgressRefused { target, process });
@@ -66,7 +66,7 @@ fn stopped(lab: &Lab, place: &Place, trial: &Trial) {
 
 /// Without a network of its own, a connection that leaves the lab can only be seen after it was
 /// made: it ends this life of the service, and nothing can be concluded from it.
-async fn left(family: &tree::Family, trial: &Trial, leased: &[u16]) {
+async fn left(family: &tree::Family, trial: &TrialLog, leased: &[u16]) {
     let mut pause = Duration::from_millis(10);
     loop {
         tokio::time::sleep(pause).await;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use lab::fault::{Fault, Kind};
-use lab::{Bench, Instance, LabError, Readiness, Running, Trial};
+use lab::{Bench, Instance, LabError, Readiness, Running, TrialLog};
 use model::{Account, Applicability, Card, Lane, Observation, Reach, Ruling, Seen};
 use settings::Manifest;
 use tokio::time::sleep;
@@ -133,7 +133,7 @@ async fn lose_and_return(
     bench: &Bench,
     instance: &Instance,
     running: &Running,
-    trial: &Trial,
+    trial: &TrialLog,
     (name, word): (&str, &str),
     fault: Fault,
 ) -> bool {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use client::{Connection, Request};
 use lab::database::TableLock;
-use lab::{Bench, Instance, LabError, Readiness, Running, Trial};
+use lab::{Bench, Instance, LabError, Readiness, Running, TrialLog};
 use model::{Account, Applicability, Card, Lane, Observation, Outcome, Reach, Ruling, Seen};
 use settings::Manifest;
 use tokio::task::JoinHandle;
@@ -150,7 +150,7 @@ async fn ways(bench: &Bench) -> Result<Vec<Way>, LabError> {
 /// service that bounds its waits below that would fail without any signal.
 async fn waits(
     instance: &Instance,
-    trial: &Trial,
+    trial: &TrialLog,
     request: &Request,
     lock: TableLock,
 ) -> Result<bool, LabError> {
@@ -169,7 +169,7 @@ async fn waits(
 }
 
 /// Waits until a session waits for the locks. False when none does.
-async fn wait_for_lock(lock: &TableLock, trial: &Trial) -> Result<bool, LabError> {
+async fn wait_for_lock(lock: &TableLock, trial: &TrialLog) -> Result<bool, LabError> {
     let deadline = Instant::now() + Duration::from_secs(1);
     loop {
         let waiting = lock.waiting().await?;
@@ -206,7 +206,7 @@ async fn stop_under_load(
     bench: &Bench,
     instance: &Instance,
     running: &mut Running,
-    trial: &Trial,
+    trial: &TrialLog,
     way: Way,
     method: &str,
 ) -> Result<bool, LabError> {
@@ -238,7 +238,7 @@ async fn stop_under_load(
 
 /// The positive control: the same request, caught in the same way where that needs no lock,
 /// without a signal.
-async fn control(instance: &Instance, trial: &Trial, way: Way, request: &Request) -> Outcome {
+async fn control(instance: &Instance, trial: &TrialLog, way: Way, request: &Request) -> Outcome {
     let within = Duration::from_secs(15);
     if way != Way::HalfBody {
         return work_request::send(instance, trial, CONTROL, request, within).await;
@@ -273,7 +273,7 @@ impl Caught {
     /// Sends the request and sees it land. `None` when it was not caught.
     async fn catch(
         instance: &Instance,
-        trial: &Trial,
+        trial: &TrialLog,
         way: Way,
         request: Request,
     ) -> Result<Option<Self>, LabError> {
@@ -324,7 +324,7 @@ impl Caught {
     }
 
     /// Holds it for a while longer, lets it go on, and waits for its end.
-    async fn hold_and_finish(self, trial: &Trial, within: Duration) -> Result<(), LabError> {
+    async fn hold_and_finish(self, trial: &TrialLog, within: Duration) -> Result<(), LabError> {
         sleep(HELD).await;
         if let Some(lock) = self.lock {
             lock.release().await?;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use lab::fault::{Fault, Kind};
-use lab::{Bench, Instance, LabError, Readiness, Running, Trial};
+use lab::{Bench, Instance, LabError, Readiness, Running, TrialLog};
 use model::{
     Account, Applicability, Card, Classes, Finding, Lane, Need, Observation, Probe, Reach, Ruling,
     Seen, Severity, Tally,
@@ -12,7 +12,7 @@ use model::{
 use settings::Manifest;
 
 use crate::control::{Applies, Control};
-use crate::trials::{Trial as Seen_, by_trial, is_limited, time};
+use crate::trials::{Trial, by_trial, is_limited, time};
 
 pub(crate) struct Liveness;
 
@@ -78,11 +78,11 @@ impl Control for Liveness {
     }
 }
 
-fn begin(trial: &Trial, subject: &str, method: &str) {
+fn begin(trial: &TrialLog, subject: &str, method: &str) {
     trial.saw(Seen::Trial { subject: subject.into(), method: method.into(), round: 1 });
 }
 
-async fn under_everything(bench: &Bench, instance: &Instance, running: &Running, first: &Trial) {
+async fn under_everything(bench: &Bench, instance: &Instance, running: &Running, first: &TrialLog) {
     let probes = bench.manifest().controls.liveness.probes.max(3);
     // A probe may answer from a check in the background, which notices only after a while.
     let lag = bench.manifest().service.live.as_ref().map_or(Duration::ZERO, |live| live.0.lag.0);
@@ -116,7 +116,7 @@ async fn under_everything(bench: &Bench, instance: &Instance, running: &Running,
     ask(running, &trial, probes, LONGEST).await;
 }
 
-async fn ask(running: &Running, trial: &Trial, times: u32, within: Duration) {
+async fn ask(running: &Running, trial: &TrialLog, times: u32, within: Duration) {
     for _ in 0..times {
         running.ask_live(trial, within).await;
         tokio::time::sleep(Duration::from_millis(40)).await;
@@ -124,7 +124,7 @@ async fn ask(running: &Running, trial: &Trial, times: u32, within: Duration) {
 }
 
 /// Waits until the probe is accepted again: what one fault left behind is not the next one's.
-async fn recover(running: &Running, trial: &Trial) {
+async fn recover(running: &Running, trial: &TrialLog) {
     let until = Instant::now() + RECOVERY;
     while !running.ask_live(trial, LONGEST).await.is_accepted() && Instant::now() < until {
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -132,7 +132,7 @@ async fn recover(running: &Running, trial: &Trial) {
 }
 
 /// At least so many probes, spread over at least this time.
-async fn ask_for(running: &Running, trial: &Trial, times: u32, at_least: Duration) {
+async fn ask_for(running: &Running, trial: &TrialLog, times: u32, at_least: Duration) {
     let until = Instant::now() + at_least;
     ask(running, trial, times, LONGEST).await;
     while Instant::now() < until {
@@ -141,7 +141,7 @@ async fn ask_for(running: &Running, trial: &Trial, times: u32, at_least: Duratio
 }
 
 /// The liveness probes of a trial while its fault lasted, each with how long it took.
-fn probes<'a>(classes: &Classes, trial: &'a Seen_<'_>) -> Vec<(&'a Probe, Duration)> {
+fn probes<'a>(classes: &Classes, trial: &'a Trial<'_>) -> Vec<(&'a Probe, Duration)> {
     let during = trial.seen.iter().take_while(|o| !matches!(o.seen, Seen::FaultHealed { .. }));
     let all = during.filter_map(|observation| match &observation.seen {
         Seen::Probed { probe, result, took_us: took }
@@ -155,7 +155,7 @@ fn probes<'a>(classes: &Classes, trial: &'a Seen_<'_>) -> Vec<(&'a Probe, Durati
 }
 
 /// Probes in good health, faults that met a connection, and the counter-test.
-fn account(manifest: &Manifest, trials: &[Seen_<'_>]) -> Account {
+fn account(manifest: &Manifest, trials: &[Trial<'_>]) -> Account {
     let wanted = manifest.controls.liveness.probes.max(3) as usize;
     let classes = manifest.classes();
     let find = |method: &str| trials.iter().find(|t| t.subject == SERVICE && t.method == method);
@@ -188,7 +188,7 @@ fn account(manifest: &Manifest, trials: &[Seen_<'_>]) -> Account {
         .with(counted("probes after it went on", wanted, after("SIGCONT", CONTINUED)), Need::All)
 }
 
-fn judge(manifest: &Manifest, trials: &[Seen_<'_>]) -> Ruling {
+fn judge(manifest: &Manifest, trials: &[Trial<'_>]) -> Ruling {
     let find = |method: &str| trials.iter().find(|t| t.subject == SERVICE && t.method == method);
     let Some(healthy) = find(HEALTHY) else {
         return Ruling::undecided("it was never probed");
@@ -262,7 +262,7 @@ fn judge(manifest: &Manifest, trials: &[Seen_<'_>]) -> Ruling {
     Ruling::from_findings(held, findings)
 }
 
-fn longest(classes: &Classes, trials: &[Seen_<'_>]) -> Duration {
+fn longest(classes: &Classes, trials: &[Trial<'_>]) -> Duration {
     let all = trials.iter().filter(|trial| trial.method != STOPPED);
     all.flat_map(|trial| probes(classes, trial)).map(|(_, took)| took).max().unwrap_or_default()
 }
@@ -270,7 +270,7 @@ fn longest(classes: &Classes, trials: &[Seen_<'_>]) -> Duration {
 /// What is wrong with the probes under one fault. Late answers are a matter of time: two of them.
 fn under_fault(
     classes: &Classes,
-    trial: &Seen_<'_>,
+    trial: &Trial<'_>,
     path: &str,
     limit: Duration,
 ) -> Option<Finding> {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use lab::fault::{Fault, Kind};
-use lab::{Bench, Instance, LabError, Readiness as Ready, Running, Trial};
+use lab::{Bench, Instance, LabError, Readiness as Ready, Running, TrialLog};
 use model::{
     Account, Applicability, Card, Classes, Finding, Kind as ModelKind, Lane, Need, Observation,
     Probe, Reach, Ruling, Seen, Tally,
@@ -14,7 +14,7 @@ use settings::controls::OnLoss;
 use tokio::time::sleep;
 
 use crate::control::{Applies, Control};
-use crate::trials::{Trial as Seen_, by_trial, is_limited, time};
+use crate::trials::{Trial, by_trial, is_limited, time};
 use crate::work_request::WorkRequest;
 
 pub(crate) struct Readiness;
@@ -121,7 +121,7 @@ async fn lose_and_return(
     bench: &Bench,
     instance: &Instance,
     running: &Running,
-    trial: &Trial,
+    trial: &TrialLog,
     name: &str,
     word: &str,
     kind: Kind,
@@ -144,7 +144,7 @@ async fn lose_and_return(
 /// Probes until the answer is as wanted, the process ends or time is up.
 async fn until(
     running: &Running,
-    trial: &Trial,
+    trial: &TrialLog,
     within: Duration,
     limit: Duration,
     wanted: impl Fn(&Probe) -> bool,
@@ -163,7 +163,7 @@ async fn until(
 
 /// What one round showed.
 struct Round<'a> {
-    trial: &'a Seen_<'a>,
+    trial: &'a Trial<'a>,
     /// The service had connected through the proxy before the fault.
     used: bool,
     /// From the fault to the first answer that was not accepted, and what that was.
@@ -175,7 +175,7 @@ struct Round<'a> {
 }
 
 impl<'a> Round<'a> {
-    fn read(trial: &'a Seen_<'a>, classes: &Classes) -> Self {
+    fn read(trial: &'a Trial<'a>, classes: &Classes) -> Self {
         let mut round =
             Self { trial, used: false, noticed: None, healed: false, recovered: None, died: false };
         let (mut set, mut healed) = (None, None);
@@ -206,7 +206,7 @@ impl<'a> Round<'a> {
 }
 
 /// Faults that met a connection and were taken away again.
-fn account(manifest: &Manifest, trials: &[Seen_<'_>]) -> Account {
+fn account(manifest: &Manifest, trials: &[Trial<'_>]) -> Account {
     let classes = manifest.classes();
     let mut faults = Tally::of("faults");
     faults.plan(critical(manifest).count() * FAULTS.len());
@@ -237,13 +237,13 @@ fn account(manifest: &Manifest, trials: &[Seen_<'_>]) -> Account {
     Account::default().with(faults, Need::All).with(probes, Need::Told)
 }
 
-fn judge(manifest: &Manifest, trials: &[Seen_<'_>]) -> Ruling {
+fn judge(manifest: &Manifest, trials: &[Trial<'_>]) -> Ruling {
     if trials.is_empty() {
         return Ruling::undecided("no fault was tried");
     }
     if let Some(broken) = trials
         .iter()
-        .find_map(Seen_::broken)
+        .find_map(Trial::broken)
         .filter(|_| trials.iter().all(|trial| trial.ready().is_none()))
     {
         return Ruling::undecided(format!("it did not become ready ({})", broken.cause()));

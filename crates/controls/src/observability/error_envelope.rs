@@ -5,7 +5,7 @@ mod internals;
 use std::time::{Duration, Instant};
 
 use lab::fault::{Fault, Kind};
-use lab::{Bench, Site, Trial};
+use lab::{Bench, Site, TrialLog};
 use model::{Answer, Applicability, Card, Finding, Lane, Need, Reach, Ruling};
 use settings::Manifest;
 use settings::Serves;
@@ -81,7 +81,7 @@ impl SurfaceControl for ErrorEnvelope {
 
 /// A service may notice a loss in the background and answer otherwise from then on: waits until its
 /// readiness tells so, or the declared lag is over.
-async fn until_noticed(bench: &Bench, site: &Site, trial: &Trial) {
+async fn until_noticed(bench: &Bench, site: &Site, trial: &TrialLog) {
     let lag = bench.manifest().service.ready.as_ref().map_or(Duration::ZERO, |ready| ready.0.lag.0);
     let deadline = Instant::now() + lag;
     let Some(running) = site.running() else { return };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use client::{End, Exchange, NotConnected, Peer, Request};
 use journey::{Entry, Journey, Walk};
-use lab::{Site, Trial};
+use lab::{Site, TrialLog};
 use model::{Answer, Asked, Seen};
 
 use crate::surface::secrets;
@@ -22,13 +22,13 @@ const KEPT: usize = 2048;
 pub(crate) struct Visitor<'a> {
     pub(crate) peer: Peer,
     site: &'a Site,
-    trial: &'a Trial,
+    trial: &'a TrialLog,
     /// So much of a body is kept.
     kept: usize,
 }
 
 impl<'a> Visitor<'a> {
-    pub(crate) fn new(site: &'a Site, trial: &'a Trial) -> Self {
+    pub(crate) fn new(site: &'a Site, trial: &'a TrialLog) -> Self {
         Self { peer: site.peer().clone(), site, trial, kept: Answer::KEPT }
     }
 
@@ -42,7 +42,7 @@ impl<'a> Visitor<'a> {
         Self { kept: bytes, ..self.clone() }
     }
 
-    pub(crate) fn trial(&self) -> &Trial {
+    pub(crate) fn trial(&self) -> &TrialLog {
         self.trial
     }
 

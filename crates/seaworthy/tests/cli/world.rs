@@ -7,7 +7,9 @@ use isolation::{Confinement, Request, Tier};
 use lab::fault::{Fault, Kind};
 use lab::place::Place;
 use lab::workspace::Source;
-use lab::{Bench, Ground, Instance, Lab, Mutation, Options, Readiness, Recorder, Running, Trial};
+use lab::{
+    Bench, Ground, Instance, Lab, Mutation, Options, Readiness, Recorder, Running, TrialLog,
+};
 use redact::Redactor;
 
 const MANIFEST: &str = r#"
@@ -61,7 +63,7 @@ async fn bench(folder: &tempfile::TempDir, run: &str) -> Bench {
     Bench::new(Arc::new(lab.expect("PostgreSQL is installed")), recorder, |_| {})
 }
 
-async fn start(instance: &mut Instance, trial: &Trial, mutations: &[Mutation]) -> Running {
+async fn start(instance: &mut Instance, trial: &TrialLog, mutations: &[Mutation]) -> Running {
     let started = instance.start_with(trial, mutations).await.expect("the lab works");
     let mut running = started.expect("it can be executed");
     let readiness = running.wait_ready(Duration::from_secs(20)).await;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use client::{Connection, Request};
-use lab::Trial;
+use lab::TrialLog;
 use model::{Outcome, Seen};
 use settings::Manifest;
 use tokio::task::JoinHandle;
@@ -33,7 +33,7 @@ pub(super) fn light_request(manifest: &Manifest) -> Request {
 
 /// Clients that were there before the signal.
 pub(super) struct Clients {
-    trial: Trial,
+    trial: TrialLog,
     light: Request,
     busy: Vec<JoinHandle<()>>,
     idle: Option<Connection>,
@@ -42,7 +42,7 @@ pub(super) struct Clients {
 impl Clients {
     pub(super) async fn start(
         address: SocketAddr,
-        trial: &Trial,
+        trial: &TrialLog,
         light: &Request,
         with_busy_ones: bool,
     ) -> Self {
@@ -89,7 +89,7 @@ impl Clients {
 
 /// All clients after the signal.
 pub(super) struct Newcomers {
-    trial: Trial,
+    trial: TrialLog,
     busy: Vec<JoinHandle<()>>,
     idle: JoinHandle<()>,
     new: JoinHandle<()>,
@@ -119,7 +119,7 @@ impl Newcomers {
 
 /// One request after another on the same connection, and on a new one when the service ends it,
 /// until no connection is to be had.
-async fn be_busy(address: SocketAddr, trial: Trial, light: Request) {
+async fn be_busy(address: SocketAddr, trial: TrialLog, light: Request) {
     loop {
         let Ok(mut connection) = Connection::open(address, WITHIN).await else { return };
         while connection.ended().is_none() {
