@@ -7,7 +7,7 @@ use std::sync::Mutex;
 
 use serde::Deserialize;
 
-use crate::{matrix, root};
+use crate::{prover, root};
 
 /// What a case must come to.
 #[derive(Debug, Deserialize)]
@@ -34,9 +34,9 @@ pub(crate) fn all() -> Result<(usize, Vec<String>), String> {
                 while let Some(case) = taken() {
                     let found = one(&case);
                     let word = if found.is_none() { "right" } else { "WRONG" };
-                    println!("{word:>8} case {}", matrix::name(&case));
+                    println!("{word:>8} case {}", prover::name(&case));
                     if let (Some(found), Ok(mut wrong)) = (found, wrong.lock()) {
-                        wrong.push(format!("case {}: {found}", matrix::name(&case)));
+                        wrong.push(format!("case {}: {found}", prover::name(&case)));
                     }
                 }
             });
@@ -56,7 +56,7 @@ fn one(case: &Path) -> Option<String> {
         Ok(expected) => expected,
         Err(error) => return Some(error),
     };
-    let card = match matrix::prove_with(case, None, Some(&expected.control), &[]) {
+    let card = match prover::prove_with(case, None, Some(&expected.control), &[]) {
         Ok(card) => card,
         Err(error) => return Some(error),
     };

@@ -104,7 +104,7 @@ mod tests {
     /// No defect, no control.
     #[test]
     fn every_control_has_a_defect_in_every_fixture_to_which_it_applies() {
-        for fixture in crate::matrix::fixtures(None).expect("there are fixtures") {
+        for fixture in crate::prover::fixtures(None).expect("there are fixtures") {
             let defects = read(&fixture).expect("its list is good");
             let text = fs::read_to_string(fixture.join("seaworthy.toml")).expect("it is there");
             let manifest = settings::parse(&text).expect("it is good").manifest;

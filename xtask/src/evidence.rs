@@ -7,16 +7,16 @@ use std::path::Path;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use crate::{matrix, root};
+use crate::{prover, root};
 
 /// Proves each fixture and keeps what was seen, packed.
 pub(crate) fn write() -> Result<String, String> {
-    for fixture in matrix::fixtures(None)? {
+    for fixture in prover::fixtures(None)? {
         let out = std::env::temp_dir().join(format!("seaworthy-evidence-{}", std::process::id()));
         let words = ["--out".to_owned(), out.display().to_string()];
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        matrix::prove_with(&fixture, None, None, &words)?;
-        let kept = root().join("crates/controls/tests/evidence").join(matrix::name(&fixture));
+        prover::prove_with(&fixture, None, None, &words)?;
+        let kept = root().join("crates/controls/tests/evidence").join(prover::name(&fixture));
         let result = keep(&out, &kept).map_err(|error| format!("{}: {error}", kept.display()));
         let removed = fs::remove_dir_all(&out).map_err(|error| error.to_string());
         result.and(removed)?;

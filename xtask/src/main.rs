@@ -7,6 +7,7 @@ mod evidence;
 mod generate;
 mod matrix;
 mod new_control;
+mod prover;
 mod supplied;
 mod tidy;
 

@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::OnceLock;
 use std::time::{Instant, SystemTime};
 
 use serde_json::Value;
@@ -12,25 +10,8 @@ use serde_json::Value;
 use model::Lane;
 
 use crate::defects::{self, Defect};
+use crate::prover::{fixtures, name, prove_with};
 use crate::{cases, root, supplied};
-
-/// The folders with a `defects.toml`.
-pub(crate) fn fixtures(only: Option<&str>) -> Result<Vec<PathBuf>, String> {
-    let folder = root().join("fixtures");
-    let entries = fs::read_dir(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
-    let mut found: Vec<_> = entries
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(|path| path.join("defects.toml").is_file())
-        .filter(|path| only.is_none_or(|only| path.ends_with(only)))
-        .collect();
-    found.sort();
-    if found.is_empty() { Err("there is no such fixture".to_owned()) } else { Ok(found) }
-}
-
-pub(crate) fn name(fixture: &Path) -> String {
-    fixture.file_name().unwrap_or_default().to_string_lossy().into_owned()
-}
 
 /// The healthy run, then each defect with `--only`; the fixtures beside each other, so that every
 /// experiment also runs while another process keeps a processor busy.
@@ -245,52 +226,8 @@ fn table(fixture: &Path, scope: Scope) -> Result<(String, Vec<String>), String> 
     Ok((page, wrong))
 }
 
-/// The program under test, copied once: it may be built anew meanwhile.
-fn program() -> PathBuf {
-    static COPY: OnceLock<PathBuf> = OnceLock::new();
-    let built = root().join("target/release/seaworthy");
-    let copy = COPY.get_or_init(|| {
-        let copy = root().join(format!("target/seaworthy-under-test-{}", std::process::id()));
-        match fs::copy(&built, &copy) {
-            Ok(_) => copy,
-            Err(_) => built.clone(),
-        }
-    });
-    copy.clone()
-}
-
 fn prove(fixture: &Path, defect: Option<&Defect>, only: Option<&str>) -> Result<Value, String> {
     prove_with(fixture, defect, only, &[])
-}
-
-/// Proves with further words on the command line.
-pub(crate) fn prove_with(
-    fixture: &Path,
-    defect: Option<&Defect>,
-    only: Option<&str>,
-    more: &[&str],
-) -> Result<Value, String> {
-    let program = program();
-    let mut command = Command::new(&program);
-    command.arg("prove").arg(fixture).args(["--format", "json"]).args(more);
-    if let Some(defect) = defect {
-        let variable = format!("{}_DEFECT", name(fixture).to_uppercase());
-        command.args(["--env", &format!("{variable}={}", defect.name)]);
-    }
-    if let Some(only) = only {
-        command.args(["--only", only]);
-    }
-    let output = command.output().map_err(|error| {
-        format!("cannot run {}: {error}; build it with cargo build --release", program.display())
-    })?;
-    serde_json::from_slice(&output.stdout).map_err(|error| {
-        format!(
-            "{} {}: no scorecard ({error}):\n{}",
-            name(fixture),
-            defect.map_or("healthy", |defect| defect.name.as_str()),
-            String::from_utf8_lossy(&output.stderr)
-        )
-    })
 }
 
 fn verdicts(card: &Value) -> BTreeMap<String, String> {

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::defects::{self, Defect};
-use crate::matrix::{fixtures, name, prove_with};
+use crate::prover::{fixtures, name, prove_with};
 use crate::root;
 
 /// The controls that a fixture's manifest has supplied.

@@ -10,20 +10,10 @@ use tokio::time::{sleep_until, timeout};
 
 use crate::exchange::{End, Exchange};
 use crate::message::{Request, Response};
+use crate::not_connected::NotConnected;
 use crate::parse::{Progress, parse};
 use crate::peer::Peer;
 use crate::wire::Wire;
-
-/// Why no connection was made.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NotConnected {
-    #[error("the connection was refused")]
-    Refused,
-    #[error("no connection within {0:?}")]
-    TimedOut(Duration),
-    #[error("{0}")]
-    Other(String),
-}
 
 /// An open connection that remembers how often it was used.
 #[derive(Debug)]

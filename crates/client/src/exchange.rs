@@ -1,11 +1,9 @@
 //! What became of one request.
 
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use crate::connection::NotConnected;
-use crate::message::{Request, Response};
-use crate::peer::Peer;
+use crate::message::Response;
+use crate::not_connected::NotConnected;
 
 /// How an exchange ended. `received` counts the bytes of the answer that had come.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,11 +67,3 @@ impl Exchange {
         }
     }
 }
-
-/// One request on a connection of its own, which is closed afterwards.
-pub async fn once(address: SocketAddr, request: &Request, within: Duration) -> Exchange {
-    Peer::from(address).once(request, within).await
-}
-
-#[cfg(test)]
-mod tests;

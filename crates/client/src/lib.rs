@@ -6,12 +6,16 @@
 pub mod connection;
 pub mod exchange;
 pub mod message;
+pub mod not_connected;
 pub mod old_tls;
+mod once;
 mod parse;
 pub mod peer;
 pub mod wire;
 
-pub use connection::{Connection, NotConnected};
-pub use exchange::{End, Exchange, once};
+pub use connection::Connection;
+pub use exchange::{End, Exchange};
 pub use message::{Request, Response};
+pub use not_connected::NotConnected;
+pub use once::once;
 pub use peer::Peer;

@@ -1,11 +1,6 @@
 //! Who is spoken to.
 
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
-
-use crate::connection::Connection;
-use crate::exchange::{End, Exchange};
-use crate::message::Request;
 
 /// An address with the name by which it is called.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,19 +29,6 @@ impl Peer {
         match self.host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
             Some((address, _)) => address,
             None => self.host.rsplit_once(':').map_or(&self.host, |(name, _)| name),
-        }
-    }
-
-    /// One request on a connection of its own, which is closed afterwards.
-    pub async fn once(&self, request: &Request, within: Duration) -> Exchange {
-        let began = Instant::now();
-        match Connection::to(self, within).await {
-            Ok(mut connection) => {
-                let left = within.saturating_sub(began.elapsed());
-                let connected = Some(connection.connected_in);
-                Exchange { connected, ..connection.exchange(request, left).await }
-            }
-            Err(reason) => Exchange::begun(began, 0).done(None, End::NotConnected(reason)),
         }
     }
 }

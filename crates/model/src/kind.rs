@@ -100,7 +100,7 @@ impl Classes {
 mod tests {
     use super::*;
     use crate::answer::Asked;
-    use crate::observation::Outcome;
+    use crate::outcome::Outcome;
 
     fn answer(status: u16) -> Answer {
         Answer {

@@ -10,6 +10,7 @@ pub mod event;
 pub mod finding;
 pub mod kind;
 pub mod observation;
+pub mod outcome;
 pub mod scorecard;
 pub mod verdict;
 
@@ -20,6 +21,7 @@ pub use catalogue::{Entry, Family, Risk};
 pub use event::Event;
 pub use finding::{Finding, Severity};
 pub use kind::{Classes, Kind};
-pub use observation::{Observation, Outcome, Probe, Seen};
+pub use observation::{Observation, Probe, Seen};
+pub use outcome::Outcome;
 pub use scorecard::{Coverage, Note, Row, Scorecard};
 pub use verdict::{Judgement, Ruling, Verdict, conclude};

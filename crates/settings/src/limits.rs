@@ -6,7 +6,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::duration::Span;
-use crate::manifest::Manifest;
 
 /// The service's limiters.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -40,24 +39,4 @@ pub struct RouteLimit {
     /// How many proxies that it trusts stand before the service in production.
     #[serde(default)]
     pub trusted_hops: u32,
-}
-
-impl Manifest {
-    /// How the answers of this service are told apart.
-    pub fn classes(&self) -> model::Classes {
-        let mut classes = model::Classes::default();
-        if let Some(limits) = &self.limits {
-            if !limits.refused.is_empty() {
-                classes.limited.clone_from(&limits.refused);
-            }
-            classes.limited_text.clone_from(&limits.refused_text);
-        }
-        if let Some(authentication) = &self.authentication {
-            if !authentication.refused.is_empty() {
-                classes.unauthenticated.clone_from(&authentication.refused);
-            }
-            classes.unauthenticated_text.clone_from(&authentication.refused_text);
-        }
-        classes
-    }
 }

@@ -17,7 +17,7 @@ use crate::limits::Limits;
 use crate::release::Release;
 use crate::service::Service;
 use crate::supply::Supply;
-use crate::surface::Surface;
+use crate::surface::{Serves, Surface};
 use crate::upstreams::Upstream;
 
 /// What a service promises, declared once.
@@ -68,4 +68,40 @@ pub struct Manifest {
     /// Known failures that are accepted for a while, by the control's id.
     #[serde(default)]
     pub waivers: BTreeMap<String, Waiver>,
+}
+
+impl Manifest {
+    /// How the answers of this service are told apart.
+    pub fn classes(&self) -> model::Classes {
+        let mut classes = model::Classes::default();
+        if let Some(limits) = &self.limits {
+            if !limits.refused.is_empty() {
+                classes.limited.clone_from(&limits.refused);
+            }
+            classes.limited_text.clone_from(&limits.refused_text);
+        }
+        if let Some(authentication) = &self.authentication {
+            if !authentication.refused.is_empty() {
+                classes.unauthenticated.clone_from(&authentication.refused);
+            }
+            classes.unauthenticated_text.clone_from(&authentication.refused_text);
+        }
+        classes
+    }
+
+    /// The surface that a path belongs to.
+    pub fn surface_of(&self, path: &str) -> Option<&Surface> {
+        let matching = self.surfaces.values().filter(|surface| path.starts_with(&surface.prefix));
+        matching.max_by_key(|surface| surface.prefix.len())
+    }
+
+    /// What a path serves: what its surface says, an API where none does.
+    pub fn serves(&self, path: &str) -> Serves {
+        self.surface_of(path).map_or(Serves::Api, |surface| surface.serves)
+    }
+
+    /// Whether unknown paths like this one are answered with a page.
+    pub fn catches_all(&self, path: &str) -> bool {
+        self.surface_of(path).is_some_and(|surface| surface.catch_all)
+    }
 }

@@ -3,8 +3,6 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::manifest::Manifest;
-
 /// A part of the service with expectations of its own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -29,22 +27,4 @@ pub enum Serves {
     Api,
     /// Pages for people.
     Html,
-}
-
-impl Manifest {
-    /// The surface that a path belongs to.
-    pub fn surface_of(&self, path: &str) -> Option<&Surface> {
-        let matching = self.surfaces.values().filter(|surface| path.starts_with(&surface.prefix));
-        matching.max_by_key(|surface| surface.prefix.len())
-    }
-
-    /// What a path serves: what its surface says, an API where none does.
-    pub fn serves(&self, path: &str) -> Serves {
-        self.surface_of(path).map_or(Serves::Api, |surface| surface.serves)
-    }
-
-    /// Whether unknown paths like this one are answered with a page.
-    pub fn catches_all(&self, path: &str) -> bool {
-        self.surface_of(path).is_some_and(|surface| surface.catch_all)
-    }
 }

@@ -6,8 +6,7 @@ use http::{Method, StatusCode};
 use layers::{Gate, Setting};
 use settings::Manifest;
 
-use super::Problem;
-use super::supplied::path_of;
+use super::problem::Problem;
 
 /// `GET /quotes` as a method and a path.
 fn request(text: &str) -> (Option<Method>, String) {
@@ -77,4 +76,9 @@ pub(super) fn features(
 fn means(value: &str, declared: &str) -> bool {
     let meaning = settings::truth(value);
     value == declared || (meaning.is_some() && meaning == settings::truth(declared))
+}
+
+/// A path without its query.
+pub(super) fn path_of(text: &str) -> String {
+    text.split('?').next().unwrap_or(text).to_owned()
 }

@@ -2,6 +2,7 @@
 //! of it at once.
 
 mod features;
+mod problem;
 mod supplied;
 
 use std::collections::BTreeMap;
@@ -20,11 +21,9 @@ use crate::dependency::Dependency;
 use crate::ingress_check::Range;
 
 use self::features::features;
+pub use self::problem::Problem;
 pub(crate) use self::supplied::ListenerPath;
 pub use self::supplied::Supplied;
-
-/// Something in the manifest or on the command line that cannot work, in words.
-pub type Problem = String;
 
 /// One public address and what stands behind it.
 #[derive(Debug, Clone, PartialEq, Eq)]

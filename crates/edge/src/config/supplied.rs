@@ -8,8 +8,8 @@ use layers::{
 };
 use settings::{Manifest, Probe, Serves};
 
-use super::Problem;
-use super::features::gates;
+use super::features::{gates, path_of};
+use super::problem::Problem;
 
 /// Everything that is supplied.
 #[derive(Debug, Clone)]
@@ -109,10 +109,6 @@ fn one_path_for_two(manifest: &Manifest, has: &impl Fn(&str) -> bool) -> Option<
             ready.0.path
         )
     })
-}
-
-pub(super) fn path_of(text: &str) -> String {
-    text.split('?').next().unwrap_or(text).to_owned()
 }
 
 fn correlation(manifest: &Manifest, problems: &mut Vec<Problem>) -> Correlation {

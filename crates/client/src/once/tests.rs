@@ -1,7 +1,7 @@
 //! Against real sockets that misbehave in one way each.
 
 use super::*;
-use crate::connection::Connection;
+use crate::not_connected::NotConnected;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
