@@ -10,6 +10,7 @@ use isolation::{Attempt, Confinement};
 use journey::Journey;
 use process::spawn;
 use redact::Redactor;
+use settings::upstreams::{Upstream, UpstreamKind};
 use settings::{DependencyKind, Manifest, Port};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -238,8 +239,12 @@ impl Lab {
 
     /// Where third parties are while no stand-in is there: at an address that nobody answers.
     fn nowhere(&self) -> BTreeMap<String, String> {
+        let address = |one: &Upstream| match one.kind {
+            UpstreamKind::Http => "http://127.0.0.1:9".to_owned(),
+            UpstreamKind::Smtp => "smtp://127.0.0.1:9".to_owned(),
+        };
         let upstreams = self.manifest.upstreams.values();
-        upstreams.map(|one| (one.variable.clone(), "http://127.0.0.1:9".to_owned())).collect()
+        upstreams.map(|one| (one.variable.clone(), address(one))).collect()
     }
 
     /// The variables that every process of the service gets beside its own.

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::manifest::Manifest;
+use crate::upstreams::UpstreamKind;
 
 /// The largest manifest that is read, in bytes: a hundred times what a large one needs.
 pub const LARGEST: u64 = 1024 * 1024;
@@ -88,7 +89,7 @@ pub fn parse(text: &str) -> Result<Parsed, Vec<Mistake>> {
             Ok(manifest) => {
                 mistakes.extend(meaning::mistakes(&manifest, &places));
                 if mistakes.is_empty() {
-                    let notes = notes(text, &unbuilt, &places);
+                    let notes = notes(text, &manifest, &unbuilt, &places);
                     let lines =
                         places.iter().map(|(path, at)| (path.clone(), place(text, at.start).0));
                     return Ok(Parsed { manifest, notes, lines: lines.collect() });
@@ -132,6 +133,7 @@ fn fits(path: &str, pattern: &str) -> bool {
 
 fn notes(
     text: &str,
+    manifest: &Manifest,
     unbuilt: &[String],
     places: &BTreeMap<String, Range<usize>>,
 ) -> Vec<(usize, String)> {
@@ -144,7 +146,15 @@ fn notes(
     let later = later.map(|path| {
         (line(path), format!("{path} is read and checked, but no control uses it yet"))
     });
-    controls.chain(later).collect()
+    let smtp = manifest.upstreams.iter().filter(|(_, one)| one.kind == UpstreamKind::Smtp);
+    let smtp = smtp.map(|(name, one)| {
+        let said = format!(
+            "the lab has no stand-in for SMTP yet: {} is an address that nobody answers",
+            one.variable
+        );
+        (line(&format!("upstreams.{name}.kind")), said)
+    });
+    controls.chain(later).chain(smtp).collect()
 }
 
 #[cfg(test)]

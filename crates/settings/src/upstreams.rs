@@ -1,4 +1,5 @@
-//! Third parties that the service calls over HTTP or SMTP; in the lab a stand-in takes their place.
+//! Third parties that the service calls over HTTP or SMTP; in the lab a stand-in takes the place of
+//! those that speak HTTP.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -29,9 +30,9 @@ pub struct Upstream {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum UpstreamKind {
-    /// HTTP with JSON.
+    /// HTTP with JSON: a stand-in takes its place.
     #[default]
     Http,
-    /// SMTP.
+    /// SMTP: without a stand-in yet, at an address that nobody answers.
     Smtp,
 }

@@ -49,6 +49,17 @@ required = "yes"
 }
 
 #[test]
+fn a_third_party_without_a_stand_in_is_a_note_at_its_line() {
+    let text = format!("{GOOD}\n[upstreams.mail]\nvariable = \"SMTP_URL\"\nkind = \"smtp\"\n");
+    let parsed = parse(&text).expect("it is right");
+    assert_eq!(parsed.notes.len(), 1, "{:?}", parsed.notes);
+    assert_eq!(parsed.notes[0].0, 9);
+    assert!(parsed.notes[0].1.contains("SMTP_URL"));
+    let text = format!("{GOOD}\n[upstreams.stripe]\nvariable = \"STRIPE_URL\"\n");
+    assert!(parse(&text).expect("it is right").notes.is_empty());
+}
+
+#[test]
 fn ids_of_the_catalogue_that_are_not_built_are_notes() {
     let text = format!("{GOOD}\n[controls.websocket-load]\nsockets = 100\n");
     let parsed = parse(&text).expect("the id is known");
