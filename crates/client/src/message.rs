@@ -56,23 +56,6 @@ impl Request {
         head.push_str("\r\n");
         head.into_bytes()
     }
-
-    /// The same request as a curl command.
-    pub fn curl(&self, address: &str) -> String {
-        let quote = |text: &str| format!("'{}'", text.replace('\'', "'\\''"));
-        let mut words = vec!["curl -i".to_owned()];
-        if self.method != "GET" {
-            words.push(format!("-X {}", self.method));
-        }
-        words.extend(
-            self.headers.iter().map(|(n, v)| format!("-H {}", quote(&format!("{n}: {v}")))),
-        );
-        if !self.body.is_empty() {
-            words.push(format!("--data-binary {}", quote(&String::from_utf8_lossy(&self.body))));
-        }
-        words.push(quote(&format!("http://{address}{}", self.target)));
-        words.join(" ")
-    }
 }
 
 /// A response that arrived whole, or its head with as much of the body as came.
@@ -108,12 +91,5 @@ mod tests {
         let expected =
             "POST /a?b HTTP/1.1\r\nHost: 127.0.0.1:80\r\nX-A: 1\r\nContent-Length: 3\r\n\r\n";
         assert_eq!(head, expected);
-    }
-
-    #[test]
-    fn curl_quotes_what_a_shell_would_eat() {
-        let request = Request::new("PUT", "/a").header("X-A", "it's").body("{}");
-        let curl = request.curl("h:1");
-        assert_eq!(curl, r"curl -i -X PUT -H 'X-A: it'\''s' --data-binary '{}' 'http://h:1/a'");
     }
 }

@@ -37,9 +37,6 @@ impl Answer {
     /// How many bytes of a body are kept.
     pub const KEPT: usize = 64 * 1024;
 
-    /// How much of a request's body a curl command shows, in characters.
-    const SHOWN: usize = 300;
-
     pub fn status(&self) -> Option<u16> {
         self.outcome.status()
     }
@@ -93,29 +90,5 @@ impl Answer {
             target.push('…');
         }
         format!("{} {target}", self.request.method)
-    }
-
-    /// The request as a curl command; the reader puts the address in.
-    pub fn curl(&self) -> String {
-        let quote = |text: &str| format!("'{}'", text.replace('\'', "'\\''"));
-        let mut words = vec!["curl -i".to_owned()];
-        if self.request.method != "GET" {
-            words.push(format!("-X {}", self.request.method));
-        }
-        let headers = self.request.headers.iter();
-        words.extend(headers.map(|(n, v)| format!("-H {}", quote(&format!("{n}: {v}")))));
-        let body = self.request.body.trim_end();
-        match body.char_indices().nth(Self::SHOWN) {
-            _ if body.is_empty() => {}
-            None => words.push(format!("--data-binary {}", quote(body))),
-            Some((end, _)) => {
-                words.push(format!("--data-binary {}", quote(&format!("{}…", &body[..end]))));
-            }
-        }
-        words.push(
-            quote(&format!("$SERVICE{}", self.request.target))
-                .replace("'$SERVICE", "\"$SERVICE\"'"),
-        );
-        words.join(" ")
     }
 }

@@ -6,6 +6,7 @@ pub mod account;
 pub mod answer;
 pub mod card;
 pub mod catalogue;
+mod curl;
 pub mod event;
 pub mod finding;
 pub mod kind;
