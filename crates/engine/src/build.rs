@@ -81,10 +81,10 @@ pub(crate) async fn run(order: &Order<'_>) -> Result<Built, ProofError> {
     let tell = Arc::clone(order.tell);
     let told = move |line: &str| tell(Event::Stage { text: format!("building: {}", line.trim()) });
     let env = process::spawn::environment().0.into_iter().collect();
-    let result = lab::step::run(argv, &order.place.next(), env, LONGEST, told).await;
+    let result = lab::step::run("build", argv, &order.place.next(), env, LONGEST, told).await;
     result.map_err(|error| match error {
-        LabError::StepFailed { outcome, output, .. } => {
-            LabError::StepFailed { command: (*command).to_owned(), outcome, output }
+        LabError::StepFailed { step, outcome, output, .. } => {
+            LabError::StepFailed { step, command: (*command).to_owned(), outcome, output }
         }
         other => other,
     })?;

@@ -1,7 +1,12 @@
-//! What is worth knowing beside the verdicts: who tried to get out of the lab. Pure.
+//! What is worth knowing beside the verdicts: who tried to get out of the lab, and what kept
+//! everything from being tried. Pure.
 
 use isolation::Attempt;
+use lab::LabError;
 use model::Note;
+
+/// How many of a step's last lines are shown.
+const LINES: usize = 20;
 
 /// Programs that are known to call home, by a word of their command line or of the host, and how
 /// they are told not to.
@@ -47,6 +52,41 @@ fn of_attempt(attempt: &Attempt) -> Note {
     Note { text, advice, log: Vec::new() }
 }
 
+/// What kept something from being tried, where the user can mend it. It is said once, whoever met it.
+pub(crate) fn of_error(error: &LabError) -> Option<Note> {
+    let log = |output: &str| {
+        let lines: Vec<_> = output.lines().filter(|line| !line.trim().is_empty()).collect();
+        let first = lines.len().saturating_sub(LINES);
+        lines[first..].iter().map(|line| (*line).to_owned()).collect()
+    };
+    Some(match error {
+        LabError::StepFailed { step, command, outcome, output } => Note {
+            text: format!("the {step} step `{command}` failed: {outcome}"),
+            advice: format!(
+                "what needs it was not tried; the step runs in a copy of the repository with the \
+                 variables of [environment] and none of your shell's: mend service.{} first",
+                step.replace("set-up", "setup")
+            ),
+            log: log(output),
+        },
+        LabError::CannotProvide { what, why, install } => Note {
+            text: format!("the lab cannot start {what}: {why}"),
+            advice: format!("install it with `{install}`"),
+            log: Vec::new(),
+        },
+        LabError::Dependency { what, why } => {
+            let lines = log(why);
+            let (first, more) = lines.split_first()?;
+            Note {
+                text: format!("{what} did not work: {first}"),
+                log: more.to_vec(),
+                ..Note::default()
+            }
+        }
+        _ => return None,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,6 +98,21 @@ mod tests {
             command: "npm start".into(),
             mark: String::new(),
         }
+    }
+
+    #[test]
+    fn a_step_that_failed_is_told_with_its_last_lines() {
+        let error = LabError::StepFailed {
+            step: "set-up",
+            command: "flask init-db".into(),
+            outcome: "exit code 1".into(),
+            output: "Traceback\n\nno such table: user".into(),
+        };
+        let note = of_error(&error).expect("the user can mend it");
+        assert_eq!(note.text, "the set-up step `flask init-db` failed: exit code 1");
+        assert!(note.advice.ends_with("mend service.setup first"), "{}", note.advice);
+        assert_eq!(note.log, ["Traceback", "no such table: user"]);
+        assert_eq!(of_error(&LabError::PortTaken(80)), None);
     }
 
     #[test]

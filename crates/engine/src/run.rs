@@ -166,8 +166,8 @@ impl Proving<'_> {
         let ids = self.plan.steps.iter().map(|step| step.control.card().id.to_owned()).collect();
         self.say(Event::Planned { controls: ids });
         match self.baseline(&lab, &store).await?.never_ready() {
-            None => self.experiments(&lab, &store).await?,
-            Some(problem) => self.only_the_start(&lab, &store, problem).await?,
+            None => self.experiments(&lab, &store).await,
+            Some(problem) => self.only_the_start(&lab, &store, problem).await,
         }
         self.finish(Some(&lab), &store, false)
     }
@@ -192,34 +192,28 @@ impl Proving<'_> {
         let result = baseline::measure(&bench).await;
         let mut baseline = baseline::conclude(&recorder.finish()?);
         if let Err(error) = result {
-            let note = Note { text: error.to_string(), ..Note::default() };
-            baseline.problems.insert(0, note);
+            let other = || Note { text: error.to_string(), ..Note::default() };
+            baseline.problems.insert(0, notes::of_error(&error).unwrap_or_else(other));
         }
         lab.set_patience(baseline.patience(self.proof.manifest.service.patience.0));
-        self.notes.lock().unwrap_or_else(PoisonError::into_inner).extend(baseline.problems.clone());
+        baseline.problems.iter().cloned().for_each(|problem| self.note(problem));
         Ok(baseline)
     }
 
     /// A service that does not get ready can be tried for its start alone; the rest is undecided
     /// for the same reason.
-    async fn only_the_start(
-        &self,
-        lab: &Arc<Lab>,
-        store: &Store,
-        problem: &Note,
-    ) -> Result<(), ProofError> {
+    async fn only_the_start(&self, lab: &Arc<Lab>, store: &Store, problem: &Note) {
         for step in &self.plan.steps {
             let id = step.control.card().id;
             match &step.what {
                 What::Settled(judgement) => self.add(id, judgement.clone(), Duration::ZERO),
-                What::Try if id == STARTUP => self.experiment(step.control, lab, store).await?,
+                What::Try if id == STARTUP => self.experiment(step.control, lab, store).await,
                 What::Try => {
                     let judgement = Judgement::inconclusive(problem.text.clone());
                     self.add(id, judgement, Duration::ZERO);
                 }
             }
         }
-        Ok(())
     }
 
     /// Tells the listener, and whoever follows the run.
@@ -233,7 +227,7 @@ impl Proving<'_> {
         Ok(Recorder::new(self.zero, self.redactor.clone(), Some(file)))
     }
 
-    async fn experiments(&self, lab: &Arc<Lab>, store: &Store) -> Result<(), ProofError> {
+    async fn experiments(&self, lab: &Arc<Lab>, store: &Store) {
         for step in &self.plan.steps {
             if let What::Settled(judgement) = &step.what {
                 self.add(step.control.card().id, judgement.clone(), Duration::ZERO);
@@ -241,22 +235,29 @@ impl Proving<'_> {
         }
         let shared =
             self.plan.lane(Lane::Shared).map(|control| self.experiment(control, lab, store));
-        future::try_join_all(shared).await?;
+        future::join_all(shared).await;
         for control in self.plan.lane(Lane::Quiet) {
-            self.experiment(control, lab, store).await?;
+            self.experiment(control, lab, store).await;
         }
-        Ok(())
     }
 
-    async fn experiment(
+    /// Whatever goes wrong concerns this control alone: what others decided is kept.
+    async fn experiment(&self, control: &'static dyn Control, lab: &Arc<Lab>, store: &Store) {
+        let id = control.card().id;
+        self.say(Event::ExperimentStarted { control: id.to_owned() });
+        let began = Instant::now();
+        let judgement = self.measure_and_judge(control, lab, store).await;
+        let judgement = judgement.unwrap_or_else(|error| Judgement::error(error.to_string()));
+        self.add(id, judgement, began.elapsed());
+    }
+
+    async fn measure_and_judge(
         &self,
         control: &'static dyn Control,
         lab: &Arc<Lab>,
         store: &Store,
-    ) -> Result<(), ProofError> {
+    ) -> Result<Judgement, ProofError> {
         let id = control.card().id;
-        self.say(Event::ExperimentStarted { control: id.to_owned() });
-        let began = Instant::now();
         let recorder = self.recorder(id, store)?;
         let (tell, follower) = (Arc::clone(&self.tell), Arc::clone(&self.follower));
         let progress = move |text| {
@@ -267,16 +268,26 @@ impl Proving<'_> {
         let bench = Bench::new(Arc::clone(lab), recorder.clone(), progress);
         let result = control.prove(&bench).await;
         let seen = recorder.finish()?;
-        let judgement = match result {
+        Ok(match result {
             Ok(()) => judge::judgement(control, &self.proof.manifest, &seen),
-            // What the lab cannot provide is not the service's fault.
-            Err(error @ LabError::CannotProvide { .. }) => {
-                Judgement::inconclusive(error.to_string())
-            }
-            Err(error) => Judgement::error(error.to_string()),
-        };
-        self.add(id, judgement, began.elapsed());
-        Ok(())
+            Err(error) => self.not_tried(&error),
+        })
+    }
+
+    /// What the lab cannot provide is not the service's fault.
+    fn not_tried(&self, error: &LabError) -> Judgement {
+        let Some(note) = notes::of_error(error) else { return Judgement::error(error.to_string()) };
+        let text = note.text.clone();
+        self.note(note);
+        Judgement::inconclusive(text)
+    }
+
+    /// Once, whoever says it.
+    fn note(&self, note: Note) {
+        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        if !notes.contains(&note) {
+            notes.push(note);
+        }
     }
 
     fn add(&self, id: &str, judgement: Judgement, took: Duration) {
@@ -326,11 +337,17 @@ impl Proving<'_> {
             supplied: supplied(&self.proof),
             notes: notes.clone(),
         };
-        store.write_run(&run, &self.redactor)?;
+        // A full disk must not cost the verdicts, which can still be shown.
+        if let Err(error) = store.write_run(&run, &self.redactor) {
+            let text = format!("the evidence could not be stored: {error}");
+            notes.push(Note { text, ..Note::default() });
+        }
         let part = self.plan.is_part;
         let scorecard =
             judge::scorecard(&self.proof.manifest, rows, evidence, notes, part, partial);
-        store.write_scorecard(&scorecard, &self.redactor)?;
+        if let Err(error) = store.write_scorecard(&scorecard, &self.redactor) {
+            self.say(Event::Stage { text: format!("the scorecard could not be stored: {error}") });
+        }
         self.say(Event::Finished { scorecard: Box::new(scorecard.clone()) });
         Ok(Proven { scorecard, store: store.clone(), redactor: self.redactor.clone() })
     }

@@ -13,8 +13,9 @@ pub enum LabError {
          the service never connects to it"
     )]
     NamesOutside { place: String, host: String },
-    #[error("`{command}` failed ({outcome}):\n{output}")]
-    StepFailed { command: String, outcome: String, output: String },
+    /// `step` is its section: `set-up`, `reset`, `after_ready`, `build`.
+    #[error("the {step} step `{command}` failed: {outcome}\n{output}")]
+    StepFailed { step: &'static str, command: String, outcome: String, output: String },
     #[error("the lab cannot start {what}: {why}; install it with `{install}`")]
     CannotProvide { what: String, why: String, install: &'static str },
     #[error("{what} did not work: {why}")]

@@ -142,7 +142,9 @@ impl Instance {
         }
         if self.world.is_to_be_filled() {
             for step in &self.lab.manifest.service.setup {
-                self.lab.run_step(step, &self.workspace, &self.links, &self.place).await?;
+                self.lab
+                    .run_step("set-up", step, &self.workspace, &self.links, &self.place)
+                    .await?;
             }
         }
         for mutation in mutations {

@@ -19,6 +19,7 @@ use crate::database::{Link, Server};
 use crate::error::LabError;
 use crate::instance::Instance;
 use crate::journeys;
+use crate::obstacle::Obstacle;
 use crate::place::Place;
 use crate::recipe::{self, Mutation, Provided, Recipe};
 use crate::secrets;
@@ -78,8 +79,8 @@ pub struct Lab {
     /// How many instances may live, which takes memory.
     living: Arc<Semaphore>,
     pub(crate) servers: BTreeMap<String, Server>,
-    /// What the machine lacks: what, why, and the command that installs it.
-    missing: Option<(String, String, &'static str)>,
+    /// What keeps every instance from being had.
+    obstacle: Option<Obstacle>,
     pub(crate) journeys: BTreeMap<String, Journey>,
     secrets: BTreeMap<String, String>,
     extra: BTreeMap<String, String>,
@@ -122,7 +123,7 @@ impl Lab {
             starting: Arc::new(Semaphore::new(jobs)),
             living: Arc::new(Semaphore::new(if fixed || shared { 1 } else { jobs * WAITING })),
             servers: BTreeMap::new(),
-            missing: None,
+            obstacle: None,
             journeys,
             secrets,
             extra: options.extra,
@@ -147,16 +148,15 @@ impl Lab {
                 Ok(server) => {
                     lab.servers.insert(name.clone(), server);
                 }
-                Err(LabError::CannotProvide { what, why, install }) => {
-                    // Nothing can be decided without it, and whoever reads the scorecard must
-                    // learn what to install.
-                    lab.missing = Some((what, why, install));
+                Err(error) => {
+                    lab.obstacle = Some(Obstacle::of(error)?);
                     return Ok(lab);
                 }
-                Err(other) => return Err(other),
             }
         }
-        lab.prepare_template(told).await?;
+        if let Err(error) = lab.prepare_template(told).await {
+            lab.obstacle = Some(Obstacle::of(error)?);
+        }
         Ok(lab)
     }
 
@@ -165,8 +165,8 @@ impl Lab {
     /// # Errors
     /// When one of them cannot be had.
     pub(crate) async fn world(self: &Arc<Self>) -> Result<Arc<World>, LabError> {
-        if let Some((what, why, install)) = self.missing.clone() {
-            return Err(LabError::CannotProvide { what, why, install });
+        if let Some(obstacle) = &self.obstacle {
+            return Err(obstacle.error());
         }
         World::open(self).await
     }
@@ -188,7 +188,7 @@ impl Lab {
             links.push(dependency.link(&place, confinement.outside()).await?);
         }
         for step in &self.manifest.service.reset {
-            self.run_step(step, &workspace, &links, &place).await?;
+            self.run_step("reset", step, &workspace, &links, &place).await?;
         }
         Instance::new(Arc::clone(self), world, place, workspace, links, slot)
     }
@@ -345,7 +345,7 @@ impl Lab {
         }
         for step in &steps {
             told(&format!("set-up: {}", step.0.join(" ")));
-            self.run_step(step, &self.template, &links, &place).await?;
+            self.run_step("set-up", step, &self.template, &links, &place).await?;
         }
         for one in dependencies {
             one.end().await;
@@ -356,6 +356,7 @@ impl Lab {
 
     pub(crate) async fn run_step(
         &self,
+        step: &'static str,
         command: &settings::Command,
         workspace: &Workspace,
         links: &[Link],
@@ -376,10 +377,11 @@ impl Lab {
         env.extend(recipe.env);
         let longest = Duration::from_secs(300);
         let env = env.into_iter().collect();
-        let result = step::run(argv, place, env, longest, |_| {}).await;
+        let result = step::run(step, argv, place, env, longest, |_| {}).await;
         self.new_attempts(place);
         result.map_err(|error| match error {
-            LabError::StepFailed { outcome, output, .. } => LabError::StepFailed {
+            LabError::StepFailed { step, outcome, output, .. } => LabError::StepFailed {
+                step,
                 command: self.redactor.mask(&shown),
                 outcome,
                 output: self.redactor.mask(&output),

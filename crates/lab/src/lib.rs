@@ -11,6 +11,7 @@ pub mod instance;
 pub mod journeys;
 mod lab;
 mod log_file;
+mod obstacle;
 pub mod place;
 pub mod ports;
 pub mod readiness;

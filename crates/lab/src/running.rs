@@ -90,7 +90,7 @@ impl Running {
         for step in std::mem::take(&mut self.after_ready) {
             let AfterReady { command, argv, env, place } = step;
             let longest = Duration::from_secs(60);
-            let result = crate::step::run(argv, &place, env, longest, |_| {}).await;
+            let result = crate::step::run("after_ready", argv, &place, env, longest, |_| {}).await;
             if let Err(LabError::StepFailed { outcome, output, .. }) = result {
                 self.trial.saw(Seen::StepFailed { command, outcome, output });
             }

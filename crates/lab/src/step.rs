@@ -12,11 +12,12 @@ use crate::place::Place;
 /// How many lines of its output a failed step shows.
 const SHOWN: usize = 30;
 
-/// Runs a command to its end. Its folder is the launcher's to choose.
+/// Runs a command to its end; `step` says what it is for. Its folder is the launcher's to choose.
 ///
 /// # Errors
 /// When it cannot be started, does not end in time, or ends with another code than 0.
 pub async fn run(
+    step: &'static str,
     argv: Vec<String>,
     place: &Place,
     env: Vec<(String, String)>,
@@ -31,7 +32,7 @@ pub async fn run(
     let failed = |outcome: String| {
         let lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
         let output: Vec<String> = lines.iter().cloned().collect();
-        LabError::StepFailed { command: command.clone(), outcome, output: output.join("\n") }
+        LabError::StepFailed { step, command: command.clone(), outcome, output: output.join("\n") }
     };
     let mut process = Process::start(&launch, place.record(), move |line| {
         if let Line::Text { text, .. } = line {

@@ -53,6 +53,19 @@ pub struct Classes {
     pub unauthenticated: Vec<u16>,
     /// A text, or a part of `Location`, that means a missing log-in.
     pub unauthenticated_text: Option<String>,
+    /// The parts of the service, by the prefixes of their paths.
+    pub surfaces: Vec<SurfaceClass>,
+}
+
+/// How a part of the service answers paths that it does not know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SurfaceClass {
+    /// The prefix of its paths. Where several match, the longest counts.
+    pub prefix: String,
+    /// With its page and 200, as a single-page application does.
+    pub catch_all: bool,
+    /// The paths that it is known to answer.
+    pub known: Vec<String>,
 }
 
 impl Default for Classes {
@@ -62,6 +75,7 @@ impl Default for Classes {
             limited_text: None,
             unauthenticated: vec![401],
             unauthenticated_text: None,
+            surfaces: Vec::new(),
         }
     }
 }
@@ -87,12 +101,27 @@ impl Classes {
             return Kind::Unauthenticated;
         }
         match status {
+            0..300 if self.is_catch_all(answer) => Kind::Absent,
             0..300 => Kind::Accepted,
             300..400 => Kind::Redirected,
             404 | 405 => Kind::Absent,
             400..500 => Kind::Refused,
             _ => Kind::Failed,
         }
+    }
+
+    /// Whether this is the page that a part of the service answers to every path it does not know.
+    fn is_catch_all(&self, answer: &Answer) -> bool {
+        let path = answer.path();
+        let matching = self.surfaces.iter().filter(|surface| path.starts_with(&surface.prefix));
+        let Some(surface) = matching.max_by_key(|surface| surface.prefix.len()) else {
+            return false;
+        };
+        surface.catch_all
+            && answer.is_html()
+            && answer.as_expected != Some(true)
+            && path.trim_end_matches('/') != surface.prefix.trim_end_matches('/')
+            && !surface.known.iter().any(|known| known == path)
     }
 }
 
@@ -141,6 +170,7 @@ mod tests {
             limited_text: Some("slow down".into()),
             unauthenticated: vec![401, 403],
             unauthenticated_text: Some("/login".into()),
+            surfaces: Vec::new(),
         };
         assert_eq!(classes.kind(&answer(423)), Kind::Limited);
         assert_eq!(classes.kind(&answer(403)), Kind::Unauthenticated);
@@ -149,6 +179,31 @@ mod tests {
         let mut sent = answer(302);
         sent.headers.push(("Location".into(), "/login?next=/".into()));
         assert_eq!(classes.kind(&sent), Kind::Unauthenticated);
+    }
+
+    #[test]
+    fn the_page_of_a_catch_all_is_not_found() {
+        let surface = |prefix: &str, catch_all| SurfaceClass {
+            prefix: prefix.into(),
+            catch_all,
+            known: vec!["/about".into()],
+        };
+        let surfaces = vec![surface("/", true), surface("/api", false)];
+        let classes = Classes { surfaces, ..Classes::default() };
+        let page = |path: &str| {
+            let mut page = answer(200);
+            page.request.target = path.into();
+            page.headers.push(("Content-Type".into(), "text/html; charset=utf-8".into()));
+            page
+        };
+        assert_eq!(classes.kind(&page("/debug/pprof?x=1")), Kind::Absent);
+        for path in ["/", "/about", "/api/page"] {
+            assert_eq!(classes.kind(&page(path)), Kind::Accepted, "{path}");
+        }
+        let walked = Answer { as_expected: Some(true), ..page("/cart") };
+        assert_eq!(classes.kind(&walked), Kind::Accepted);
+        let data = Answer { headers: Vec::new(), ..page("/health") };
+        assert_eq!(classes.kind(&data), Kind::Accepted);
     }
 
     #[test]

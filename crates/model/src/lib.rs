@@ -21,7 +21,7 @@ pub use card::{Applicability, Card, Lane, Reach};
 pub use catalogue::{Entry, Family, Risk};
 pub use event::Event;
 pub use finding::{Finding, Severity};
-pub use kind::{Classes, Kind};
+pub use kind::{Classes, Kind, SurfaceClass};
 pub use observation::{Observation, Probe, Seen};
 pub use outcome::Outcome;
 pub use scorecard::{Coverage, Note, Row, Scorecard};

@@ -160,12 +160,14 @@ impl Scorecard {
     pub fn score(rows: &[Row]) -> Option<f64> {
         let applicable: Vec<_> =
             rows.iter().filter(|row| row.verdict != Verdict::NotApplicable).collect();
-        let whole: f64 = applicable.iter().map(|row| row.risk.weight()).sum();
+        // An empty sum of floating-point numbers is -0.0, and nobody wants to read that.
+        let sum = |weights: &mut dyn Iterator<Item = f64>| weights.fold(0.0, |sum, one| sum + one);
+        let whole = sum(&mut applicable.iter().map(|row| row.risk.weight()));
         if whole == 0.0 {
             return None;
         }
-        let earned: f64 =
-            applicable.iter().filter(|row| row.earns()).map(|row| row.risk.weight()).sum();
+        let earned = applicable.iter().filter(|row| row.earns());
+        let earned = sum(&mut earned.map(|row| row.risk.weight()));
         let score = (1000.0 * earned / whole).round() / 10.0;
         let sunk =
             applicable.iter().any(|row| row.risk == Risk::Critical && row.verdict == Verdict::Fail);
@@ -186,6 +188,13 @@ mod tests {
         let rows = [row("startup", Verdict::Pass), row("liveness", Verdict::Inconclusive)];
         assert_eq!(Scorecard::score(&rows), Some(50.0));
         assert_eq!(Scorecard::coverage(&rows), Coverage { decided: 1, applicable: 2 });
+    }
+
+    #[test]
+    fn nothing_earned_is_a_plain_zero() {
+        let score =
+            Scorecard::score(&[row("startup", Verdict::Inconclusive)]).expect("one applies");
+        assert_eq!(format!("{score:.1}"), "0.0");
     }
 
     #[test]

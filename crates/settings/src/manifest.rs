@@ -86,6 +86,7 @@ impl Manifest {
             }
             classes.unauthenticated_text.clone_from(&authentication.refused_text);
         }
+        classes.surfaces = self.surfaces.values().map(Surface::class).collect();
         classes
     }
 
@@ -98,10 +99,5 @@ impl Manifest {
     /// What a path serves: what its surface says, an API where none does.
     pub fn serves(&self, path: &str) -> Serves {
         self.surface_of(path).map_or(Serves::Api, |surface| surface.serves)
-    }
-
-    /// Whether unknown paths like this one are answered with a page.
-    pub fn catches_all(&self, path: &str) -> bool {
-        self.surface_of(path).is_some_and(|surface| surface.catch_all)
     }
 }

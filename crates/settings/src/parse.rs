@@ -116,7 +116,6 @@ const LATER: &[&str] = &[
     "upstreams.*.critical",
     "data",
     "release",
-    "surfaces.*.catch_all",
 ];
 
 /// Whether a path of the manifest fits a pattern of [`LATER`].

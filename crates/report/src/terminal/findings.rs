@@ -39,6 +39,19 @@ pub(super) fn details(row: &Row, styles: &Styles, width: usize) -> String {
     out
 }
 
+/// Controls that are undecided for the same reason.
+pub(super) fn undecided(ids: &[&str], why: &str, styles: &Styles, width: usize) -> String {
+    let word = label(Verdict::Inconclusive);
+    let mut lead = paint(styles.verdict(Verdict::Inconclusive), word);
+    let mut out = String::new();
+    for line in wrap(&ids.join(", "), width.saturating_sub(word.len() + 1)) {
+        out.push_str(&format!("{lead} {}\n", paint(styles.strong, &line)));
+        lead = " ".repeat(word.len());
+    }
+    part(&mut out, 2, "why", why, width);
+    out
+}
+
 /// What happened beside the experiments, before everything else.
 pub(super) fn note(note: &Note, styles: &Styles, width: usize) -> String {
     let mut out = String::from("\n");

@@ -1,6 +1,6 @@
 //! What is happening now: a status line that is redrawn on a terminal, plain lines elsewhere.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use model::{Event, Row, Verdict};
@@ -19,6 +19,8 @@ pub struct Live {
     done: usize,
     planned: usize,
     stage: String,
+    /// Why controls were undecided, as far as it was told.
+    told: BTreeSet<String>,
     /// Whether a status line stands on the terminal.
     drawn: bool,
 }
@@ -33,6 +35,7 @@ impl Live {
             done: 0,
             planned: 0,
             stage: String::new(),
+            told: BTreeSet::new(),
             drawn: false,
         }
     }
@@ -92,12 +95,16 @@ impl Live {
         (self.width.is_none() && is_new).then(|| format!("{:>12} {text}", "·"))
     }
 
-    fn finished(&self, row: &Row) -> String {
+    fn finished(&mut self, row: &Row) -> String {
         let verdict =
             paint(self.styles.verdict(row.verdict), &format!("{:>12}", label(row.verdict)));
         let time = paint(self.styles.faint, &format!("[{:>6.2}s]", row.seconds));
         let id = paint(self.styles.strong, &format!("{:<20}", row.id));
+        let undecided = row.verdict == Verdict::Inconclusive;
         let summary = match row.verdict {
+            _ if undecided && !self.told.insert(row.summary.clone()) => {
+                paint(self.styles.faint, "for the same reason")
+            }
             Verdict::Pass | Verdict::NotApplicable => paint(self.styles.faint, &row.summary),
             _ => row.summary.clone(),
         };

@@ -1,5 +1,7 @@
 //! The scorecard: by family, then what is wrong, then the score.
 
+use std::collections::BTreeMap;
+
 use model::{Row, Scorecard, Severity, Verdict};
 
 use super::findings;
@@ -8,6 +10,9 @@ use crate::words::{count, label, through_the_edge, tried, wrap};
 
 /// With more controls than this, those that passed are folded.
 const FOLDED_ABOVE: usize = 8;
+
+/// So many controls that are undecided for the same reason are told together.
+const TOGETHER: usize = 3;
 
 /// The whole scorecard as text, for a terminal of this width.
 pub fn scorecard(card: &Scorecard, styles: &Styles, width: usize) -> String {
@@ -20,20 +25,26 @@ pub fn scorecard(card: &Scorecard, styles: &Styles, width: usize) -> String {
     for note in &card.notes {
         out.push_str(&findings::note(note, styles, width));
     }
+    let shared = shared_reasons(card);
+    let is_shared = |row: &Row| undecided(row).is_some_and(|why| shared.contains_key(why));
     for rows in card.controls.chunk_by(|one, next| one.family == next.family) {
         let family = rows[0].family.word();
         out.push_str(&format!("\n  {}\n", paint(styles.strong, family)));
         if card.controls.len() > FOLDED_ABOVE {
-            out.push_str(&folded(rows, styles, width));
+            out.push_str(&folded(rows, &is_shared, styles, width));
         } else {
             rows.iter().for_each(|row| out.push_str(&line(row, styles, width)));
         }
     }
     let mut wrong: Vec<_> = card.controls.iter().filter(|row| deserves_details(row)).collect();
     wrong.sort_by_key(|row| (row.verdict != Verdict::Fail, row.risk));
-    for row in wrong {
+    for row in wrong.into_iter().filter(|row| !is_shared(row)) {
         out.push('\n');
         out.push_str(&findings::details(row, styles, width));
+    }
+    for (why, ids) in &shared {
+        out.push('\n');
+        out.push_str(&findings::undecided(ids, why, styles, width));
     }
     out.push_str(&format!("\n{}\n", totals(card, styles)));
     out
@@ -44,28 +55,55 @@ fn deserves_details(row: &Row) -> bool {
     found || matches!(row.verdict, Verdict::Fail | Verdict::Error | Verdict::Inconclusive)
 }
 
-/// A family of a long scorecard: what is wrong first, by risk; what passed in one paragraph.
-fn folded(rows: &[Row], styles: &Styles, width: usize) -> String {
-    let (mut open, passed): (Vec<&Row>, Vec<&Row>) = rows
-        .iter()
-        .partition(|row| row.verdict != Verdict::Pass || row.waived.is_some() || moved(row));
+/// Why a row is undecided, when nothing at all was seen.
+fn undecided(row: &Row) -> Option<&str> {
+    let nothing = row.findings.is_empty() && row.account.is_empty();
+    (row.verdict == Verdict::Inconclusive && nothing).then_some(row.summary.as_str())
+}
+
+/// The reasons for which several controls are undecided, such as a step that failed, with them.
+fn shared_reasons(card: &Scorecard) -> BTreeMap<&str, Vec<&str>> {
+    let mut all: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for row in &card.controls {
+        if let Some(why) = undecided(row) {
+            all.entry(why).or_default().push(&row.id);
+        }
+    }
+    all.retain(|_, ids| ids.len() >= TOGETHER);
+    all
+}
+
+/// A family of a long scorecard: what is wrong first, by risk; what passed in one paragraph, and
+/// what is undecided for a shared reason in another.
+fn folded(
+    rows: &[Row],
+    is_shared: &impl Fn(&Row) -> bool,
+    styles: &Styles,
+    width: usize,
+) -> String {
+    let is_plain = |row: &Row| {
+        row.waived.is_none() && !moved(row) && (row.verdict == Verdict::Pass || is_shared(row))
+    };
+    let (plain, mut open): (Vec<&Row>, Vec<&Row>) = rows.iter().partition(|row| is_plain(row));
     let place = |row: &&Row| {
         (row.verdict != Verdict::Fail, row.verdict == Verdict::NotApplicable, row.risk)
     };
     open.sort_by_key(place);
     let mut out: String = open.iter().map(|row| line(row, styles, width)).collect();
-    if passed.is_empty() {
-        return out;
-    }
-    let names = passed.iter().map(|row| row.id.as_str()).collect::<Vec<_>>().join(", ");
-    let word = match passed.len() {
-        1 => label(Verdict::Pass).to_owned(),
-        count => format!("{count} {}", label(Verdict::Pass)),
-    };
-    let mut verdict = paint(styles.verdict(Verdict::Pass), &format!("{word:>12}"));
-    for text in wrap(&names, width.saturating_sub(14)) {
-        out.push_str(&format!("{verdict}  {text}\n"));
-        verdict = " ".repeat(12);
+    for verdict in [Verdict::Inconclusive, Verdict::Pass] {
+        let rows: Vec<_> = plain.iter().filter(|row| row.verdict == verdict).collect();
+        let names = rows.iter().map(|row| row.id.as_str()).collect::<Vec<_>>().join(", ");
+        let word = match rows.len() {
+            0 => continue,
+            1 => label(verdict).to_owned(),
+            count => format!("{count} {}", label(verdict)),
+        };
+        let word = format!("{word:>12}");
+        let (wide, mut lead) = (word.len(), paint(styles.verdict(verdict), &word));
+        for text in wrap(&names, width.saturating_sub(wide + 2)) {
+            out.push_str(&format!("{lead}  {text}\n"));
+            lead = " ".repeat(wide);
+        }
     }
     out
 }
@@ -164,12 +202,38 @@ mod tests {
             failed("input-validation"),
             passed("cors"),
         ];
-        let text = folded(&rows, &Styles::plain(), 100);
+        let text = folded(&rows, &|_| false, &Styles::plain(), 100);
         let lines: Vec<_> =
             text.lines().map(|line| line.split_whitespace().take(3).collect::<Vec<_>>()).collect();
         assert_eq!(lines[0][..2], ["FAIL", "input-validation"], "the higher risk first: {text}");
         assert_eq!(lines[2][..2], ["FAIL", "body-limits"], "{text}");
         assert!(text.ends_with("2 PASS  https-only, cors\n"), "{text}");
+    }
+
+    #[test]
+    fn a_reason_that_several_share_is_told_once() {
+        let row = |id: &str| Row::new(id, Judgement::inconclusive("a step failed"), 0.0);
+        let ids = ["startup", "liveness", "readiness", "cors", "uploads", "metrics"];
+        let mut rows: Vec<_> = ids.into_iter().map(row).collect();
+        rows.push(Row::new("exposure", Judgement::inconclusive("another reason"), 0.0));
+        rows.extend(["pagination", "compression"].map(|id| Row::new(id, judged("", vec![]), 1.0)));
+        let card = Scorecard {
+            service: "shop".into(),
+            score: Scorecard::score(&rows),
+            coverage: Scorecard::coverage(&rows),
+            catalogue: (2, 71),
+            partial: false,
+            controls: rows,
+            evidence: Binding::default(),
+            notes: Vec::new(),
+        };
+        let text = scorecard(&card, &Styles::plain(), 100);
+        assert_eq!(text.matches("a step failed").count(), 1, "{text}");
+        let together = "INCONCLUSIVE startup, liveness, readiness, cors, uploads, metrics\n  \
+                        why        a step failed\n";
+        assert!(text.contains(together), "{text}");
+        assert!(text.contains("3 INCONCLUSIVE  startup, liveness, readiness\n"), "{text}");
+        assert!(text.contains("why        another reason\n"), "{text}");
     }
 
     #[test]

@@ -45,3 +45,27 @@ fn a_fixed_port_is_used_in_turns() {
     let ran = bench.run(&["prove", "--only", "startup,environment"]);
     assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
 }
+
+/// Whatever the step, the scorecard is there, says once at the top what failed, and decides nothing.
+#[test]
+fn a_step_that_fails_is_told_once_at_the_top() {
+    for (step, named) in [("setup", "set-up"), ("reset", "reset")] {
+        let bench = Bench::odd("good");
+        manifest(&bench, &format!("{step} = [[\"sh\", \"-c\", \"echo no such table; exit 3\"]]"));
+        for only in ["startup", "startup,error-envelope"] {
+            let ran = bench.run(&["prove", "--only", only, "--format", "json"]);
+            assert_eq!(ran.code, 3, "{step}: {}", ran.stderr);
+            let card: serde_json::Value = serde_json::from_str(&ran.stdout).expect("JSON");
+            let notes = card["notes"].as_array().expect("a list");
+            assert_eq!(notes.len(), 1, "{card}");
+            let text = notes[0]["text"].as_str().expect("a text");
+            assert!(text.starts_with(&format!("the {named} step `sh -c")), "{text}");
+            assert!(text.ends_with("failed: exit code 3"), "{text}");
+            assert_eq!(notes[0]["log"][0], "no such table");
+            for row in card["controls"].as_array().expect("a list") {
+                assert_eq!(row["verdict"], "inconclusive", "{card}");
+                assert_eq!(row["summary"], text);
+            }
+        }
+    }
+}
