@@ -55,7 +55,7 @@ fn catalogue() -> String {
             Some(_) => format!("[{0}](controls/{0}.md)", entry.id),
             None => format!("{} (not built yet)", entry.id),
         };
-        let supply = settings::supply::how(entry.id).unwrap_or("–");
+        let supply = edge::supply::find(entry.id).map_or("–", |supply| supply.how);
         let (risk, promise) = (entry.risk.word(), entry.promise);
         page.push_str(&format!("| {id} | {risk} | {promise} | {supply} |\n"));
     }

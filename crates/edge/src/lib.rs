@@ -26,6 +26,7 @@ mod shared;
 mod signals;
 mod stack;
 mod supervisor;
+pub mod supply;
 mod timer;
 mod upstream;
 mod worker;

@@ -32,13 +32,15 @@ pub fn row(
         words => format!("{words} "),
     };
     let supplied = context.supplied.iter().flatten().any(|one| one == id);
-    let mends = row.findings.iter().any(|finding| {
-        let (cause, subject) = (&finding.cause, &finding.subject);
-        finding.severity == Severity::Fail
-            && settings::supply::unmendable(manifest, id, cause, subject).is_none()
+    let supply = edge::supply::find(id).filter(|supply| {
+        row.findings.iter().any(|finding| {
+            let (cause, subject) = (&finding.cause, &finding.subject);
+            finding.severity == Severity::Fail
+                && supply.unmendable(manifest, cause, subject).is_none()
+        })
     });
-    if row.verdict == Verdict::Fail && !supplied && mends {
-        row.supply = settings::supply::how(id).map(str::to_owned);
+    if row.verdict == Verdict::Fail && !supplied {
+        row.supply = supply.map(|supply| supply.how.to_owned());
     }
     row.rerun = format!("seaworthy prove {asked}--only {id}");
     if matches!(row.verdict, Verdict::Fail | Verdict::Inconclusive) {

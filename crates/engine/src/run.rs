@@ -195,7 +195,8 @@ impl Proving<'_> {
             let other = || Note { text: error.to_string(), ..Note::default() };
             baseline.problems.insert(0, notes::of_error(&error).unwrap_or_else(other));
         }
-        lab.set_patience(baseline.patience(self.proof.manifest.service.patience.0));
+        let patience = baseline.patience(self.proof.manifest.service.patience.0);
+        lab.set_patience(baseline.ready.unwrap_or_default(), patience);
         baseline.problems.iter().cloned().for_each(|problem| self.note(problem));
         Ok(baseline)
     }

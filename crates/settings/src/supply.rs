@@ -1,4 +1,4 @@
-//! What the edge supplies, and how `seaworthy run` works.
+//! `[supply]`: how `seaworthy run` works.
 
 use std::collections::BTreeMap;
 
@@ -6,41 +6,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::duration::Span;
-use crate::{Manifest, template};
-
-/// The controls that `seaworthy run` can supply, and what it does for each.
-pub const SUPPLIED: &[(&str, &str)] = &[
-    ("graceful-shutdown", "drains before the service is asked to stop; always"),
-    ("liveness", "answers the probe itself, and no only while the service answers nothing"),
-    ("readiness", "answers the probe from what it sees of the declared dependencies"),
-    ("health-report", "answers the report from what it sees of the declared dependencies"),
-    ("environment", "checks every declared variable before the service starts; always"),
-    ("feature-flags", "refuses the routes of a flag that is off; flags change while it runs"),
-    ("kill-switches", "refuses the routes of a switch that is off; switches change while it runs"),
-    ("dependency-outage", "answers 503 in time while a critical dependency is away"),
-    ("https-only", "redirects plain HTTP and sets HSTS, by the word of a trusted proxy"),
-    ("security-headers", "adds what is missing, on errors too"),
-    ("cors", "allows the declared origins and nobody else"),
-    ("body-limits", "refuses large, slow and inflating bodies"),
-    ("compression", "compresses text for those who ask"),
-    ("error-envelope", "gives every error the declared shape, and keeps the inside in"),
-    ("correlation-ids", "gives every request an id, and logs it"),
-    ("private-logs", "masks secrets and personal data in the service's output"),
-    ("metrics", "measures every request by its route"),
-];
-
-/// Causes that only the service itself can mend, of controls that can be supplied otherwise.
-const ITS_OWN: &[(&str, &[&str])] = &[
-    ("environment", &["refused"]),
-    ("dependency-outage", &["no-recovery"]),
-    (
-        "https-only",
-        &["old-tls", "certificate-expires", "certificate-expired", "certificate-not-valid"],
-    ),
-    ("security-headers", &["no-content-type"]),
-    ("body-limits", &["accepts-broken", "fails"]),
-    ("compression", &["broken-encoding", "not-cacheable"]),
-];
 
 /// What the edge supplies.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -119,82 +84,4 @@ pub enum Restart {
     OnFailure,
     /// Seaworthy ends with it.
     Never,
-}
-
-/// What the edge does for a control, if it can supply it.
-pub fn how(id: &str) -> Option<&'static str> {
-    SUPPLIED.iter().find(|(known, _)| *known == id).map(|(_, how)| *how)
-}
-
-/// Why the edge cannot mend this finding of a control that it can supply otherwise, if so.
-pub fn unmendable(manifest: &Manifest, id: &str, cause: &str, subject: &str) -> Option<String> {
-    if ITS_OWN.iter().any(|(known, causes)| *known == id && causes.contains(&cause)) {
-        return Some("only the service itself can mend it".to_owned());
-    }
-    if id == "environment" {
-        let variable = manifest.environment.get(subject)?;
-        let mut wrong = variable.malformed_values.iter();
-        wrong.find(|value| variable.mistake_in(value).is_none())?;
-        return Some(
-            "only the service knows which values are wrong; a type in the manifest would tell the edge"
-                .to_owned(),
-        );
-    }
-    None
-}
-
-/// What the edge would not know, of what it needs to supply this control.
-pub fn missing_facts(manifest: &Manifest, id: &str) -> Vec<String> {
-    let mut all = Vec::new();
-    if matches!(id, "readiness" | "health-report" | "dependency-outage") {
-        for (name, _) in manifest.dependencies.iter().filter(|(_, one)| one.url.is_none()) {
-            let values = manifest.environment.values().filter_map(|one| one.value.as_deref());
-            let names: Vec<&str> = values.flat_map(template::names).collect();
-            let told = |part: &str| names.contains(&format!("{name}.{part}").as_str());
-            let known = told("url") || (told("host") && told("port"));
-            if !known {
-                all.push(format!(
-                    "no variable says where {name} is; declare one with value = \"{{{name}.url}}\" \
-                     or \"{{{name}.host}}:{{{name}.port}}\", or the edge does not look after it"
-                ));
-            }
-        }
-    }
-    if id == "private-logs"
-        && let Some(file) = &manifest.service.log_file
-    {
-        all.push(format!("{file} is the service's own file; the edge masks its stdout and stderr"));
-    }
-    all
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn manifest(text: &str) -> Manifest {
-        let own = "[service]\nname = \"a\"\nstart = \"a {port}\"\n";
-        crate::parse(&format!("{own}{text}")).expect("it is good").manifest
-    }
-
-    #[test]
-    fn what_the_edge_cannot_know_is_told() {
-        let cache = "[dependencies.cache]\nkind = \"redis\"\n[environment.CACHE]\nvalue = ";
-        for (value, count) in
-            [("\"a\"", 1), ("\"{cache.host}\"", 1), ("\"{cache.host}:{cache.port}\"", 0)]
-        {
-            let manifest = manifest(&format!("{cache}{value}\n"));
-            assert_eq!(missing_facts(&manifest, "readiness").len(), count, "{value}");
-            assert_eq!(missing_facts(&manifest, "liveness").len(), 0);
-        }
-    }
-
-    #[test]
-    fn what_only_the_service_can_mend_is_told() {
-        let text = "[environment.IPS]\nvalue = \"1\"\nmalformed_values = [\"x\"]\n[environment.N]\ntype = \"int\"\nvalue = \"1\"\n";
-        let manifest = manifest(text);
-        let cannot = |id, cause, subject| unmendable(&manifest, id, cause, subject).is_some();
-        assert!(cannot("environment", "unnamed", "IPS") && !cannot("environment", "unnamed", "N"));
-        assert!(cannot("body-limits", "fails", "POST /") && !cannot("body-limits", "no-limit", ""));
-    }
 }

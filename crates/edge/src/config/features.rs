@@ -7,6 +7,7 @@ use layers::{Gate, Setting};
 use settings::Manifest;
 
 use super::problem::Problem;
+use crate::supply::path_of;
 
 /// `GET /quotes` as a method and a path.
 fn request(text: &str) -> (Option<Method>, String) {
@@ -16,37 +17,22 @@ fn request(text: &str) -> (Option<Method>, String) {
     }
 }
 
-/// The routes that are refused while their feature is off.
-pub(super) fn gates(
-    manifest: &Manifest,
-    has: &impl Fn(&str) -> bool,
+/// A route that is refused while its feature is off; a problem where no request says which.
+pub(crate) fn gate(
+    flag: &str,
+    text: Option<&str>,
+    status: u16,
+    code: String,
+    key: &str,
     problems: &mut Vec<Problem>,
-) -> Vec<Gate> {
-    let mut gates = Vec::new();
-    let mut add = |flag: &str, text: Option<&str>, status: u16, code: String, key: &str| {
-        let Some(text) = text else {
-            problems
-                .push(format!("{key} is to be supplied, but has no request that says which route"));
-            return;
-        };
-        let (method, path) = request(text);
-        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
-        gates.push(Gate { flag: flag.to_owned(), method, path, status, code });
+) -> Option<Gate> {
+    let Some(text) = text else {
+        problems.push(format!("{key} is to be supplied, but has no request that says which route"));
+        return None;
     };
-    let controls = &manifest.controls;
-    for (name, switch) in controls.kill_switches.switches.iter().filter(|_| has("kill-switches")) {
-        let code = switch.code.clone().unwrap_or_else(|| format!("{name}_unavailable"));
-        let key = format!("controls.kill-switches.switches.{name}");
-        add(name, switch.request.as_deref(), switch.status, code, &key);
-    }
-    for (name, flag) in controls.feature_flags.flags.iter().filter(|_| has("feature-flags")) {
-        // A required flag is the service's own start, not a route.
-        if !flag.required {
-            let key = format!("controls.feature-flags.flags.{name}");
-            add(name, flag.request.as_deref(), flag.status, "not_found".to_owned(), &key);
-        }
-    }
-    gates
+    let (method, path) = request(text);
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+    Some(Gate { flag: flag.to_owned(), method, path, status, code })
 }
 
 /// How each flag and switch is at the start, and what the service is told instead.
@@ -76,9 +62,4 @@ pub(super) fn features(
 fn means(value: &str, declared: &str) -> bool {
     let meaning = settings::truth(value);
     value == declared || (meaning.is_some() && meaning == settings::truth(declared))
-}
-
-/// A path without its query.
-pub(super) fn path_of(text: &str) -> String {
-    text.split('?').next().unwrap_or(text).to_owned()
 }

@@ -19,8 +19,10 @@ use settings::{Manifest, Probe, Restart};
 
 use crate::dependency::Dependency;
 use crate::ingress_check::Range;
+use crate::supply::Asked;
 
 use self::features::features;
+pub(crate) use self::features::gate;
 pub use self::problem::Problem;
 pub(crate) use self::supplied::ListenerPath;
 pub use self::supplied::Supplied;
@@ -125,13 +127,14 @@ impl Config {
             problems.push(format!("controls.https-only.header: {header:?} is no header's name"));
             HeaderName::from_static("x-forwarded-proto")
         });
-        for id in supplied.iter().filter(|id| settings::supply::how(id).is_none()) {
-            let ids: Vec<_> = settings::supply::SUPPLIED.iter().map(|(id, _)| *id).collect();
+        for id in supplied.iter().filter(|id| crate::supply::find(id).is_none()) {
+            let ids: Vec<_> = crate::supply::ALL.iter().map(|supply| supply.id).collect();
             let near = settings::parse::nearest(id, ids.iter().copied());
             let near = near.map(|near| format!(" (did you mean {near}?)")).unwrap_or_default();
             problems.push(format!("{id} cannot be supplied{near}; these can: {}", ids.join(", ")));
         }
-        let parts = Supplied::new(manifest, &has, &proto, &mut problems);
+        let asked = Asked { manifest, ids: supplied, proto: &proto };
+        let parts = crate::supply::declare(&asked, &mut problems);
         let (flags, forced) = features(manifest, &has, values);
         if !problems.is_empty() {
             return Err(problems);

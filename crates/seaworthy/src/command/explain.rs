@@ -36,8 +36,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         card.disturbs,
         card.budget
     );
-    let supply = match settings::supply::how(card.id) {
-        Some(how) => format!("seaworthy run {how}: [supply] controls = [\"{}\"]\n", card.id),
+    let supply = match edge::supply::find(card.id) {
+        Some(supply) => {
+            format!("seaworthy run {}: [supply] controls = [\"{}\"]\n", supply.how, card.id)
+        }
         None => "only the service itself can hold it\n".to_owned(),
     };
     let facts = format!("{facts}{supply}");

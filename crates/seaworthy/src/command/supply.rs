@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use edge::Config;
+use edge::supply::Supply;
 use engine::store::Store;
 use model::{Row, Severity, Verdict};
 use settings::Manifest;
-use settings::supply::{SUPPLIED, how, missing_facts, unmendable};
 
 use crate::exit::{self, Exit};
 use crate::failure::Failure;
@@ -64,7 +64,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     }
     let mut text = "[supply]\ncontrols = [\n".to_owned();
     for id in &ids {
-        let why = how(id).unwrap_or_default();
+        let why = edge::supply::find(id).map_or("", |supply| supply.how);
         text.push_str(&format!("    {:<22} # {why}\n", format!("\"{id}\",")));
     }
     screen::data(&format!("{text}]\n{notes}"));
@@ -79,11 +79,11 @@ struct Advice {
 
 fn advise(manifest: &Manifest, row: &Row) -> Advice {
     let only = |note: &str| Advice { helps: false, notes: vec![note.to_owned()] };
-    if how(&row.id).is_none() {
+    let Some(supply) = edge::supply::find(&row.id) else {
         return only("only the service itself can mend it");
-    }
+    };
     let ids = [row.id.clone()];
-    let mut notes = missing_facts(manifest, &row.id);
+    let mut notes = supply.missing_facts(manifest);
     if let Err(problems) = Config::new(manifest, &ids, Vec::new(), &BTreeMap::new()) {
         // All at once, so that nobody mends one thing only to be told the next.
         notes.extend(problems);
@@ -91,7 +91,7 @@ fn advise(manifest: &Manifest, row: &Row) -> Advice {
     }
     let mut helps = false;
     for finding in row.findings.iter().filter(|finding| finding.severity == Severity::Fail) {
-        match unmendable(manifest, &row.id, &finding.cause, &finding.subject) {
+        match supply.unmendable(manifest, &finding.cause, &finding.subject) {
             Some(why) => {
                 let note = match finding.subject.as_str() {
                     "" => format!("{}: {why}", finding.cause),
@@ -109,7 +109,7 @@ fn advise(manifest: &Manifest, row: &Row) -> Advice {
 
 fn list(file: &ManifestFile) -> Exit {
     let supplied = &file.parsed.manifest.supply.controls;
-    for (id, how) in SUPPLIED {
+    for Supply { id, how, .. } in edge::supply::ALL {
         let mark = if supplied.iter().any(|one| one == id) { "supplied" } else { "" };
         screen::data(&format!("{id:<18} {mark:<9} {how}\n"));
     }
