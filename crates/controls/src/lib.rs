@@ -10,6 +10,7 @@ mod control;
 mod dependencies;
 mod lifecycle;
 mod observability;
+mod outage;
 mod surface;
 mod traffic;
 pub mod trials;

@@ -9,6 +9,16 @@ pub const LAST_LINES: usize = 20;
 /// How many where they are only an addition.
 const FEW_LINES: usize = 5;
 
+/// That a process ended under a fault, for a finding.
+pub fn words_of_end(dependency: &str, word: &str, after: Option<Duration>) -> String {
+    match after {
+        Some(after) => {
+            format!("{dependency} was {word}, and the process ended {} after that", time(after))
+        }
+        None => format!("the process ended while {dependency} was {word}"),
+    }
+}
+
 /// One try within an experiment.
 #[derive(Debug, Clone)]
 pub struct Trial<'a> {
@@ -212,6 +222,14 @@ impl<'a> Trial<'a> {
             Seen::Exited { code, signal, .. } => Some((*code, *signal)),
             _ => None,
         })
+    }
+
+    /// How long after the last fault was set the main process ended.
+    pub fn ended_under_fault(&self) -> Option<Duration> {
+        let last = |is: fn(&Seen) -> bool| self.seen.iter().rfind(|o| is(&o.seen)).map(|o| o.at);
+        let set = last(|seen| matches!(seen, Seen::FaultSet { .. }))?;
+        let ended = last(|seen| matches!(seen, Seen::Exited { .. }))?;
+        ended.checked_sub(set).map(Duration::from_micros)
     }
 
     pub fn exit_words(&self) -> String {

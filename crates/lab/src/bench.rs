@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use client::Peer;
 use journey::Journey;
+use model::Observation;
 use settings::Manifest;
+use tokio::sync::OwnedMutexGuard;
 
 use crate::error::LabError;
 use crate::instance::{Instance, UNSHARE};
@@ -39,6 +41,22 @@ impl Bench {
 
     pub fn trial(&self, name: &str) -> TrialLog {
         self.recorder.trial(name)
+    }
+
+    /// A part of an experiment that several controls observe, by its name. Whoever finds nothing
+    /// in it makes it, with a recorder [apart](Bench::apart), while the others wait.
+    pub async fn shared(&self, name: &str) -> OwnedMutexGuard<Option<Vec<Observation>>> {
+        self.lab.shared(name).lock_owned().await
+    }
+
+    /// A recorder that keeps what it is told apart from this experiment.
+    pub fn apart(&self) -> Recorder {
+        self.recorder.apart()
+    }
+
+    /// Records what was seen elsewhere.
+    pub fn take_over(&self, seen: &[Observation]) {
+        self.recorder.take_over(seen);
     }
 
     /// Says what is being done right now.

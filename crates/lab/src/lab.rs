@@ -8,6 +8,7 @@ use std::time::Duration;
 use client::Peer;
 use isolation::{Attempt, Confinement};
 use journey::Journey;
+use model::Observation;
 use process::spawn;
 use redact::Redactor;
 use settings::upstreams::{Upstream, UpstreamKind};
@@ -66,6 +67,9 @@ pub struct Edge {
     pub controls: Vec<String>,
 }
 
+/// What was seen in a part of an experiment that several controls observe, once it was made.
+type Shared = Arc<tokio::sync::Mutex<Option<Vec<Observation>>>>;
+
 /// Everything that the experiments of a run share.
 #[derive(Debug)]
 pub struct Lab {
@@ -87,8 +91,12 @@ pub struct Lab {
     template: Workspace,
     /// How long starts are waited for, once that is known.
     pub(crate) patience: OnceLock<Duration>,
+    /// How long a start takes when nothing else runs, once that is known.
+    usual_start: OnceLock<Duration>,
     /// Who tried to get out.
     attempts: Mutex<BTreeSet<Attempt>>,
+    /// What several controls observe, by its name.
+    shared: Mutex<BTreeMap<String, Shared>>,
     pub(crate) target: Option<Peer>,
     pub(crate) edge: Option<Edge>,
 }
@@ -129,7 +137,9 @@ impl Lab {
             extra: options.extra,
             template,
             patience: OnceLock::new(),
+            usual_start: OnceLock::new(),
             attempts: Mutex::default(),
+            shared: Mutex::default(),
             target: options.target,
             edge: options.edge,
             manifest,
@@ -193,6 +203,12 @@ impl Lab {
         Instance::new(Arc::clone(self), world, place, workspace, links, slot)
     }
 
+    /// A part of an experiment that is made once, whoever asks.
+    pub(crate) fn shared(&self, name: &str) -> Shared {
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(shared.entry(name.to_owned()).or_default())
+    }
+
     /// Waits until a further start is allowed.
     pub(crate) async fn may_start(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.starting).acquire_owned().await.ok()
@@ -203,9 +219,18 @@ impl Lab {
         self.servers.values().filter_map(Server::version).collect()
     }
 
-    /// Says how long a start may take before it is called never ready. Only the first word counts.
-    pub fn set_patience(&self, patience: Duration) {
+    /// Says how long a start takes alone, and how long it may take before it is called never
+    /// ready. Only the first word counts.
+    pub fn set_patience(&self, usual_start: Duration, patience: Duration) {
+        let _ = self.usual_start.set(usual_start);
         let _ = self.patience.set(patience);
+    }
+
+    /// A start that has not led to an answer by then is waiting for something rather than working,
+    /// and others may start beside it. Many slow starts at once make all of them slower.
+    pub(crate) fn works_for(&self) -> Duration {
+        let usual = self.usual_start.get().copied().unwrap_or_default();
+        (usual * 2).max(Duration::from_secs(1))
     }
 
     /// Who tried to get out of the lab so far, and was stopped.

@@ -40,7 +40,19 @@ impl Recorder {
 
     /// A try within the experiment.
     pub fn trial(&self, name: &str) -> TrialLog {
-        TrialLog { recorder: self.clone(), name: name.to_owned() }
+        let at = At { recorder: self.clone(), name: name.into() };
+        let redactor = self.inner.redactor.clone();
+        TrialLog { redactor, at: Arc::new(Mutex::new(at)) }
+    }
+
+    /// A recorder on the same clock, with the same secrets, that keeps what it is told apart.
+    pub fn apart(&self) -> Self {
+        Self::new(self.inner.zero, self.inner.redactor.clone(), None)
+    }
+
+    /// Takes over what was recorded elsewhere on the same clock.
+    pub fn take_over(&self, observations: &[Observation]) {
+        observations.iter().for_each(|observation| self.keep(observation.clone()));
     }
 
     pub fn redactor(&self) -> &Redactor {
@@ -50,7 +62,10 @@ impl Recorder {
     fn record(&self, at: Instant, trial: &str, seen: Seen) {
         let micros = at.saturating_duration_since(self.inner.zero).as_micros();
         let at = u64::try_from(micros).unwrap_or(u64::MAX);
-        let observation = Observation { at, trial: trial.to_owned(), seen };
+        self.keep(Observation { at, trial: trial.to_owned(), seen });
+    }
+
+    fn keep(&self, observation: Observation) {
         let observation = self.masked(observation);
         let mut kept = self.inner.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(file) = &mut kept.file
@@ -108,32 +123,54 @@ impl Recorder {
     }
 }
 
-/// A try within an experiment: a name that its observations carry.
+/// A try within an experiment: a name that its observations carry. Clones are the same log: what a
+/// living service still writes goes where [`TrialLog::go_on_in`] says.
 #[derive(Debug, Clone)]
 pub struct TrialLog {
+    redactor: Redactor,
+    at: Arc<Mutex<At>>,
+}
+
+/// Where observations go.
+#[derive(Debug, Clone)]
+struct At {
     recorder: Recorder,
-    name: String,
+    name: Arc<str>,
 }
 
 impl TrialLog {
-    pub fn name(&self) -> &str {
-        &self.name
+    fn at(&self) -> At {
+        self.at.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub fn name(&self) -> Arc<str> {
+        self.at().name
     }
 
     pub fn redactor(&self) -> &Redactor {
-        self.recorder.redactor()
+        &self.redactor
+    }
+
+    /// From now on, everything that is written to this log or a clone of it belongs to the other.
+    pub fn go_on_in(&self, other: &Self) {
+        *self.at.lock().unwrap_or_else(PoisonError::into_inner) = other.at();
     }
 
     /// Waits until the service has written a line with this text in this trial. Whether it did.
     pub async fn wait_for_output(&self, text: &str, longest: std::time::Duration) -> bool {
         let deadline = Instant::now() + longest;
-        while !self.recorder.has_written(&self.name, text) {
+        while !self.has_written(text) {
             if Instant::now() > deadline {
                 return false;
             }
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
         true
+    }
+
+    fn has_written(&self, text: &str) -> bool {
+        let At { recorder, name } = self.at();
+        recorder.has_written(&name, text)
     }
 
     /// Records what was seen just now.
@@ -143,7 +180,8 @@ impl TrialLog {
 
     /// Records what was seen at an earlier moment.
     pub fn saw_at(&self, at: Instant, seen: Seen) {
-        self.recorder.record(at, &self.name, seen);
+        let to = self.at();
+        to.recorder.record(at, &to.name, seen);
     }
 }
 
@@ -167,6 +205,22 @@ mod tests {
         let text = std::fs::read_to_string(&path).expect("it is there");
         assert!(text.contains("‹token›") && !text.contains("t0k3n"), "{text}");
         assert_eq!(text.lines().count(), 2);
+    }
+
+    #[test]
+    fn a_log_that_goes_on_in_another_takes_its_clones_along() {
+        let one = Recorder::new(Instant::now(), Redactor::default(), None);
+        let other = one.apart();
+        let log = one.trial("first");
+        let of_the_service = log.clone();
+        log.saw(Seen::Remark { text: "a".into() });
+        log.go_on_in(&other.trial("second"));
+        of_the_service.saw(Seen::Remark { text: "b".into() });
+        let (first, second) = (one.finish().expect("no file"), other.finish().expect("no file"));
+        assert_eq!((first.len(), second.len()), (1, 1));
+        assert_eq!(second[0].trial, "second");
+        one.take_over(&second);
+        assert_eq!(one.finish().expect("no file").len(), 2);
     }
 
     #[test]

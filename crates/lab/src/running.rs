@@ -46,9 +46,6 @@ pub struct Running {
     pub(crate) starting: Option<OwnedSemaphorePermit>,
 }
 
-/// A start that has not led to an answer by then is waiting for something rather than working.
-const BUSY: Duration = Duration::from_secs(1);
-
 impl Running {
     /// Waits for the first ready answer, the end of the process or of the patience.
     pub async fn wait_ready(&mut self, patience: Duration) -> Readiness {
@@ -60,7 +57,7 @@ impl Running {
         let readiness = {
             let waiting = readiness::wait(&self.ready, started, patience, ended, saw);
             tokio::pin!(waiting);
-            match tokio::time::timeout(BUSY, &mut waiting).await {
+            match tokio::time::timeout(self.lab.works_for(), &mut waiting).await {
                 Ok(readiness) => readiness,
                 Err(_) => {
                     drop(starting.take());
@@ -211,6 +208,13 @@ impl Running {
 
     pub fn process(&self) -> &Process {
         &self.process
+    }
+
+    /// From now on, what this life writes and does belongs to another trial, in which it is ready
+    /// from the start.
+    pub fn go_on_in(&self, trial: &TrialLog) {
+        self.trial.go_on_in(trial);
+        trial.saw(Seen::Ready { after: micros(self.process.started.elapsed()) });
     }
 
     /// Sends the readiness probe once and records it.

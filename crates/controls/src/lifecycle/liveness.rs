@@ -1,10 +1,9 @@
 //! The liveness probe answers fast and depends on nothing.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
-use lab::fault::{Fault, Kind};
-use lab::{Bench, Instance, LabError, Readiness, Running, TrialLog};
+use lab::{Bench, LabError, Readiness, Running, TrialLog};
 use model::{
     Account, Applicability, Card, Classes, Finding, Lane, Need, Observation, Probe, Reach, Ruling,
     Seen, Severity, Tally,
@@ -12,6 +11,7 @@ use model::{
 use settings::Manifest;
 
 use crate::control::{Applies, Control};
+use crate::outage::{LIVE_PATIENCE as LONGEST, Loss, Observer, Outages};
 use crate::trials::{Trial, by_trial, is_limited, time};
 
 pub(crate) struct Liveness;
@@ -31,15 +31,7 @@ const STOPPED: &str = "stopped";
 const CONTINUED: &str = "continued";
 const SERVICE: &str = "service";
 /// The faults under which it is probed.
-const FAULTS: [(&str, Kind); 3] = [
-    ("refused", Kind::Refuse),
-    ("hanging", Kind::Hang),
-    ("slow", Kind::Latency { delay: Duration::from_secs(2), jitter: Duration::ZERO }),
-];
-/// A probe that is not answered by then is not fast, whatever is declared.
-const LONGEST: Duration = Duration::from_secs(5);
-/// How long the probe may take to come back before the next fault.
-const RECOVERY: Duration = Duration::from_secs(10);
+const LOSSES: [Loss; 3] = [Loss::Refused, Loss::Hanging, Loss::Slow];
 
 #[async_trait]
 impl Control for Liveness {
@@ -64,11 +56,18 @@ impl Control for Liveness {
             let readiness = running.wait_ready(patience).await;
             begin(&first, SERVICE, HEALTHY);
             if matches!(readiness, Readiness::Ready { .. }) {
-                under_everything(bench, &instance, &running, &first).await;
+                in_good_health_and_stopped(bench, &running, &first).await;
             }
             running.kill().await;
         }
         instance.end().await;
+        let mut outages = Outages::new(bench, Observer::Liveness);
+        for name in bench.manifest().dependencies.keys() {
+            for loss in LOSSES {
+                outages.round(name, loss, 1).await?;
+            }
+        }
+        outages.end().await;
         Ok(())
     }
 
@@ -82,27 +81,10 @@ fn begin(trial: &TrialLog, subject: &str, method: &str) {
     trial.saw(Seen::Trial { subject: subject.into(), method: method.into(), round: 1 });
 }
 
-async fn under_everything(bench: &Bench, instance: &Instance, running: &Running, first: &TrialLog) {
+async fn in_good_health_and_stopped(bench: &Bench, running: &Running, first: &TrialLog) {
     let probes = bench.manifest().controls.liveness.probes.max(3);
-    // A probe may answer from a check in the background, which notices only after a while.
-    let lag = bench.manifest().service.live.as_ref().map_or(Duration::ZERO, |live| live.0.lag.0);
     bench.progress("probing it in good health");
     ask(running, first, probes, LONGEST).await;
-    for name in bench.manifest().dependencies.keys() {
-        for (word, kind) in FAULTS {
-            bench.progress(format!("probing it while {name} is {word}"));
-            let trial = bench.trial(&format!("{name}/{word}"));
-            begin(&trial, name, word);
-            instance.fault(&trial, name, Fault::new(kind), word).await;
-            // Work that meets the fault, so that a pool or an event loop that it blocks is felt.
-            let (_, ()) = tokio::join!(
-                running.ask_ready(&trial, Duration::from_secs(2)),
-                ask_for(running, &trial, probes, lag),
-            );
-            instance.heal(&trial, name).await;
-            recover(running, &trial).await;
-        }
-    }
     bench.progress("probing it while the process is stopped");
     let trial = bench.trial(STOPPED);
     begin(&trial, SERVICE, STOPPED);
@@ -120,23 +102,6 @@ async fn ask(running: &Running, trial: &TrialLog, times: u32, within: Duration) 
     for _ in 0..times {
         running.ask_live(trial, within).await;
         tokio::time::sleep(Duration::from_millis(40)).await;
-    }
-}
-
-/// Waits until the probe is accepted again: what one fault left behind is not the next one's.
-async fn recover(running: &Running, trial: &TrialLog) {
-    let until = Instant::now() + RECOVERY;
-    while !running.ask_live(trial, LONGEST).await.is_accepted() && Instant::now() < until {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-}
-
-/// At least so many probes, spread over at least this time.
-async fn ask_for(running: &Running, trial: &TrialLog, times: u32, at_least: Duration) {
-    let until = Instant::now() + at_least;
-    ask(running, trial, times, LONGEST).await;
-    while Instant::now() < until {
-        ask(running, trial, 1, LONGEST).await;
     }
 }
 
@@ -172,7 +137,7 @@ fn account(manifest: &Manifest, trials: &[Trial<'_>]) -> Account {
         tally
     };
     let mut faults = Tally::of("faults");
-    faults.plan(manifest.dependencies.len() * FAULTS.len());
+    faults.plan(manifest.dependencies.len() * LOSSES.len());
     let mut under = Tally::of("probes under faults");
     for trial in trials.iter().filter(|trial| trial.subject != SERVICE) {
         faults.tried(trial.fault_landed());
@@ -276,16 +241,15 @@ fn under_fault(
 ) -> Option<Finding> {
     let probes = probes(classes, trial);
     let what = format!("while {} was {}", trial.subject, trial.method);
+    // A process that ended answers nothing: that is told by those whose promise it is.
+    let died = trial.exit().is_some();
     let refused: Vec<_> = probes
         .iter()
-        .filter(|(probe, _)| {
-            matches!(
-                probe,
-                Probe::Answered { accepted: false, .. }
-                    | Probe::Refused
-                    | Probe::Dropped
-                    | Probe::NotHttp { .. }
-            )
+        .filter(|(probe, _)| match probe {
+            Probe::Answered { accepted, .. } => !accepted,
+            Probe::NotHttp { .. } => true,
+            Probe::Refused | Probe::Dropped => !died,
+            _ => false,
         })
         .collect();
     let mend = "answer it from the process alone: no database, no cache, no pool; a failing \
@@ -349,6 +313,14 @@ mod tests {
         assert_eq!(judgement.verdict(), Verdict::Fail);
         let judgement =
             run(vec![live(Probe::TimedOut, 5000), live(Probe::TimedOut, 5000)], Probe::TimedOut);
+        assert_eq!(judgement.verdict(), Verdict::Fail);
+    }
+
+    #[test]
+    fn a_service_that_ended_is_not_called_dependent() {
+        let judgement = run(vec![live(OK, 2), live(Probe::Refused, 1), exited(1)], Probe::TimedOut);
+        assert_eq!(judgement.verdict(), Verdict::Pass, "{judgement:?}");
+        let judgement = run(vec![live(OK, 2), live(Probe::Refused, 1)], Probe::TimedOut);
         assert_eq!(judgement.verdict(), Verdict::Fail);
     }
 

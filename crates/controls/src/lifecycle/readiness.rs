@@ -1,21 +1,19 @@
 //! Readiness says no while a critical dependency is away, and yes again without a restart.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
-use lab::fault::{Fault, Kind};
-use lab::{Bench, Instance, LabError, Readiness as Ready, Running, TrialLog};
+use lab::{Bench, LabError};
 use model::{
-    Account, Applicability, Card, Classes, Finding, Kind as ModelKind, Lane, Need, Observation,
-    Probe, Reach, Ruling, Seen, Tally,
+    Account, Applicability, Card, Classes, Finding, Kind, Lane, Need, Observation, Probe, Reach,
+    Ruling, Seen, Tally,
 };
 use settings::Manifest;
 use settings::controls::OnLoss;
-use tokio::time::sleep;
 
 use crate::control::{Applies, Control};
-use crate::trials::{Trial, by_trial, is_limited, time};
-use crate::work_request::WorkRequest;
+use crate::outage::{Loss, Observer, Outages};
+use crate::trials::{Trial, by_trial, is_limited, time, words_of_end};
 
 pub(crate) struct Readiness;
 
@@ -29,10 +27,9 @@ static CARD: Card = Card {
     page: include_str!("readiness.md"),
 };
 
-const FAULTS: [(&str, Kind); 2] = [("refused", Kind::Refuse), ("hanging", Kind::Hang)];
+const LOSSES: [Loss; 2] = [Loss::Refused, Loss::Hanging];
 /// Two of three decide.
 const ROUNDS: u32 = 3;
-const BETWEEN: Duration = Duration::from_millis(30);
 
 #[async_trait]
 impl Control for Readiness {
@@ -58,12 +55,13 @@ impl Control for Readiness {
 
     async fn prove(&self, bench: &Bench) -> Result<(), LabError> {
         let names: Vec<String> = critical(bench.manifest()).map(str::to_owned).collect();
+        let mut outages = Outages::new(bench, Observer::Readiness);
         for name in &names {
-            for (word, kind) in FAULTS {
+            for loss in LOSSES {
                 let mut bad = 0;
                 for round in 1..=ROUNDS {
-                    bench.progress(format!("{name} {word}, round {round}"));
-                    bad += u32::from(!attempt(bench, name, word, kind, round).await?);
+                    let seen = outages.round(name, loss, round).await?;
+                    bad += u32::from(!went_as_promised(bench.manifest(), &seen));
                     // One good round is enough, and two bad ones are.
                     if bad < round || bad == 2 {
                         break;
@@ -71,6 +69,7 @@ impl Control for Readiness {
                 }
             }
         }
+        outages.end().await;
         Ok(())
     }
 
@@ -90,75 +89,12 @@ fn notice_limit(manifest: &Manifest) -> Duration {
     probe.map_or(Duration::ZERO, |probe| probe.0.lag.0 + 2 * probe.0.within.0)
 }
 
-/// One round. Whether it went as promised, so that no further one is needed.
-async fn attempt(
-    bench: &Bench,
-    name: &str,
-    word: &str,
-    kind: Kind,
-    round: u32,
-) -> Result<bool, LabError> {
-    let trial = bench.trial(&format!("{name}/{word}/{round}"));
-    trial.saw(Seen::Trial { subject: name.into(), method: word.into(), round });
-    let mut instance = bench.instance().await?;
-    let mut as_promised = false;
-    if let Some(mut running) = instance.start(&trial, None).await? {
-        let patience = bench.patience();
-        if matches!(running.wait_ready(patience).await, Ready::Ready { .. }) {
-            as_promised =
-                lose_and_return(bench, &instance, &running, &trial, name, word, kind).await;
-            if running.process().exit().is_some() {
-                running.wait_exit(Duration::ZERO).await;
-            }
-        }
-        running.kill().await;
-    }
-    instance.end().await;
-    Ok(as_promised)
-}
-
-async fn lose_and_return(
-    bench: &Bench,
-    instance: &Instance,
-    running: &Running,
-    trial: &TrialLog,
-    name: &str,
-    word: &str,
-    kind: Kind,
-) -> bool {
-    let manifest = bench.manifest();
-    let settings = &manifest.controls.readiness;
-    let within = manifest.service.ready.as_ref().map_or(Duration::from_secs(1), |p| p.0.within.0);
-    // Somebody uses the service first, so that a connection to the dependency can be seen: a probe
-    // that never asks it must not look as if the service did not need it.
-    WorkRequest::prepare(bench, instance, trial, None, None, 0).await;
-    instance.wait_for_connection(name, notice_limit(manifest)).await;
-    instance.fault(trial, name, Fault::new(kind), word).await;
-    let limit = notice_limit(manifest);
-    let unready = until(running, trial, within, limit, |probe| !probe.is_accepted()).await;
-    instance.heal(trial, name).await;
-    let back = until(running, trial, within, settings.recover_within.0, Probe::is_accepted).await;
-    unready == (settings.on_loss == OnLoss::Unready) && back
-}
-
-/// Probes until the answer is as wanted, the process ends or time is up.
-async fn until(
-    running: &Running,
-    trial: &TrialLog,
-    within: Duration,
-    limit: Duration,
-    wanted: impl Fn(&Probe) -> bool,
-) -> bool {
-    let began = Instant::now();
-    loop {
-        if wanted(&running.ask_ready(trial, within).await) {
-            return true;
-        }
-        if began.elapsed() > limit || running.process().exit().is_some() {
-            return false;
-        }
-        sleep(BETWEEN).await;
-    }
+/// Whether no further round is needed.
+fn went_as_promised(manifest: &Manifest, seen: &[Observation]) -> bool {
+    let (classes, trials) = (manifest.classes(), by_trial(seen));
+    let rounds: Vec<_> = trials.iter().map(|trial| Round::read(trial, &classes)).collect();
+    let rounds: Vec<_> = rounds.iter().collect();
+    rounds.iter().all(|round| round.used && round.healed) && wrong(manifest, &rounds).is_empty()
 }
 
 /// What one round showed.
@@ -209,9 +145,9 @@ impl<'a> Round<'a> {
 fn account(manifest: &Manifest, trials: &[Trial<'_>]) -> Account {
     let classes = manifest.classes();
     let mut faults = Tally::of("faults");
-    faults.plan(critical(manifest).count() * FAULTS.len());
+    faults.plan(critical(manifest).count() * LOSSES.len());
     for name in critical(manifest) {
-        for (word, _) in FAULTS {
+        for word in LOSSES.map(Loss::word) {
             let rounds: Vec<_> = trials
                 .iter()
                 .filter(|t| t.subject == name && t.method == word && !t.is_unready())
@@ -228,7 +164,7 @@ fn account(manifest: &Manifest, trials: &[Trial<'_>]) -> Account {
     for observation in trials.iter().flat_map(|trial| &trial.seen) {
         match &observation.seen {
             Seen::Probed { result, .. } if is_limited(&classes, result) => {
-                probes.missed(ModelKind::Limited.words());
+                probes.missed(Kind::Limited.words());
             }
             Seen::Probed { .. } => probes.landed(),
             _ => {}
@@ -267,7 +203,11 @@ fn judge(manifest: &Manifest, trials: &[Trial<'_>]) -> Ruling {
             continue;
         }
         for (cause, seen) in wrong(manifest, &same) {
-            let witness = witness(manifest, cause, name, word);
+            let after = same.iter().find_map(|round| round.trial.ended_under_fault());
+            let witness = match cause {
+                DIES => words_of_end(name, word, after),
+                _ => witness(manifest, cause, name, word),
+            };
             if seen >= 2 || cause == DIES {
                 let finding = Finding::fail(cause, witness).about(*name).fix(fix(cause));
                 findings.push(finding.seen(seen, same.len()).log(same[0].trial.few_lines()));
@@ -336,11 +276,10 @@ fn witness(manifest: &Manifest, cause: &str, name: &str, word: &str) -> String {
                 "{name} was {word} and {path} said no, although on_loss = \"ready\" is declared"
             )
         }
-        NO_RECOVERY => format!(
+        _ => format!(
             "{name} was {word} and came back, and {path} did not say yes again within {}",
             time(settings.recover_within.0)
         ),
-        _ => format!("the process ended while {name} was {word}"),
     }
 }
 

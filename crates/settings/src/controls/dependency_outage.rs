@@ -11,6 +11,9 @@ pub struct DependencyOutage {
     pub within: Span,
     /// The longest time from the return of the dependency to the first good answer.
     pub recover_within: Span,
+    /// How long one fault of each dependency is held at least. Some services give up only after
+    /// a while.
+    pub hold: Span,
     /// A request that needs the dependency, for example `GET /items`; otherwise the last step
     /// with a body of the journey.
     pub request: Option<String>,
@@ -26,6 +29,7 @@ impl Default for DependencyOutage {
         Self {
             within: Span::seconds(5),
             recover_within: Span::seconds(10),
+            hold: Span::seconds(12),
             request: None,
             journey: None,
             status: Vec::new(),

@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use model::{Account, Classes, Finding, Need, Outcome, Ruling, Seen, Severity, Tally};
+use model::{Account, Classes, Finding, Need, Observation, Outcome, Ruling, Seen, Severity, Tally};
 use settings::Manifest;
 
-use super::{AFTER, CONTROL, DURING, faults};
-use crate::trials::{Trial, time};
+use super::LOSSES;
+use crate::outage::{AFTER, CONTROL, DURING};
+use crate::trials::{Trial, by_trial, time, words_of_end};
 
 /// Faults during which a request met them that had needed the dependency before.
 pub(super) fn account(manifest: &Manifest, trials: &[Trial<'_>]) -> Account {
     let mut tally = Tally::of("faults");
-    tally.plan(manifest.dependencies.values().filter(|d| d.critical).count() * faults().len());
+    tally.plan(manifest.dependencies.values().filter(|d| d.critical).count() * LOSSES.len());
     let mut pairs: Vec<_> = trials.iter().map(|trial| (trial.subject, trial.method)).collect();
     pairs.dedup();
     let classes = manifest.classes();
@@ -25,6 +26,13 @@ pub(super) fn account(manifest: &Manifest, trials: &[Trial<'_>]) -> Account {
         tally.tried(if landed { Ok(()) } else { Err("met no request".to_owned()) });
     }
     Account::default().with(tally, Need::All).with(requests, Need::Told)
+}
+
+/// Whether work went on after the outage, so that no further round is needed: or nothing was tried.
+pub(super) fn came_back(manifest: &Manifest, seen: &[Observation]) -> bool {
+    let (classes, trials) = (manifest.classes(), by_trial(seen));
+    let rounds = trials.iter().map(|trial| Round::read(trial, &classes));
+    rounds.filter(Round::landed).all(|round| round.recovered.is_some())
 }
 
 pub(super) fn judge(manifest: &Manifest, trials: &[Trial<'_>]) -> Ruling {
@@ -79,7 +87,11 @@ fn merged(findings: Vec<Finding>) -> Vec<Finding> {
         let key = (finding.subject.clone(), finding.cause.clone());
         first
             .entry(key)
-            .and_modify(|known| known.witness = format!("{}; {}", known.witness, finding.witness))
+            .and_modify(|known| {
+                if !known.witness.contains(&finding.witness) {
+                    known.witness = format!("{}; {}", known.witness, finding.witness);
+                }
+            })
             .or_insert(finding);
     }
     first.into_values().collect()
@@ -202,7 +214,8 @@ impl<'a> Case<'a> {
 
     fn crashes(&self) -> Option<Finding> {
         let died = self.rounds.iter().filter(|round| round.died).count();
-        let text = format!("the process ended while {} was {}", self.name, self.word);
+        let after = self.rounds.iter().find_map(|round| round.trial.ended_under_fault());
+        let text = words_of_end(self.name, self.word, after);
         let mend =
             "handle the loss of a connection: a dependency's restart must not end the service";
         (died > 0).then(|| self.fail("crashes", text, mend).seen(died, self.rounds.len()))
