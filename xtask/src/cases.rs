@@ -3,7 +3,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 
 use serde::Deserialize;
 
@@ -26,23 +25,12 @@ pub(crate) fn all() -> Result<(usize, Vec<String>), String> {
     cases.retain(|path| path.is_dir());
     cases.sort();
     let count = cases.len();
-    let (waiting, wrong) = (Mutex::new(cases), Mutex::new(Vec::new()));
-    let taken = || waiting.lock().ok().and_then(|mut waiting| waiting.pop());
-    std::thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| {
-                while let Some(case) = taken() {
-                    let found = one(&case);
-                    let word = if found.is_none() { "right" } else { "WRONG" };
-                    println!("{word:>8} case {}", prover::name(&case));
-                    if let (Some(found), Ok(mut wrong)) = (found, wrong.lock()) {
-                        wrong.push(format!("case {}: {found}", prover::name(&case)));
-                    }
-                }
-            });
-        }
+    let wrong = prover::two_at_a_time(cases, |case| {
+        let (name, found) = (prover::name(case), one(case));
+        println!("{:>8} case {name}", if found.is_none() { "right" } else { "WRONG" });
+        found.map(|found| format!("case {name}: {found}")).into_iter().collect()
     });
-    Ok((count, wrong.into_inner().unwrap_or_default()))
+    Ok((count, wrong))
 }
 
 /// What is wrong with a case, if anything.

@@ -7,6 +7,7 @@ mod evidence;
 mod generate;
 mod matrix;
 mod new_control;
+mod oddities;
 mod prover;
 mod supplied;
 mod tidy;
@@ -24,6 +25,7 @@ cargo xtask new-control FAMILY ID     begin a control: its file, its page, its s
 cargo xtask new-control FAMILY ID --surface   the same for what a client can see
 cargo xtask defects [FIXTURE]         the healthy run, then each defect with --only
 cargo xtask cases                     small services from the field, each with its right verdict
+cargo xtask oddities [FIXTURE[:NAME]] healthy variants of the fixtures, each with its right verdicts
 cargo xtask matrix [FIXTURE]          each defect against every control; writes docs/reference/matrix.md
 cargo xtask matrix --shared           the same among the controls that do not judge time
 cargo xtask matrix --supplied         each defect of a supplied control, alone and through the edge
@@ -39,6 +41,10 @@ fn main() -> ExitCode {
         ["new-control", family, id] => new_control::begin(family, id, Kind::Bench),
         ["new-control", family, id, "--surface"] => new_control::begin(family, id, Kind::Surface),
         ["cases"] => cases::all().and_then(|(count, wrong)| matrix::counted(count, &wrong)),
+        ["oddities"] => oddities::all(None).and_then(|(n, wrong)| matrix::counted(n, &wrong)),
+        ["oddities", only] => {
+            oddities::all(Some(only)).and_then(|(n, wrong)| matrix::counted(n, &wrong))
+        }
         ["defects"] => matrix::each_with_only(None),
         ["defects", fixture] => matrix::each_with_only(Some(fixture)),
         ["matrix"] => matrix::everything(None, Scope::Everything),

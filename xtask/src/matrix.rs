@@ -11,7 +11,7 @@ use model::Lane;
 
 use crate::defects::{self, Defect};
 use crate::prover::{fixtures, name, prove_with};
-use crate::{cases, root, supplied};
+use crate::{cases, oddities, root, supplied};
 
 /// The healthy run, then each defect with `--only`; the fixtures beside each other, so that every
 /// experiment also runs while another process keeps a processor busy.
@@ -33,9 +33,10 @@ pub(crate) fn each_with_only(only: Option<&str>) -> Result<String, String> {
         wrong.extend(found);
     }
     if only.is_none() {
-        let (tried, found) = cases::all()?;
-        count += tried;
-        wrong.extend(found);
+        for (tried, found) in [cases::all()?, oddities::all(None)?] {
+            count += tried;
+            wrong.extend(found);
+        }
     }
     counted(count, &wrong)
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 
 use serde_json::Value;
 
@@ -40,6 +40,28 @@ fn program() -> PathBuf {
         }
     });
     copy.clone()
+}
+
+/// Works on all of these, two at a time. What each came to.
+pub(crate) fn two_at_a_time<T: Send, R: Send>(
+    all: Vec<T>,
+    work: impl Fn(&T) -> Vec<R> + Sync,
+) -> Vec<R> {
+    let (waiting, results) = (Mutex::new(all), Mutex::new(Vec::new()));
+    let taken = || waiting.lock().ok().and_then(|mut waiting| waiting.pop());
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while let Some(one) = taken() {
+                    let result = work(&one);
+                    if let Ok(mut results) = results.lock() {
+                        results.extend(result);
+                    }
+                }
+            });
+        }
+    });
+    results.into_inner().unwrap_or_default()
 }
 
 /// Proves with further words on the command line.
