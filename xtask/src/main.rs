@@ -8,6 +8,7 @@ mod generate;
 mod matrix;
 mod new_control;
 mod oddities;
+mod promises;
 mod prover;
 mod supplied;
 mod tidy;

@@ -35,6 +35,7 @@ pub(crate) fn check() -> Result<String, String> {
         let text = fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
         wrong.extend(untidy(path, &text));
     }
+    wrong.extend(crate::promises::differing());
     let packages = licences(&mut wrong)?;
     match wrong.as_slice() {
         [] => Ok(format!("{} files and {packages} packages are tidy", files.len())),

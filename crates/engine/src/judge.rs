@@ -1,7 +1,7 @@
 //! From observations to rows and a scorecard; the same for a fresh run and a stored one.
 
 use controls::baseline::{self, Baseline};
-use model::scorecard::{Binding, Waiver};
+use model::scorecard::{AppliedWaiver, Binding};
 use model::{Judgement, Note, Observation, Row, Scorecard, Seen, Severity, Verdict, catalogue};
 use settings::Manifest;
 
@@ -44,7 +44,7 @@ pub fn row(
     }
     row.rerun = format!("seaworthy prove {asked}--only {id}");
     if matches!(row.verdict, Verdict::Fail | Verdict::Inconclusive) {
-        row.waived = manifest.waivers.get(id).map(|waiver| Waiver {
+        row.waived = manifest.waivers.get(id).map(|waiver| AppliedWaiver {
             reason: waiver.reason.clone(),
             owner: waiver.owner.clone(),
             expires: waiver.expires.clone(),

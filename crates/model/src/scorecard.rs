@@ -14,7 +14,7 @@ pub const CRITICAL_CAP: f64 = 59.0;
 /// A reasoned, limited exception. It never turns a failure into a pass.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Waiver {
+pub struct AppliedWaiver {
     pub reason: String,
     pub owner: String,
     /// The last day on which it holds, as YYYY-MM-DD.
@@ -41,7 +41,7 @@ pub struct Row {
     #[serde(default)]
     pub account: Vec<Group>,
     #[serde(default)]
-    pub waived: Option<Waiver>,
+    pub waived: Option<AppliedWaiver>,
     /// The command that runs only this experiment again.
     pub rerun: String,
     /// Through the edge: what the service alone came to.
@@ -217,7 +217,7 @@ mod tests {
     #[test]
     fn a_waiver_earns_nothing() {
         let mut waived = row("startup", Verdict::Pass);
-        waived.waived = Some(Waiver {
+        waived.waived = Some(AppliedWaiver {
             reason: "r".into(),
             owner: "o".into(),
             expires: "2030-01-01".into(),

@@ -58,7 +58,7 @@ pub(crate) fn of(card: &Scorecard, min_coverage: Option<u8>) -> Exit {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::scorecard::{Binding, Waiver};
+    use model::scorecard::{AppliedWaiver, Binding};
     use model::{Judgement, Row};
 
     fn card(verdicts: &[Verdict]) -> Scorecard {
@@ -102,10 +102,11 @@ mod tests {
     fn a_waiver_excuses_until_it_expires() {
         let mut card = card(&[Verdict::Fail]);
         let text = String::new;
-        let waiver = Waiver { reason: text(), owner: text(), expires: text(), expired: false };
+        let waiver =
+            AppliedWaiver { reason: text(), owner: text(), expires: text(), expired: false };
         card.controls[0].waived = Some(waiver.clone());
         assert_eq!(of(&card, None), OK);
-        card.controls[0].waived = Some(Waiver { expired: true, ..waiver });
+        card.controls[0].waived = Some(AppliedWaiver { expired: true, ..waiver });
         assert_eq!(of(&card, None), FAILED);
     }
 }

@@ -1,4 +1,5 @@
-//! While a critical dependency is away, requests fail fast and clean, and service resumes.
+//! While a critical dependency is away, requests fail fast and clean, and service resumes by
+//! itself.
 
 mod judge;
 

@@ -1,4 +1,5 @@
-//! The health report tells the truth in its declared shape.
+//! /health tells the truth in its declared shape (by default 200 "ok" or 503 "degraded", one
+//! boolean per dependency, a timestamp).
 
 use std::time::{Duration, Instant};
 

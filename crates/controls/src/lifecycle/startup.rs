@@ -1,4 +1,4 @@
-//! It starts every time, within its limit.
+//! It starts every time, within its limit (5 s by default).
 
 use std::time::Duration;
 

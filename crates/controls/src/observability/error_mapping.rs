@@ -1,4 +1,5 @@
-//! Database errors become stable codes: duplicates are 409, bad references 4xx.
+//! Duplicates are 409, bad references 4xx, conflicts retryable: database errors become stable
+//! codes.
 
 use journey::Journey;
 use lab::Bench;

@@ -1,4 +1,4 @@
-//! No password, token, card or personal datum reaches logs.
+//! No password, token, card or personal datum reaches logs or error reports.
 
 mod canaries;
 

@@ -3,7 +3,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::duration::Span;
 
-/// While a critical dependency is away, requests fail fast and clean, and service resumes.
+/// While a critical dependency is away, requests fail fast and clean, and service resumes by
+/// itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct DependencyOutage {

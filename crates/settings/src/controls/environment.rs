@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::duration::Span;
 
-/// It refuses to start when a variable is absent, empty or malformed, and names it.
+/// It refuses to start when a required variable is absent, empty or malformed, and names it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Environment {

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::duration::Span;
 
-/// `/health` tells the truth in its declared shape.
+/// /health tells the truth in its declared shape (by default 200 "ok" or 503 "degraded", one
+/// boolean per dependency, a timestamp).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct HealthReport {

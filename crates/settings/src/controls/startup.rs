@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::duration::Span;
 
-/// It starts every time, within its limit.
+/// It starts every time, within its limit (5 s by default).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Startup {
