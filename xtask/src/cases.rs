@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::snapshot::Snapshot;
 use crate::{prover, root};
 
 /// What a case must come to.
@@ -44,8 +45,13 @@ fn one(case: &Path) -> Option<String> {
         Ok(expected) => expected,
         Err(error) => return Some(error),
     };
-    let card = match prover::prove_with(case, None, Some(&expected.control), &[]) {
-        Ok(card) => card,
+    let run = Snapshot::take(case).and_then(|before| {
+        let card = prover::prove_with(case, None, Some(&expected.control), &[])?;
+        Ok((card, before.changed()?))
+    });
+    let card = match run {
+        Ok((_, Some(changed))) => return Some(changed),
+        Ok((card, None)) => card,
         Err(error) => return Some(error),
     };
     let row = &card["controls"][0];

@@ -4,12 +4,14 @@
 mod cases;
 mod defects;
 mod evidence;
+mod examples;
 mod generate;
 mod matrix;
 mod new_control;
 mod oddities;
 mod promises;
 mod prover;
+mod snapshot;
 mod supplied;
 mod tidy;
 
@@ -26,6 +28,7 @@ cargo xtask new-control FAMILY ID     begin a control: its file, its page, its s
 cargo xtask new-control FAMILY ID --surface   the same for what a client can see
 cargo xtask defects [FIXTURE]         the healthy run, then each defect with --only
 cargo xtask cases                     small services from the field, each with its right verdict
+cargo xtask examples [NAME]           services that nobody here wrote, run whole (needs the registries)
 cargo xtask oddities [FIXTURE[:NAME]] healthy variants of the fixtures, each with its right verdicts
 cargo xtask matrix [FIXTURE]          each defect against every control; writes docs/reference/matrix.md
 cargo xtask matrix --shared           the same among the controls that do not judge time
@@ -42,6 +45,8 @@ fn main() -> ExitCode {
         ["new-control", family, id] => new_control::begin(family, id, Kind::Bench),
         ["new-control", family, id, "--surface"] => new_control::begin(family, id, Kind::Surface),
         ["cases"] => cases::all().and_then(|(count, wrong)| matrix::counted(count, &wrong)),
+        ["examples"] => examples::all(None),
+        ["examples", only] => examples::all(Some(only)),
         ["oddities"] => oddities::all(None).and_then(|(n, wrong)| matrix::counted(n, &wrong)),
         ["oddities", only] => {
             oddities::all(Some(only)).and_then(|(n, wrong)| matrix::counted(n, &wrong))

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::time::{Instant, SystemTime};
+use std::path::Path;
+use std::time::Instant;
 
 use serde_json::Value;
 
@@ -11,6 +11,7 @@ use model::Lane;
 
 use crate::defects::{self, Defect};
 use crate::prover::{fixtures, name, prove_with};
+use crate::snapshot::Snapshot;
 use crate::{cases, oddities, root, supplied};
 
 /// The healthy run, then each defect with `--only`; the fixtures beside each other, so that every
@@ -50,37 +51,11 @@ pub(crate) fn counted(count: usize, wrong: &[String]) -> Result<String, String> 
     }
 }
 
-/// Names, sizes, times and contents of a fixture's files, without `.seaworthy`.
-type Snapshot = BTreeMap<PathBuf, (u64, Option<SystemTime>, Vec<u8>)>;
-
-fn snapshot(fixture: &Path) -> Result<Snapshot, String> {
-    let mut all = Snapshot::new();
-    let mut folders = vec![fixture.to_owned()];
-    while let Some(folder) = folders.pop() {
-        let wrong = |error: std::io::Error| format!("{}: {error}", folder.display());
-        for entry in fs::read_dir(&folder).map_err(wrong)?.flatten() {
-            let meta = entry.metadata().map_err(wrong)?;
-            if meta.is_dir() && entry.file_name() != ".seaworthy" {
-                folders.push(entry.path());
-            } else if meta.is_file() {
-                let content = fs::read(entry.path()).map_err(wrong)?;
-                all.insert(entry.path(), (meta.len(), meta.modified().ok(), content));
-            }
-        }
-    }
-    Ok(all)
-}
-
 /// How many runs, and what was wrong with them. The fixture's folder is as before in the end.
 fn defects_of(fixture: &Path) -> Result<(usize, Vec<String>), String> {
-    let before = snapshot(fixture)?;
+    let before = Snapshot::take(fixture)?;
     let (count, mut wrong) = try_defects(fixture)?;
-    let after = snapshot(fixture)?;
-    let changed = after.iter().find(|(path, seen)| before.get(*path) != Some(*seen));
-    let gone = before.keys().find(|path| !after.contains_key(*path));
-    if let Some(path) = changed.map(|(path, _)| path).or(gone) {
-        wrong.push(format!("{} was changed by the runs", path.display()));
-    }
+    wrong.extend(before.changed()?);
     Ok((count, wrong))
 }
 

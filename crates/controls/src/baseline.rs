@@ -48,7 +48,7 @@ pub async fn measure(bench: &Bench) -> Result<(), LabError> {
     trial.saw(Seen::Trial { subject: NAME.into(), method: NAME.into(), round: 1 });
     let Some(site) = bench.site(&trial, None).await? else { return Ok(()) };
     if !bench.journeys().is_empty() {
-        Tour::walk(bench, &Visitor::new(&site, &trial)).await;
+        Tour::walk_whole(bench, &Visitor::new(bench.manifest(), &site, &trial)).await;
     }
     site.end().await;
     Ok(())

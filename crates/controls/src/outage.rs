@@ -169,6 +169,9 @@ async fn end(alive: Option<(Instance, Running)>) -> Option<(Instance, Running)> 
     None
 }
 
+/// A request that stands for the service's work, and the status that it has in good health.
+type Work = (WorkRequest, u16);
+
 /// One outage. The instance, when it came back whole.
 async fn outage(
     bench: &Bench,
@@ -177,30 +180,68 @@ async fn outage(
     loss: Loss,
     earlier: Option<(Instance, Running)>,
 ) -> Result<Option<(Instance, Running)>, LabError> {
-    let (instance, mut running) = match earlier {
-        Some((instance, running)) => {
-            running.go_on_in(trial);
-            (instance, running)
-        }
-        None => {
-            let mut instance = bench.instance().await?;
-            let Some(mut running) = instance.start(trial, None).await? else {
-                instance.end().await;
-                return Ok(None);
-            };
-            if !matches!(running.wait_ready(bench.patience()).await, Readiness::Ready { .. }) {
-                return Ok(end(Some((instance, running))).await);
-            }
-            (instance, running)
-        }
+    let Some((instance, mut running, work)) = at_work(bench, trial, dependency, earlier).await?
+    else {
+        return Ok(None);
     };
-    let back = Outage { bench, trial, instance: &instance, running: &running, dependency, loss };
-    let back = back.watch().await;
+    let outage = Outage { bench, trial, instance: &instance, running: &running, dependency, loss };
+    let back = outage.watch(work).await;
     if running.process().exit().is_some() {
         running.wait_exit(Duration::ZERO).await;
         return Ok(end(Some((instance, running))).await);
     }
     if back { Ok(Some((instance, running))) } else { Ok(end(Some((instance, running))).await) }
+}
+
+/// An instance that is ready, and its work where it can be done: the earlier one, or a new one where
+/// there is none or its limiter has had enough of us.
+async fn at_work(
+    bench: &Bench,
+    trial: &TrialLog,
+    dependency: &str,
+    earlier: Option<(Instance, Running)>,
+) -> Result<Option<(Instance, Running, Option<Work>)>, LabError> {
+    let settings = &bench.manifest().controls.dependency_outage;
+    let has_work = work_request::is_declared(bench.manifest(), settings.request.as_deref());
+    if let Some((instance, running)) = earlier {
+        running.go_on_in(trial);
+        let work = work(bench, trial, &instance, dependency).await;
+        if work.is_some() || !has_work {
+            return Ok(Some((instance, running, work)));
+        }
+        end(Some((instance, running))).await;
+    }
+    let mut instance = bench.instance().await?;
+    let Some(mut running) = instance.start(trial, None).await? else {
+        instance.end().await;
+        return Ok(None);
+    };
+    if !matches!(running.wait_ready(bench.patience()).await, Readiness::Ready { .. }) {
+        end(Some((instance, running))).await;
+        return Ok(None);
+    }
+    let work = work(bench, trial, &instance, dependency).await;
+    Ok(Some((instance, running, work)))
+}
+
+async fn work(
+    bench: &Bench,
+    trial: &TrialLog,
+    instance: &Instance,
+    dependency: &str,
+) -> Option<Work> {
+    let settings = &bench.manifest().controls.dependency_outage;
+    let (request, journey) = (settings.request.as_deref(), settings.journey.as_deref());
+    let persons = 1 + AT_ONCE + LATER;
+    let work = WorkRequest::prepare(bench, instance, trial, request, journey, persons).await;
+    let mut work = work?;
+    instance.saw_traffic(trial, dependency);
+    let request = work.request()?;
+    let longest = Duration::from_secs(10);
+    let good = work_request::send(instance, trial, CONTROL, &request, longest).await;
+    let limited = &bench.manifest().classes().limited;
+    let status = good.status().filter(|status| *status < 500 && !limited.contains(status))?;
+    Some((work, status))
 }
 
 struct Outage<'a> {
@@ -213,11 +254,9 @@ struct Outage<'a> {
 }
 
 impl Outage<'_> {
-    /// Uses the service, breaks the dependency, watches, mends it and watches again. Whether
-    /// everything came back.
-    async fn watch(&self) -> bool {
+    /// Breaks the dependency, watches, mends it and watches again. Whether everything came back.
+    async fn watch(&self, mut work: Option<Work>) -> bool {
         let (instance, trial) = (self.instance, self.trial);
-        let mut work = self.work().await;
         // A probe that never asks it must not look as if the service did not need it.
         instance.wait_for_connection(self.dependency, self.notice_limit()).await;
         instance.fault(trial, self.dependency, self.loss.fault(), self.loss.word()).await;
@@ -241,22 +280,6 @@ impl Outage<'_> {
 
     fn has_ended(&self) -> bool {
         self.running.process().exit().is_some()
-    }
-
-    /// The request that stands for the service's work, and the status that it has in good health.
-    async fn work(&self) -> Option<(WorkRequest, u16)> {
-        let settings = &self.bench.manifest().controls.dependency_outage;
-        let (request, journey) = (settings.request.as_deref(), settings.journey.as_deref());
-        let persons = 1 + AT_ONCE + LATER;
-        let (bench, instance, trial) = (self.bench, self.instance, self.trial);
-        let work = WorkRequest::prepare(bench, instance, trial, request, journey, persons).await;
-        let mut work = work?;
-        instance.saw_traffic(trial, self.dependency);
-        let request = work.request()?;
-        let longest = Duration::from_secs(10);
-        let good = work_request::send(instance, trial, CONTROL, &request, longest).await;
-        let status = good.status().filter(|status| *status < 500)?;
-        Some((work, status))
     }
 
     /// The longest time until readiness must have noticed: its lag, and two answers.
@@ -326,7 +349,7 @@ impl Outage<'_> {
         }
     }
 
-    async fn works_again(&self, work: Option<(WorkRequest, u16)>) -> bool {
+    async fn works_again(&self, work: Option<Work>) -> bool {
         let Some((work, good)) = work else { return true };
         let settings = &self.bench.manifest().controls.dependency_outage;
         let longest = settings.within.0 + Duration::from_secs(2);

@@ -3,7 +3,8 @@
 
 pub(crate) mod feature;
 pub(crate) mod judging;
-pub(crate) mod secrets;
+pub(crate) mod limiter;
+mod secrets;
 pub(crate) mod tour;
 pub(crate) mod tries;
 pub(crate) mod visitor;
@@ -63,7 +64,7 @@ impl<T: SurfaceControl> Control for T {
 
     async fn prove(&self, bench: &Bench) -> Result<(), LabError> {
         let Some((site, trial)) = open(bench, MAIN, MAIN, None).await? else { return Ok(()) };
-        T::visit(bench, &Visitor::new(&site, &trial)).await;
+        T::visit(bench, &Visitor::new(bench.manifest(), &site, &trial)).await;
         site.end().await;
         Ok(())
     }

@@ -28,7 +28,23 @@ pub struct Entry {
     pub asserts: Vec<(usize, Assert)>,
 }
 
+/// What the path of a step is called that ends a session.
+const LOG_OUTS: [&str; 6] = ["logout", "log-out", "log_out", "signout", "sign-out", "sign_out"];
+
 impl Journey {
+    /// The steps without a log-out at the end, after which nothing of the session is taken any more.
+    pub fn before_log_out(&self) -> &[Entry] {
+        let logs_out = |entry: &Entry| {
+            let url = entry.url.to_ascii_lowercase();
+            let path = url.split('?').next().unwrap_or_default();
+            let ends_session = entry.method == "DELETE"
+                && ["session", "token", "login"].iter().any(|word| path.contains(word));
+            ends_session || LOG_OUTS.iter().any(|word| path.contains(word))
+        };
+        let last = self.entries.iter().rposition(|entry| !logs_out(entry));
+        &self.entries[..last.map_or(0, |last| last + 1)]
+    }
+
     /// The first step that cannot be taken whatever the service answers: one that uses a variable
     /// which nothing before it captures, or that leads to another host. `known` says which other
     /// variables have a value.
@@ -338,6 +354,17 @@ lines
 ```
 HTTP *
 "#;
+
+    #[test]
+    fn a_log_out_at_the_end_is_left_out() {
+        let steps = |text: &str| super::parse(text).expect("it is good");
+        let journey =
+            steps("POST /tokens\nHTTP 200\nGET /orders\nHTTP 200\nDELETE /tokens\nHTTP 204\n");
+        assert_eq!(journey.before_log_out().len(), 2);
+        let journey =
+            steps("GET /logout\nHTTP 302\nGET /a\nHTTP 200\nPOST /users/sign_out?x=1\nHTTP 302\n");
+        assert_eq!(journey.before_log_out().len(), 2, "one in the middle stays");
+    }
 
     #[test]
     fn the_subset_is_read() {

@@ -44,7 +44,12 @@ fn bare_host(name: &str, value: &str) -> Option<String> {
     let says_so = ["HOST", "HOSTNAME", "SERVER", "ADDR", "ADDRESS", "ENDPOINT"]
         .iter()
         .any(|word| name == *word || name.ends_with(&format!("_{word}")));
-    (says_so && value.contains('.') && is_host(value)).then(|| value.to_ascii_lowercase())
+    // `LISTEN_ADDR` may hold a port as well, which has been looked at as a pair.
+    let host = match value.rsplit_once(':') {
+        Some((host, port)) if !host.contains(':') && port.parse::<u16>().is_ok() => host,
+        _ => value,
+    };
+    (says_so && host.contains('.') && is_host(host)).then(|| host.to_ascii_lowercase())
 }
 
 fn is_host(text: &str) -> bool {

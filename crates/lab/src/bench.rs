@@ -91,12 +91,18 @@ impl Bench {
         &self.lab.journeys
     }
 
-    /// The journey of this name, or the first one.
+    /// The journey of this name, or the first one that writes something, or the first one.
     pub fn journey(&self, name: Option<&str>) -> Option<(&str, &Journey)> {
         let journeys = &self.lab.journeys;
         let found = match name {
             Some(name) => journeys.get_key_value(name),
-            None => journeys.iter().next(),
+            None => {
+                let writes = |journey: &Journey| {
+                    journey.entries.iter().any(|one| one.body.is_some() || !one.form.is_empty())
+                };
+                let first = journeys.iter().find(|(_, journey)| writes(journey));
+                first.or_else(|| journeys.iter().next())
+            }
         };
         found.map(|(name, journey)| (name.as_str(), journey))
     }

@@ -6,6 +6,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use std::time::Instant;
 
 use model::Seen;
 use model::observation::Stream;
@@ -80,6 +81,7 @@ impl Tail {
             let mut buffer = vec![0; 64 * 1024];
             while let Ok(count @ 1..) = file.read(&mut buffer) {
                 place.read += count as u64;
+                place.splitter.refill(Instant::now());
                 place.splitter.feed(&buffer[..count], |line| saw(&self.trial, line));
             }
         }
@@ -88,8 +90,9 @@ impl Tail {
     fn finish(&mut self) {
         for place in std::mem::take(&mut self.files).values_mut() {
             place.splitter.finish(|line| saw(&self.trial, line));
-            if place.splitter.dropped() > 0 {
-                self.trial.saw(Seen::OutputDropped { bytes: place.splitter.dropped() });
+            let bytes = place.splitter.take_dropped();
+            if bytes > 0 {
+                self.trial.saw(Seen::OutputDropped { bytes });
             }
         }
         // Nothing is read twice.

@@ -140,8 +140,11 @@ impl Workspace {
             None => outside.clone(),
         };
         // A copy is no more for others to read than the original is.
-        let mode = fs::Permissions::from_mode(0o700);
-        fs::set_permissions(folder, mode).map_err(LabError::file("close", folder))?;
+        // A service that drops its privileges must still reach its folder for temporary files.
+        for (path, mode) in [(folder, 0o711), (&temporary, 0o1777)] {
+            let mode = fs::Permissions::from_mode(mode);
+            fs::set_permissions(path, mode).map_err(LabError::file("close", path))?;
+        }
         let (folder, hidden) = (folder.to_owned(), Vec::new());
         Ok(Self { inside, outside, shadowed, hidden, home, temporary, folder, view })
     }

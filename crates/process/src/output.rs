@@ -29,8 +29,10 @@ pub enum Line {
 
 /// The longest line that is kept, in bytes; the rest of it is dropped and counted.
 pub const LONGEST_LINE: usize = 16 * 1024;
-/// How much of a stream is kept, in bytes.
+/// How much of a stream is kept at once, in bytes.
 pub const KEPT: usize = 512 * 1024;
+/// How much more may be kept with each second: noise at the start must not hide what comes later.
+const MORE_EACH_SECOND: usize = 128 * 1024;
 
 pub(crate) type Sink = Arc<dyn Fn(Line) + Send + Sync>;
 
@@ -40,12 +42,18 @@ pub(crate) async fn pump(mut pipe: impl AsyncRead + Unpin, stream: Stream, sink:
     let mut buffer = vec![0; 64 * 1024];
     while let Ok(count @ 1..) = pipe.read(&mut buffer).await {
         let at = Instant::now();
+        splitter.refill(at);
         splitter.feed(&buffer[..count], |text| sink(Line::Text { stream, at, text }));
+        let dropped = splitter.take_dropped();
+        if dropped > 0 {
+            sink(Line::Dropped { bytes: dropped });
+        }
     }
     let at = Instant::now();
     splitter.finish(|text| sink(Line::Text { stream, at, text }));
-    if splitter.dropped > 0 {
-        sink(Line::Dropped { bytes: splitter.dropped });
+    let dropped = splitter.take_dropped();
+    if dropped > 0 {
+        sink(Line::Dropped { bytes: dropped });
     }
 }
 
@@ -55,6 +63,7 @@ pub struct Splitter {
     pending: Vec<u8>,
     kept: usize,
     dropped: u64,
+    refilled: Option<Instant>,
 }
 
 impl Splitter {
@@ -74,9 +83,16 @@ impl Splitter {
         }
     }
 
-    /// How many bytes were not kept.
-    pub fn dropped(&self) -> u64 {
-        self.dropped
+    /// Allows more to be kept, by the time that passed.
+    pub fn refill(&mut self, now: Instant) {
+        let passed = self.refilled.replace(now).map_or(0.0, |then| (now - then).as_secs_f64());
+        let more = (passed * MORE_EACH_SECOND as f64) as usize;
+        self.kept = self.kept.saturating_sub(more);
+    }
+
+    /// How many bytes were not kept since it was last asked.
+    pub fn take_dropped(&mut self) -> u64 {
+        std::mem::take(&mut self.dropped)
     }
 
     fn append(&mut self, bytes: &[u8]) {
@@ -108,7 +124,21 @@ mod tests {
             splitter.feed(chunk, |line| lines.push(line));
         }
         splitter.finish(|line| lines.push(line));
-        (lines, splitter.dropped)
+        (lines, splitter.take_dropped())
+    }
+
+    #[test]
+    fn noise_at_the_start_does_not_hide_what_comes_later() {
+        use std::time::Duration;
+        let (mut splitter, mut lines, start) = (Splitter::default(), Vec::new(), Instant::now());
+        let noise = format!("{}\n", "x".repeat(1000)).repeat(2000);
+        splitter.refill(start);
+        splitter.feed(noise.as_bytes(), |line| lines.push(line));
+        assert!(splitter.take_dropped() > 0);
+        splitter.refill(start + Duration::from_secs(1));
+        splitter.feed(b"GET /orders 200\n", |line| lines.push(line));
+        assert_eq!(lines.last().map(String::as_str), Some("GET /orders 200"));
+        assert_eq!(splitter.take_dropped(), 0);
     }
 
     #[test]

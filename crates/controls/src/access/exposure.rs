@@ -4,7 +4,7 @@ mod known;
 
 use client::Request;
 use lab::Bench;
-use model::{Applicability, Card, Finding, Lane, Need, Reach, Ruling};
+use model::{Answer, Applicability, Card, Finding, Kind, Lane, Need, Reach, Ruling};
 use settings::Manifest;
 
 use crate::surface::judging::showing;
@@ -17,6 +17,7 @@ pub(crate) struct Exposure;
 const KNOWN: &str = "known path";
 const LET_IN: &str = "let in";
 const INTERNAL: &str = "internal path";
+const OWN_METRICS: &str = "declared metrics";
 const LISTENS: &str = "listens at";
 const BEHIND: &str = "behind the edge it listens at";
 
@@ -35,6 +36,7 @@ impl SurfaceControl for Exposure {
         Tries::all("requests that are let in", &[LET_IN, TOUR], ACCEPTED).needs(Need::AtLeast(1)),
         Tries::all("known paths", &[KNOWN], ANSWERED).planned(known::PATHS.len()),
         Tries::each("internal routes", &[INTERNAL], ANSWERED),
+        Tries::each("metrics on the public port", &[OWN_METRICS], ANSWERED),
     ];
 
     async fn visit(bench: &Bench, visitor: &Visitor<'_>) {
@@ -48,6 +50,9 @@ impl SurfaceControl for Exposure {
         }
         for path in &settings.internal {
             visitor.ask(INTERNAL, &Request::get(path)).await;
+        }
+        if let Some(path) = public_metrics(bench.manifest()) {
+            visitor.ask(OWN_METRICS, &Request::get(path)).await;
         }
         if let (Some(instance), Some(running)) = (site.instance(), site.running()) {
             let members: Vec<_> = running.process().members().iter().map(|one| one.pid).collect();
@@ -67,10 +72,14 @@ impl SurfaceControl for Exposure {
             return Ruling::undecided("no known path was tried");
         }
         let mut findings = Vec::new();
-        for answer in tried.iter().filter(|answer| answer.is_success()) {
+        for answer in &tried {
             let Some(known) = known::PATHS.iter().find(|known| known.path == answer.path()) else {
                 continue;
             };
+            // A page for developers comes with the error that it explains.
+            if !answer.is_success() && known.path != known::NOWHERE {
+                continue;
+            }
             let public = settings.public.iter().any(|path| path == known.path);
             if public || !known.shows(&answer.body) {
                 continue;
@@ -78,9 +87,28 @@ impl SurfaceControl for Exposure {
             let text = format!("{} shows {} to everybody", known.path, known.what);
             let mend = "turn it off in production, serve it on a port of its own, or let the edge \
                         keep it internal; if it is meant, declare controls.exposure.public";
-            findings.push(showing(Finding::fail(known.cause, text).fix(mend), answer));
+            let finding = if known.cause == "server-status" {
+                // Web servers often show it to this machine alone, and that is where we are.
+                let text = format!("{} shows {} to this machine at least", known.path, known.what);
+                Finding::warn(known.cause, text)
+            } else {
+                Finding::fail(known.cause, text)
+            };
+            findings.push(showing(finding.fix(mend), answer));
         }
-        for answer in surface.labelled(INTERNAL).filter(|answer| answer.is_success()) {
+        for answer in surface.labelled(OWN_METRICS).filter(|answer| answer.is_success()) {
+            let public = settings.public.iter().any(|path| path == answer.path());
+            if !public && known::METRICS.iter().any(|sign| answer.body.contains(sign)) {
+                let text = format!("{} shows its metrics to everybody", answer.path());
+                let mend = "serve them on a port of their own, ask for credentials, or let the \
+                            edge keep them internal; if it is meant, declare \
+                            controls.exposure.public";
+                findings.push(showing(Finding::fail("metrics", text).fix(mend), answer));
+            }
+        }
+        let classes = manifest.classes();
+        let let_in = |answer: &&Answer| classes.kind(answer) == Kind::Accepted;
+        for answer in surface.labelled(INTERNAL).filter(let_in) {
             let text = format!(
                 "{} is declared internal and answered {}",
                 answer.path(),
@@ -115,6 +143,14 @@ impl SurfaceControl for Exposure {
     }
 }
 
+/// Where the manifest says that metrics are, when that is on the port that everybody reaches and not
+/// among the known paths.
+fn public_metrics(manifest: &Manifest) -> Option<&str> {
+    let declared = &manifest.controls.metrics;
+    let path = declared.path.as_deref().filter(|_| declared.port.is_none())?;
+    known::PATHS.iter().all(|known| known.path != path).then_some(path)
+}
+
 fn is_local(address: &str) -> bool {
     address.starts_with("127.") || address.starts_with("[::1]")
 }
@@ -138,6 +174,30 @@ mod tests {
         assert_eq!(found.findings[0].cause, "secrets-file");
         let metrics = "# HELP a b\n# TYPE a counter\na 1\n";
         assert_eq!(judged("", metrics, "/metrics").findings[0].cause, "metrics");
+    }
+
+    #[test]
+    fn a_page_for_developers_is_seen_in_the_error_itself() {
+        let page = "<!doctype html><p>Using the URLconf defined in shop.urls, Django tried these";
+        let answer = answer(KNOWN, &format!("GET {}", known::NOWHERE), 404).saying(page);
+        let judgement = Exposure.judged(&manifest(""), &main(vec![answer]));
+        assert_eq!(judgement.findings[0].cause, "debug-page");
+        assert_eq!(
+            judged("", "ref: refs/heads/main", "/.git/HEAD").findings[0].cause,
+            "repository"
+        );
+    }
+
+    #[test]
+    fn declared_metrics_on_the_public_port_are_exposed() {
+        let declared = "[controls.metrics]\npath = \"/internal/stats\"\n";
+        let answer =
+            answer(OWN_METRICS, "GET /internal/stats", 200).saying("# TYPE a counter\na 1\n");
+        let known = crate::surface::judging::build::answer(KNOWN, "GET /.env", 404);
+        let judgement = Exposure.judged(&manifest(declared), &main(vec![known, answer]));
+        assert_eq!(judgement.findings[0].cause, "metrics");
+        assert_eq!(public_metrics(&manifest(declared)), Some("/internal/stats"));
+        assert_eq!(public_metrics(&manifest("[controls.metrics]\npath = \"/metrics\"\n")), None);
     }
 
     #[test]

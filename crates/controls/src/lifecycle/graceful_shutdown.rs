@@ -1,23 +1,25 @@
 //! A stop signal drops no request.
 
+mod caught;
 mod clients;
 mod judge;
+mod round;
 
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use client::{Connection, Request};
-use lab::database::TableLock;
 use lab::{Bench, Instance, LabError, Readiness, Running, TrialLog};
 use model::{Account, Applicability, Card, Lane, Observation, Outcome, Reach, Ruling, Seen};
 use settings::Manifest;
-use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use crate::control::{Applies, Control};
 use crate::trials::by_trial;
 use crate::work_request::{self, WorkRequest};
+use caught::{Caught, halves, wait_for_lock};
 use clients::Clients;
+use round::Round;
 
 pub(crate) struct GracefulShutdown;
 
@@ -27,7 +29,7 @@ static CARD: Card = Card {
     reach: Reach::Lab,
     lane: Lane::Quiet,
     disturbs: "its own instances, and the tables of their databases",
-    budget: 12,
+    budget: 25,
     page: include_str!("graceful_shutdown.md"),
 };
 
@@ -54,6 +56,7 @@ impl Way {
 
 const BUSY: &str = "busy";
 const QUIET: &str = "quiet";
+const MANY: &str = "many busy";
 const PID_1: &str = "pid-1";
 /// The trial in which the ways are found out.
 const JOURNEY: &str = "journey";
@@ -61,9 +64,13 @@ const JOURNEY: &str = "journey";
 const SLOW: &str = "slow";
 /// The same request without a signal: the positive control.
 const CONTROL: &str = "control";
-/// How long a request is in flight before the signal, and is held after it.
+/// How long a request is in flight before the signal.
 const BEFORE: Duration = Duration::from_millis(150);
+/// How long a request is held after the signal in most rounds. In one it is held for a large part of
+/// what is promised: many services finish what takes a moment and cut what takes a few seconds.
 const HELD: Duration = Duration::from_millis(600);
+/// The part of the promised time for which it is held then.
+const LARGE_PART: f64 = 0.6;
 /// What a round takes beside that, generously.
 const MARGIN: Duration = Duration::from_millis(300);
 /// After so many ends that did not come, more waiting teaches nothing.
@@ -86,14 +93,15 @@ impl Control for GracefulShutdown {
     }
 
     async fn prove(&self, bench: &Bench) -> Result<(), LabError> {
-        let ways = ways(bench).await?;
-        let rounds = bench.manifest().controls.graceful_shutdown.rounds.max(3);
+        let Found { ways, long } = ways(bench).await?;
+        let settings = &bench.manifest().controls.graceful_shutdown;
         let mut stubborn = 0;
         for way in &ways {
-            for round in 1..=rounds {
-                let method = if round % 2 == 1 { BUSY } else { QUIET };
-                bench.progress(format!("{} {method}, round {round} of {rounds}", way.word()));
-                stubborn += u32::from(!attempt(bench, *way, method, round).await?);
+            let held = long.filter(|(able, _)| able == way).map_or(HELD, |(_, held)| held);
+            for number in 1..=settings.rounds.max(3) {
+                let round = Round::of(number, held, settings.drain);
+                bench.progress(format!("{}, {} clients", way.word(), round.method));
+                stubborn += u32::from(!attempt(bench, *way, &round, number).await?);
                 if stubborn >= ENOUGH {
                     return Ok(());
                 }
@@ -103,7 +111,7 @@ impl Control for GracefulShutdown {
             && bench.init_is_possible().await
         {
             bench.progress("as process 1");
-            attempt(bench, *way, PID_1, 1).await?;
+            attempt(bench, *way, &Round::as_process_1(), 1).await?;
         }
         Ok(())
     }
@@ -114,15 +122,23 @@ impl Control for GracefulShutdown {
     }
 }
 
+/// What was found out about catching a request.
+#[derive(Default)]
+struct Found {
+    ways: Vec<Way>,
+    /// The way in which a request can be held for long without a signal, and how long.
+    long: Option<(Way, Duration)>,
+}
+
 /// The ways that this service allows: found out on an instance of its own.
-async fn ways(bench: &Bench) -> Result<Vec<Way>, LabError> {
+async fn ways(bench: &Bench) -> Result<Found, LabError> {
     let settings = &bench.manifest().controls.graceful_shutdown;
-    let mut ways = Vec::new();
+    let mut found = Found::default();
     if settings.slow_request.is_some() {
-        ways.push(Way::SlowRequest);
+        found.ways.push(Way::SlowRequest);
     }
     if bench.journey(settings.journey.as_deref()).is_none() {
-        return Ok(ways);
+        return Ok(found);
     }
     bench.progress("walking the journey");
     let trial = bench.trial(JOURNEY);
@@ -131,60 +147,72 @@ async fn ways(bench: &Bench) -> Result<Vec<Way>, LabError> {
     if let Some(mut running) = instance.start(&trial, None).await? {
         running.wait_ready(bench.patience()).await;
         let name = settings.journey.as_deref();
-        let mut business = WorkRequest::prepare(bench, &instance, &trial, None, name, 1).await;
-        if let Some(request) = business.as_mut().and_then(WorkRequest::request) {
-            if let Some(lock) = instance.lock_tables().await? {
-                ways.extend(
-                    waits(&instance, &trial, &request, lock).await?.then_some(Way::TableLock),
-                );
+        let work = WorkRequest::prepare(bench, &instance, &trial, None, name, 3).await;
+        if let Some(mut work) = work {
+            let long = settings.within.0.mul_f64(LARGE_PART).max(HELD);
+            for way in [Way::TableLock, Way::HalfBody] {
+                if let Some(request) = work.request()
+                    && can_be_held(&instance, &trial, way, &request, HELD).await?
+                {
+                    found.ways.push(way);
+                }
             }
-            ways.extend((request.body.len() >= 2).then_some(Way::HalfBody));
+            for way in found.ways.clone() {
+                if let Some(request) = work.request().filter(|_| found.long.is_none())
+                    && can_be_held(&instance, &trial, way, &request, long).await?
+                {
+                    found.long = Some((way, long));
+                }
+            }
         }
         running.kill().await;
     }
     instance.end().await;
-    Ok(ways)
+    Ok(found)
 }
 
-/// Whether a request really waits for the locks, and survives being held as long as in a round: a
-/// service that bounds its waits below that would fail without any signal.
-async fn waits(
+/// Whether a request that is held in this way for so long is answered well without any signal: a
+/// service that bounds its waits below that would fail for another reason.
+async fn can_be_held(
     instance: &Instance,
     trial: &TrialLog,
+    way: Way,
     request: &Request,
-    lock: TableLock,
+    held: Duration,
 ) -> Result<bool, LabError> {
-    let sending = work_request::send(instance, trial, "probe", request, Duration::from_secs(5));
-    let watching = async {
-        let caught = wait_for_lock(&lock, trial).await?;
-        if caught {
-            sleep(MARGIN + BEFORE + HELD).await;
+    let outcome = match way {
+        Way::SlowRequest => return Ok(false),
+        Way::HalfBody if request.body.len() < 2 => return Ok(false),
+        Way::HalfBody => in_halves(instance, trial, "probe", request, held).await,
+        Way::TableLock => {
+            let Some(lock) = instance.lock_tables().await? else { return Ok(false) };
+            let within = held + Duration::from_secs(5);
+            let sending = work_request::send(instance, trial, "probe", request, within);
+            let watching = async {
+                let caught = wait_for_lock(&lock, trial).await?;
+                if caught {
+                    sleep(MARGIN + BEFORE + held).await;
+                }
+                lock.release().await?;
+                trial.saw(Seen::Unlocked);
+                Ok::<_, LabError>(caught)
+            };
+            let (outcome, caught) = tokio::join!(sending, watching);
+            if !caught? {
+                return Ok(false);
+            }
+            outcome
         }
-        lock.release().await?;
-        trial.saw(Seen::Unlocked);
-        Ok::<_, LabError>(caught)
     };
-    let (outcome, caught) = tokio::join!(sending, watching);
-    Ok(caught? && outcome.status().is_some_and(|status| status < 500))
-}
-
-/// Waits until a session waits for the locks. False when none does.
-async fn wait_for_lock(lock: &TableLock, trial: &TrialLog) -> Result<bool, LabError> {
-    let deadline = Instant::now() + Duration::from_secs(1);
-    loop {
-        let waiting = lock.waiting().await?;
-        if waiting > 0 || Instant::now() > deadline {
-            trial.saw(Seen::Locked { waiting });
-            return Ok(waiting > 0);
-        }
-        sleep(Duration::from_millis(5)).await;
-    }
+    Ok(outcome.status().is_some_and(|status| status < 500))
 }
 
 /// One round. Whether the process ended in time, as far as it was asked to.
-async fn attempt(bench: &Bench, way: Way, method: &str, round: u32) -> Result<bool, LabError> {
-    let trial = bench.trial(&format!("{}/{method}/{round}", way.word()));
-    trial.saw(Seen::Trial { subject: way.word().into(), method: method.into(), round });
+async fn attempt(bench: &Bench, way: Way, round: &Round, number: u32) -> Result<bool, LabError> {
+    let (subject, method) = (way.word(), round.method);
+    let trial = bench.trial(&format!("{subject}/{}/{number}", method.replace(' ', "-")));
+    trial.saw(Seen::Trial { subject: subject.into(), method: method.into(), round: number });
+    round.record(&trial);
     let mut instance = bench.instance().await?;
     let started = match method {
         PID_1 => instance.start_as_init(&trial).await?,
@@ -194,7 +222,7 @@ async fn attempt(bench: &Bench, way: Way, method: &str, round: u32) -> Result<bo
     if let Some(mut running) = started {
         let patience = bench.patience();
         if matches!(running.wait_ready(patience).await, Readiness::Ready { .. }) {
-            ended = stop_under_load(bench, &instance, &mut running, &trial, way, method).await?;
+            ended = stop_under_load(bench, &instance, &mut running, &trial, way, round).await?;
         }
         running.kill().await;
     }
@@ -208,25 +236,28 @@ async fn stop_under_load(
     running: &mut Running,
     trial: &TrialLog,
     way: Way,
-    method: &str,
+    round: &Round,
 ) -> Result<bool, LabError> {
     let settings = &bench.manifest().controls.graceful_shutdown;
     let declared = settings.slow_request.as_deref().filter(|_| way == Way::SlowRequest);
     let journey = settings.journey.as_deref();
-    let business = WorkRequest::prepare(bench, instance, trial, declared, journey, 2).await;
-    let Some(mut business) = business else { return Ok(true) };
-    let Some(request) = business.request() else { return Ok(true) };
+    let persons = 1 + round.in_flight;
+    let work = WorkRequest::prepare(bench, instance, trial, declared, journey, persons).await;
+    let Some(mut work) = work else { return Ok(true) };
+    let Some(request) = work.request() else { return Ok(true) };
     control(instance, trial, way, &request).await;
-    let Some(again) = business.request() else { return Ok(true) };
-    let Some(caught) = Caught::catch(instance, trial, way, again).await? else { return Ok(true) };
+    let requests: Vec<_> = (0..round.in_flight).filter_map(|_| work.request()).collect();
+    let Some(caught) = Caught::catch(instance, trial, way, requests).await? else {
+        return Ok(true);
+    };
 
     let light = clients::light_request(bench.manifest());
-    let clients = Clients::start(instance.address(), trial, &light, method == BUSY).await;
+    let clients = Clients::start(instance.address(), trial, &light, round.busy).await;
     sleep(BEFORE).await;
     let signalled = Instant::now();
     running.ask_to_stop();
-    let newcomers = clients.keep_coming(instance.address(), signalled);
-    caught.hold_and_finish(trial, settings.within.0).await?;
+    let newcomers = clients.keep_coming(instance.address(), signalled, round.newcomers);
+    caught.hold_and_finish(trial, round.held, settings.within.0).await?;
     let left = settings.within.0.saturating_sub(signalled.elapsed());
     let ended = running.wait_exit(left).await.is_some();
     if !ended {
@@ -239,103 +270,29 @@ async fn stop_under_load(
 /// The positive control: the same request, caught in the same way where that needs no lock,
 /// without a signal.
 async fn control(instance: &Instance, trial: &TrialLog, way: Way, request: &Request) -> Outcome {
-    let within = Duration::from_secs(15);
-    if way != Way::HalfBody {
-        return work_request::send(instance, trial, CONTROL, request, within).await;
+    if way == Way::HalfBody {
+        return in_halves(instance, trial, CONTROL, request, BEFORE).await;
     }
+    work_request::send(instance, trial, CONTROL, request, Duration::from_secs(15)).await
+}
+
+/// Sends one half of the body, and the other after a while.
+async fn in_halves(
+    instance: &Instance,
+    trial: &TrialLog,
+    client: &str,
+    request: &Request,
+    held: Duration,
+) -> Outcome {
+    let within = held + Duration::from_secs(15);
     let Ok(mut connection) = Connection::open(instance.address(), within).await else {
         return Outcome::NotConnected;
     };
     let (first, second) = halves(instance, request);
     // A server that answers early is seen by the answer.
     let _ = connection.send(&first).await;
-    sleep(BEFORE).await;
+    sleep(held).await;
     let _ = connection.send(&second).await;
     let exchange = connection.answer(within).await;
-    work_request::saw(trial, CONTROL, request, &exchange)
-}
-
-fn halves(instance: &Instance, request: &Request) -> (Vec<u8>, Vec<u8>) {
-    let mut first = request.head(&instance.address().to_string());
-    let (start, rest) = request.body.split_at(request.body.len() / 2);
-    first.extend_from_slice(start);
-    (first, rest.to_vec())
-}
-
-/// A request that is in flight, and what holds it there.
-struct Caught {
-    slow: JoinHandle<()>,
-    lock: Option<TableLock>,
-    release: tokio::sync::oneshot::Sender<()>,
-}
-
-impl Caught {
-    /// Sends the request and sees it land. `None` when it was not caught.
-    async fn catch(
-        instance: &Instance,
-        trial: &TrialLog,
-        way: Way,
-        request: Request,
-    ) -> Result<Option<Self>, LabError> {
-        let lock = match way {
-            Way::TableLock => instance.lock_tables().await?,
-            Way::SlowRequest | Way::HalfBody => None,
-        };
-        let address = instance.address();
-        let (release, released) = tokio::sync::oneshot::channel();
-        let parts = match way {
-            Way::HalfBody => halves(instance, &request),
-            Way::SlowRequest | Way::TableLock => {
-                let mut whole = request.head(&address.to_string());
-                whole.extend_from_slice(&request.body);
-                (whole, Vec::new())
-            }
-        };
-        let told = trial.clone();
-        let slow = tokio::spawn(async move {
-            let Ok(mut connection) = Connection::open(address, Duration::from_secs(5)).await else {
-                return;
-            };
-            let began = Instant::now();
-            let _ = connection.send(&parts.0).await;
-            if !parts.1.is_empty() {
-                // The end of the connection is seen when it comes, not when we go on.
-                tokio::select! {
-                    _ = released => { let _ = connection.send(&parts.1).await; }
-                    _ = connection.wait_for_end(Duration::from_secs(60)) => {}
-                }
-            }
-            let mut exchange = connection.answer(Duration::from_secs(60)).await;
-            exchange.took += exchange.began - began;
-            exchange.began = began;
-            work_request::saw(&told, SLOW, &request, &exchange);
-        });
-        let caught = match &lock {
-            Some(lock) => wait_for_lock(lock, trial).await?,
-            None => {
-                sleep(BEFORE).await;
-                !slow.is_finished()
-            }
-        };
-        if !caught {
-            slow.abort();
-        }
-        Ok(caught.then_some(Self { slow, lock, release }))
-    }
-
-    /// Holds it for a while longer, lets it go on, and waits for its end.
-    async fn hold_and_finish(self, trial: &TrialLog, within: Duration) -> Result<(), LabError> {
-        sleep(HELD).await;
-        if let Some(lock) = self.lock {
-            lock.release().await?;
-            trial.saw(Seen::Unlocked);
-        }
-        // Nobody waits for this where the whole request was sent.
-        let _ = self.release.send(());
-        let mut slow = self.slow;
-        if tokio::time::timeout(within, &mut slow).await.is_err() {
-            slow.abort();
-        }
-        Ok(())
-    }
+    work_request::saw(trial, client, request, &exchange)
 }

@@ -140,7 +140,8 @@ fn account(manifest: &Manifest, trials: &[Trial<'_>]) -> Account {
     faults.plan(manifest.dependencies.len() * LOSSES.len());
     let mut under = Tally::of("probes under faults");
     for trial in trials.iter().filter(|trial| trial.subject != SERVICE) {
-        faults.tried(trial.fault_landed());
+        let ready = trial.ready().ok_or_else(|| "met no instance that was ready".to_owned());
+        faults.tried(ready.and_then(|_| trial.fault_landed()));
         under.plan_more(wanted);
         probes(&classes, trial).iter().for_each(|_| under.landed());
     }

@@ -150,7 +150,7 @@ fn account(manifest: &Manifest, trials: &[Trial<'_>]) -> Account {
         for word in LOSSES.map(Loss::word) {
             let rounds: Vec<_> = trials
                 .iter()
-                .filter(|t| t.subject == name && t.method == word && !t.is_unready())
+                .filter(|t| t.subject == name && t.method == word && t.ready().is_some())
                 .map(|trial| Round::read(trial, &classes))
                 .collect();
             if rounds.iter().any(|round| round.used && round.healed) {

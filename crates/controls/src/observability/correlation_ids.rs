@@ -2,7 +2,7 @@
 
 use client::Request;
 use lab::Bench;
-use model::{Answer, Applicability, Card, Finding, Lane, Reach, Ruling};
+use model::{Answer, Applicability, Card, Finding, Lane, Reach, Ruling, Seen, Severity};
 use settings::Manifest;
 
 use crate::surface::judging::{once_per_cause, showing};
@@ -17,6 +17,7 @@ const OWN_ERROR: &str = "own id on an error";
 const NONE: &str = "no id";
 const NONE_ERROR: &str = "no id on an error";
 const HOSTILE: &str = "hostile id";
+const NOT_IN_LOGS: &str = "not-in-logs";
 /// The usual headers, the first that an answer carries counts.
 const USUAL: [&str; 5] =
     ["x-request-id", "x-correlation-id", "request-id", "correlation-id", "x-trace-id"];
@@ -111,9 +112,28 @@ impl SurfaceControl for CorrelationIds {
         }
         findings.extend(about_echo(settings, surface));
         findings.extend(surface.labelled(HOSTILE).filter_map(|a| about_hostile(declared, a)));
+        let silent = surface.trial.was_started() && lines_since(surface) == 0;
+        if silent {
+            findings.retain(|finding| finding.cause != NOT_IN_LOGS);
+            let failed = findings.iter().any(|finding| finding.severity == Severity::Fail);
+            if !failed {
+                let why = "it wrote nothing while it was asked, so nothing says that its log was \
+                           seen: let it log requests, or declare service.log_file";
+                return Ruling::undecided(why).with(findings);
+            }
+        }
         let held = "made, echoed, on errors too, and found in the logs";
         Ruling::from_findings(held, once_per_cause(findings, surface.answers.len()))
     }
+}
+
+/// How many lines it wrote since it was first asked.
+fn lines_since(surface: &Surface<'_>) -> usize {
+    let seen = &surface.trial.seen;
+    let first = seen.iter().find(|observation| matches!(observation.seen, Seen::Answer(_)));
+    let first = first.map_or(u64::MAX, |first| first.at);
+    let later = seen.iter().filter(|observation| observation.at >= first);
+    later.filter(|observation| matches!(observation.seen, Seen::Output { .. })).count()
 }
 
 fn id_in<'a>(declared: Option<&str>, headers: &'a [(String, String)]) -> Option<&'a str> {
@@ -201,10 +221,7 @@ fn about_logs(surface: &Surface<'_>, answer: &Answer, id: &str) -> Option<Findin
     let lines = surface.lines().count();
     let text = format!("{id} stands in none of the {lines} lines that it wrote");
     let mend = "write one line for each request, with its id";
-    Some(
-        showing(Finding::fail("not-in-logs", text).fix(mend), answer)
-            .log(surface.trial.few_lines()),
-    )
+    Some(showing(Finding::fail(NOT_IN_LOGS, text).fix(mend), answer).log(surface.trial.few_lines()))
 }
 
 #[cfg(test)]
@@ -212,7 +229,7 @@ mod tests {
     use super::*;
     use crate::surface::judging::build::*;
     use crate::trials::build::line;
-    use model::{Observation, Seen, Verdict};
+    use model::{Observation, Verdict};
 
     fn run(own: Answer, logged: &str) -> model::Judgement {
         let with = |label: &str, id: &str| answer(label, "GET /a", 200).with("X-Request-Id", id);
@@ -238,6 +255,15 @@ mod tests {
         assert_eq!(run(own("other"), "other").findings[0].cause, "not-echoed");
         let none = main(vec![answer(NONE, "GET /a", 200), answer(NONE, "GET /a", 200)]);
         assert_eq!(CorrelationIds.judged(&manifest(""), &none).findings[0].cause, "no-id");
+    }
+
+    #[test]
+    fn a_silent_service_decides_nothing() {
+        let with = |label: &str, id: &str| answer(label, "GET /a", 200).with("X-Request-Id", id);
+        let seen =
+            main(vec![with(NONE, "one"), with(NONE, "two"), with(NONE_ERROR, "3"), own("mine")]);
+        let judgement = CorrelationIds.judged(&manifest(""), &seen);
+        assert_eq!(judgement.verdict(), Verdict::Inconclusive, "{judgement:?}");
     }
 
     #[test]

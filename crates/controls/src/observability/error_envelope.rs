@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 
 use lab::fault::{Fault, Kind};
 use lab::{Bench, Site, TrialLog};
-use model::{Answer, Applicability, Card, Finding, Lane, Need, Reach, Ruling};
+use model::{Answer, Applicability, Card, Finding, Lane, Need, Reach, Ruling, Severity};
 use settings::Manifest;
 use settings::Serves;
 use settings::controls::Shape;
 
 use crate::surface::judging::{once_per_cause, showing};
 use crate::surface::tour::ERRORS;
-use crate::surface::tries::{FAULT, WHATEVER};
+use crate::surface::tries::{CAME, FAULT};
 use crate::surface::{Surface, SurfaceControl, Tour, Tries, Visitor};
 use internals::{internals, unescaped};
 
@@ -32,8 +32,9 @@ impl SurfaceControl for ErrorEnvelope {
     };
 
     const TRIES: &'static [Tries] = &[
-        Tries::all("provoked errors", ERRORS, WHATEVER).needs(Need::AtLeast(2)),
-        Tries::each("requests while a dependency is away", &[UNAVAILABLE], WHATEVER),
+        Tries::all("provoked errors", ERRORS, CAME).needs(Need::AtLeast(2)),
+        Tries::each("requests while a dependency is away", &[UNAVAILABLE], CAME)
+            .needs(Need::AtLeast(1)),
     ];
 
     async fn visit(bench: &Bench, visitor: &Visitor<'_>) {
@@ -69,6 +70,12 @@ impl SurfaceControl for ErrorEnvelope {
             let why = format!(
                 "only {kinds:?} could be provoked; a journey with a body and a login shows more"
             );
+            // What is wrong with one error by itself needs no second to compare.
+            findings.extend(errors.iter().filter_map(|answer| shape(manifest, answer)));
+            let findings = once_per_cause(findings, errors.len().max(1));
+            if findings.iter().any(|finding| finding.severity == Severity::Fail) {
+                return Ruling::from_findings("", findings);
+            }
             return Ruling::undecided(why).with(findings);
         }
         findings.extend(errors.iter().filter_map(|answer| shape(manifest, answer)));

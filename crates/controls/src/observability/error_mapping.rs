@@ -51,7 +51,8 @@ impl SurfaceControl for ErrorMapping {
     async fn visit(bench: &Bench, visitor: &Visitor<'_>) {
         for (name, journey) in bench.journeys() {
             for (at, entry) in journey.entries.iter().enumerate() {
-                let writes = entry.body.is_some() && entry.method != "GET";
+                let carries = entry.body.is_some() || !entry.form.is_empty();
+                let writes = carries && entry.method != "GET";
                 let place = format!("{name}/{}", at + 1);
                 bench.progress(format!("{} {}", entry.method, entry.url));
                 if writes {
@@ -77,7 +78,7 @@ impl SurfaceControl for ErrorMapping {
             let text = format!("the same {} again: it {}", answer.asked(), answer.outcome.words());
             if is_failure(answer) {
                 findings.push(fail("unmapped-duplicate", text, answer));
-            } else if answer.is_error() {
+            } else if is_duplicate(answer, expected) {
                 refused += 1;
                 if answer.status() != Some(expected) {
                     let finding =
@@ -99,8 +100,9 @@ impl SurfaceControl for ErrorMapping {
                 );
                 findings.push(fail("race-unmapped", text, failed));
             }
-            let accepted = race.iter().filter(|a| a.is_success()).count();
-            if answer.is_error() && accepted > 1 {
+            let first = surface.find(&format!("{FIRST} {place}"));
+            let accepted = race.iter().filter(|a| is_like(first, a)).count();
+            if is_duplicate(answer, expected) && accepted > 1 {
                 let text = format!(
                     "{accepted} of {} of the same {} at once were accepted",
                     race.len(),
@@ -133,12 +135,35 @@ impl SurfaceControl for ErrorMapping {
     }
 }
 
+/// Whether a refusal is about the duplicate: a session, a ticket or a precondition that is used up
+/// says nothing of it.
+fn is_duplicate(answer: &Answer, expected: u16) -> bool {
+    let status = answer.status().unwrap_or_default();
+    answer.is_error()
+        && (status == expected || !matches!(status, 401 | 403 | 404 | 405 | 407 | 412 | 419 | 428))
+}
+
+/// Whether an answer is the success that the first one was: a form's success is a redirect, and the
+/// same redirect elsewhere is none.
+fn is_like(first: Option<&Answer>, answer: &Answer) -> bool {
+    let Some(first) = first else { return answer.is_success() };
+    let place = |answer: &Answer| {
+        let to = answer.header("location").unwrap_or_default();
+        to.chars().filter(|c| !c.is_ascii_digit()).collect::<String>()
+    };
+    answer.status() == first.status() && place(answer) == place(first)
+}
+
 /// The same request again, and several at once.
 async fn collide(visitor: &Visitor<'_>, journey: &Journey, at: usize, place: &str) -> Option<()> {
     let entry = &journey.entries[at];
     let request = visitor.person_before(journey, at).await?.request(entry).ok()?;
     let first = visitor.ask(&format!("{FIRST} {place}"), &request).await;
-    if !first.status().is_some_and(|status| (200..300).contains(&status)) {
+    // The success of a form is what its step expects: a redirect, more often than not.
+    let mut walk = visitor.person();
+    if !first.status().is_some_and(|status| (200..400).contains(&status))
+        || walk.check(entry, &first).is_err()
+    {
         return None;
     }
     visitor.ask(&format!("{SECOND} {place}"), &request).await;
@@ -153,7 +178,9 @@ async fn collide(visitor: &Visitor<'_>, journey: &Journey, at: usize, place: &st
 async fn refer(visitor: &Visitor<'_>, journey: &Journey, at: usize, place: &str) -> Option<()> {
     let entry = &journey.entries[at];
     let texts = [Some(entry.url.as_str()), entry.body.as_deref()];
-    let mut names: Vec<&str> = texts.into_iter().flatten().flat_map(variables).collect();
+    let form = entry.form.iter().map(|(_, value)| value.as_str());
+    let mut names: Vec<&str> =
+        texts.into_iter().flatten().chain(form).flat_map(variables).collect();
     names.sort_unstable();
     names.dedup();
     for name in names {

@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 
 use client::Request;
 use lab::Bench;
-use model::{Applicability, Card, Finding, Lane, Reach, Ruling};
+use model::{Answer, Applicability, Card, Finding, Lane, Reach, Ruling};
 use settings::Manifest;
 
 use crate::control::Applies;
 use crate::surface::judging::showing;
+use crate::surface::tour::UNKNOWN_PATH;
 use crate::surface::tries::{ACCEPTED, ANSWERED, WHATEVER};
 use crate::surface::{Surface, SurfaceControl, Tour, Tries, Visitor};
 
@@ -20,6 +21,8 @@ const BEFORE: &str = "before";
 const AFTER: &str = "after";
 const KNOWN: &str = "a known request";
 const STRANGE: &str = "a strange path";
+/// An error of another kind, where unknown paths are answered with a page.
+const ERROR: &str = "an error";
 /// How many known requests are sent, and how many to paths that do not exist.
 const REQUESTS: usize = 7;
 const STRANGERS: usize = 3;
@@ -44,6 +47,7 @@ impl SurfaceControl for Metrics {
         Tries::all("scrapes", &[BEFORE, AFTER], WHATEVER).planned(2),
         Tries::all("known requests", &[KNOWN], ACCEPTED).planned(REQUESTS),
         Tries::all("requests for unknown paths", &[STRANGE], ANSWERED).planned(STRANGERS),
+        Tries::each("other errors", &[ERROR], ANSWERED),
     ];
 
     fn applies(manifest: &Manifest) -> Applies {
@@ -75,6 +79,14 @@ impl SurfaceControl for Metrics {
             for _ in 0..STRANGERS {
                 let word: String = std::iter::repeat_with(fastrand::lowercase).take(12).collect();
                 visitor.ask(STRANGE, &Request::get(&format!("/{word}"))).await;
+            }
+            let others = tour.errors(bench.manifest(), site.is_target());
+            let others = others.iter().find(|(label, _)| !label.starts_with(UNKNOWN_PATH));
+            if let Some((_, request)) = others {
+                visitor.plan(ERROR, STRANGERS);
+                for _ in 0..STRANGERS {
+                    visitor.ask(ERROR, request).await;
+                }
             }
             let text = |exchange: &client::Exchange| {
                 exchange
@@ -153,16 +165,22 @@ impl SurfaceControl for Metrics {
                 "label with the route's template, and one label for the rest",
             ));
         }
-        let by_status = |sample: &&&exposition::Sample| {
-            sample.labels.contains("404") || sample.labels.contains("4xx")
+        let errors = surface.labelled(STRANGE).chain(surface.labelled(ERROR));
+        let mut errors: Vec<u16> =
+            errors.filter(|answer| answer.is_error()).filter_map(Answer::status).collect();
+        errors.sort_unstable();
+        errors.dedup();
+        let told = |sample: &&exposition::Sample| {
+            errors.iter().any(|status| sample.is_labelled_with(*status))
         };
-        if !counted.is_empty()
-            && !exposition::increased(&before, &after).iter().any(|s| by_status(&s))
-        {
-            let text = format!("{STRANGERS} answers of 404 are not told apart from successes");
+        let increased = exposition::increased(&before, &after);
+        if !counted.is_empty() && !errors.is_empty() && !increased.iter().any(told) {
+            let statuses: Vec<_> = errors.iter().map(ToString::to_string).collect();
+            let text =
+                format!("answers of {} are not told apart from successes", statuses.join(" and "));
             findings.push(fail("errors-not-counted", text, "label the counter with the status"));
         }
-        if !exposition::increased(&before, &after).iter().any(|sample| times(sample)) {
+        if !increased.iter().any(|sample| times(sample)) {
             let text = "no histogram or summary of durations grew".to_owned();
             let mend = "observe http_server_request_duration_seconds by route";
             findings.push(fail("no-durations", text, mend));
@@ -171,15 +189,21 @@ impl SurfaceControl for Metrics {
             let text = "nothing tells how busy it is: requests in flight, connections, a pool";
             findings.push(Finding::warn("no-saturation", text));
         }
-        let held = format!("{REQUESTS} requests and {STRANGERS} errors are counted, by route");
+        if errors.is_empty() && findings.is_empty() {
+            let why = "no request was answered with an error, so nothing says that errors are \
+                       counted: declare a journey with a body";
+            return Ruling::undecided(why);
+        }
+        let held = format!("{REQUESTS} requests and the errors among others are counted, by route");
         Ruling::from_findings(held, findings)
     }
 }
 
-/// Whether a sample belongs to a histogram or summary of durations.
+/// Whether a sample belongs to a histogram or summary of the durations of requests.
 fn times(sample: &exposition::Sample) -> bool {
     let name = &sample.name;
-    (name.ends_with("_bucket") || name.ends_with("_sum"))
+    sample.is_about_requests()
+        && (name.ends_with("_bucket") || name.ends_with("_sum"))
         && ["duration", "seconds", "latency", "time"].iter().any(|word| name.contains(word))
 }
 
@@ -190,16 +214,18 @@ mod tests {
     use model::Verdict;
 
     fn run(after: &str) -> model::Judgement {
-        let mut answers =
-            vec![answer(BEFORE, "GET /metrics", 200).saying("r{route=\"/a\",status=\"200\"} 1\n")];
+        let mut answers = vec![
+            answer(BEFORE, "GET /metrics", 200).saying("requests{route=\"/a\",status=\"200\"} 1\n"),
+        ];
         answers.extend((0..REQUESTS).map(|_| answer(KNOWN, "GET /a", 200)));
         answers.push(answer(STRANGE, "GET /qwertz", 404));
         answers.push(answer(AFTER, "GET /metrics", 200).saying(after));
         Metrics.judged(&manifest(""), &main(answers))
     }
 
-    const GOOD: &str = "r{route=\"/a\",status=\"200\"} 8\nr{route=\"\",status=\"404\"} 3\n\
-                        d_seconds_sum 1\nin_flight 0\n";
+    const GOOD: &str = "requests{route=\"/a\",status=\"200\"} 8\n\
+                        requests{route=\"\",status=\"404\"} 3\n\
+                        request_seconds_sum 1\nin_flight 0\n";
 
     #[test]
     fn what_is_counted_passes() {
@@ -211,9 +237,13 @@ mod tests {
     fn each_break_has_its_cause() {
         for (after, cause) in [
             (GOOD.replace("200\"} 8", "200\"} 2"), "not-counted"),
+            (
+                GOOD.replace("200\"} 8", "200\"} 2") + "promhttp_metric_handler_requests_total 7\n",
+                "not-counted",
+            ),
             (GOOD.replace("route=\"\"", "route=\"/qwertz\""), "raw-paths"),
             (GOOD.replace("404", "200"), "errors-not-counted"),
-            (GOOD.replace("d_seconds_sum 1", ""), "no-durations"),
+            (GOOD.replace("request_seconds_sum 1", "go_gc_duration_seconds_sum 1"), "no-durations"),
             ("<html>".to_owned(), "not-readable"),
         ] {
             assert_eq!(run(&after).findings[0].cause, cause, "{after}");

@@ -25,6 +25,8 @@ const MARKER: &str = "marker";
 const DECLARE: &str = "where a path holds something secret or personal, log its route instead, and \
                        declare it: [controls.private-logs] paths = [\"/invitations/{token}\"]";
 const FORGED: &str = "seaworthy-forged-line";
+/// So many lines while the canaries were sent show that its log is seen, where none names a request.
+const TELLING: usize = 3;
 /// What stands in the place of a canary, wherever it was found and in whatever form.
 const FOUND: &str = "‹canary ";
 
@@ -102,8 +104,7 @@ impl SurfaceControl for PrivateLogs {
             }
         }
         let about = |(position, (fields, line)): (&str, (Vec<&str>, &str))| {
-            let shown: String = line.chars().take(160).collect();
-            let text = format!("{} {position}: {shown}", fields.join(", "));
+            let text = format!("{} {position}: {}", fields.join(", "), around(line));
             match position {
                 // Who logs paths logs what stands in them; only the manifest can say what it is.
                 canaries::PATH if fields.iter().any(|field| canaries::is_private(field)) => {
@@ -123,15 +124,17 @@ impl SurfaceControl for PrivateLogs {
         let marked =
             marker.is_some_and(|marker| surface.lines().any(|line| line.contains(marker.trim())));
         let failed = findings.iter().any(|finding| finding.severity == Severity::Fail);
-        if !failed && !marked {
+        // One that logs what happens, and not each request, shows its log as well.
+        let since = lines_since_canaries(surface);
+        if !failed && !marked && since < TELLING {
             let count = surface.lines().count();
             let (file, more) = match &manifest.service.log_file {
                 Some(file) => (format!(" or of {file}"), ""),
                 None => (String::new(), ", or declare service.log_file"),
             };
             let why = format!(
-                "no line of its output{file} ({count} lines) shows a request, so nothing says \
-                 that its log was seen: let it log requests{more}"
+                "while the canaries were sent, nothing was written to its output{file} ({count} lines \
+                 before), so nothing says that its log was seen: let it log{more}"
             );
             return Ruling::undecided(why);
         }
@@ -147,11 +150,39 @@ impl SurfaceControl for PrivateLogs {
     }
 }
 
+/// The part of a line in which a canary stands.
+fn around(line: &str) -> String {
+    const BEFORE: usize = 90;
+    const WHOLE: usize = 200;
+    let at = line.find(FOUND).unwrap_or(0);
+    let from = line[..at].char_indices().rev().nth(BEFORE).map_or(0, |(at, _)| at);
+    let shown: String = line[from..].chars().take(WHOLE).collect();
+    let lead = if from > 0 { "…" } else { "" };
+    let tail = if from + shown.len() < line.len() { "…" } else { "" };
+    format!("{lead}{shown}{tail}")
+}
+
+/// When the first canary was sent, if any was.
+fn first_canary(surface: &Surface<'_>) -> Option<u64> {
+    let first = surface.trial.seen.iter().find(|observation| {
+        matches!(&observation.seen, Seen::Answer(answer) if answer.label.starts_with("canaries"))
+    });
+    first.map(|first| first.at)
+}
+
+/// The lines that were written from the first canary on.
+fn lines_since_canaries(surface: &Surface<'_>) -> usize {
+    let Some(first) = first_canary(surface) else { return 0 };
+    let later = surface.trial.seen.iter().filter(|observation| observation.at >= first);
+    later.filter(|observation| matches!(observation.seen, Seen::Output { .. })).count()
+}
+
 /// What of the log was not seen, if anything.
 fn unseen(manifest: &Manifest, surface: &Surface<'_>) -> Option<String> {
-    let seen = || surface.trial.seen.iter().map(|observation| &observation.seen);
-    let dropped: u64 = seen()
-        .filter_map(|seen| match seen {
+    let first = first_canary(surface).unwrap_or(0);
+    let later = surface.trial.seen.iter().filter(|observation| observation.at >= first);
+    let dropped: u64 = later
+        .filter_map(|observation| match observation.seen {
             Seen::OutputDropped { bytes } => Some(bytes),
             _ => None,
         })
@@ -163,7 +194,8 @@ fn unseen(manifest: &Manifest, surface: &Surface<'_>) -> Option<String> {
     let file = manifest.service.log_file.as_ref()?;
     let in_file = |seen: &Seen| matches!(seen, Seen::Output { stream: Stream::LogFile, .. });
     let why = format!("nothing was written to {file}: mend service.log_file, or leave it out");
-    (!seen().any(in_file)).then_some(why)
+    let mut all = surface.trial.seen.iter();
+    (!all.any(|observation| in_file(&observation.seen))).then_some(why)
 }
 
 /// Paths with canaries: the declared ones, those of the journeys that vary, and one that does not
@@ -197,9 +229,18 @@ async fn paths(bench: &Bench, visitor: &Visitor<'_>, tour: &Tour) {
 /// Bodies full of canaries: as they should be, broken, of another type, and too long.
 async fn bodies(visitor: &Visitor<'_>, tour: &Tour) {
     let redactor = visitor.trial().redactor();
+    for step in tour.steps.iter().filter(|step| step.has_form_body()) {
+        let form = canaries::in_form(redactor, &step.request);
+        for _ in 0..2 {
+            visitor.ask("canaries in a form", &form).await;
+        }
+    }
     for step in tour.steps.iter().filter(|step| step.has_json_body()) {
         let good = canaries::in_body(redactor, &step.request);
-        visitor.ask("canaries in a body", &good).await;
+        // Twice: what a database says of a duplicate shows the value.
+        for _ in 0..2 {
+            visitor.ask("canaries in a body", &good).await;
+        }
         let mut broken = canaries::in_body(redactor, &step.request);
         broken.body.pop();
         visitor.ask("canaries in a broken body", &broken).await;
@@ -225,6 +266,19 @@ mod tests {
             seen: line(text),
         }));
         PrivateLogs.judged(&manifest(more), &seen)
+    }
+
+    #[test]
+    fn the_witness_is_the_part_that_matters() {
+        let line = format!(
+            "{}‹canary email in a body›@example.com) exists{}",
+            "x".repeat(400),
+            "y".repeat(400)
+        );
+        let shown = around(&line);
+        assert!(shown.contains("‹canary email in a body›@example.com) exists"), "{shown}");
+        assert!(shown.starts_with('…') && shown.ends_with('…') && shown.chars().count() < 210);
+        assert_eq!(around("a ‹canary b in c›"), "a ‹canary b in c›");
     }
 
     #[test]

@@ -45,7 +45,7 @@ pub(crate) async fn prove(
         let mutation = Mutation { variable: feature.variable.to_owned(), value };
         let opened = surface::open(bench, feature.name, method, Some(&mutation)).await?;
         let Some((site, trial)) = opened else { continue };
-        let visitor = Visitor::new(&site, &trial);
+        let visitor = Visitor::new(bench.manifest(), &site, &trial);
         use_it(bench, &visitor, feature).await;
         if *tours {
             Tour::walk(bench, &visitor).await;

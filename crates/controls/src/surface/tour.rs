@@ -1,9 +1,10 @@
 //! What the service answers when all is well, and errors that are provoked on purpose.
 
 use client::{Request, Response};
+use journey::{Entry, Journey};
 use lab::Bench;
 use model::Seen;
-use settings::Manifest;
+use settings::{Manifest, Serves};
 
 use crate::surface::Visitor;
 use crate::work_request::declared;
@@ -36,11 +37,24 @@ pub(crate) struct TourStep {
     pub(crate) place: Option<(String, usize)>,
     pub(crate) request: Request,
     pub(crate) response: Response,
+    /// Its journey expected this answer.
+    expected: bool,
 }
 
 impl TourStep {
+    /// 2xx, or the redirect that its journey expects of something that writes: a form's success.
     pub(crate) fn is_success(&self) -> bool {
-        (200..300).contains(&self.response.status)
+        let status = self.response.status;
+        let redirected = (300..400).contains(&status) && self.expected;
+        (200..300).contains(&status) || redirected && self.request.method != "GET"
+    }
+
+    /// The body of a form, as browsers send it.
+    pub(crate) fn has_form_body(&self) -> bool {
+        let kind =
+            self.request.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case("content-type"));
+        !self.request.body.is_empty()
+            && kind.is_some_and(|(_, kind)| kind.starts_with("application/x-www-form-urlencoded"))
     }
 
     pub(crate) fn has_json_body(&self) -> bool {
@@ -50,8 +64,22 @@ impl TourStep {
 }
 
 impl Tour {
-    /// Walks every journey and sends every declared request. In a target, only what is safe.
+    /// Walks every journey and sends every declared request. In a target, only what is safe. Nobody
+    /// logs out in the end: what was seen is asked again later.
     pub(crate) async fn walk(bench: &Bench, visitor: &Visitor<'_>) -> Self {
+        Self::walk_as_far(bench, visitor, Journey::before_log_out).await
+    }
+
+    /// The same to the very end.
+    pub(crate) async fn walk_whole(bench: &Bench, visitor: &Visitor<'_>) -> Self {
+        Self::walk_as_far(bench, visitor, |journey| &journey.entries).await
+    }
+
+    async fn walk_as_far(
+        bench: &Bench,
+        visitor: &Visitor<'_>,
+        entries: impl Fn(&Journey) -> &[Entry],
+    ) -> Self {
         let manifest = bench.manifest();
         let mut tour = Self::default();
         for (name, journey) in bench.journeys() {
@@ -61,7 +89,8 @@ impl Tour {
             }
             let mut walk = visitor.person();
             let mut failure = None;
-            for (at, entry) in journey.entries.iter().enumerate() {
+            let entries = entries(journey);
+            for (at, entry) in entries.iter().enumerate() {
                 if let Err(why) = walk.request(entry) {
                     failure = Some(why.to_string());
                     break;
@@ -70,13 +99,13 @@ impl Tour {
                 else {
                     break;
                 };
-                tour.add(Some((name.clone(), at)), request, exchange.response);
+                tour.add(Some((name.clone(), at)), request, exchange.response, result.is_ok());
                 if let Err(why) = result {
                     failure = Some(why);
                     break;
                 }
             }
-            let steps = u32::try_from(journey.entries.len()).unwrap_or(u32::MAX);
+            let steps = u32::try_from(entries.len()).unwrap_or(u32::MAX);
             visitor.trial().saw(Seen::Walked { journey: name.clone(), failure, steps });
         }
         let declared_requests = manifest.surfaces.values().flat_map(|surface| &surface.requests);
@@ -86,12 +115,12 @@ impl Tour {
                 continue;
             }
             let exchange = visitor.ask(TOUR, &request).await;
-            tour.add(None, request, exchange.response);
+            tour.add(None, request, exchange.response, false);
         }
         if tour.steps.is_empty() {
             let request = tour.read(manifest);
             let exchange = visitor.ask(TOUR, &request).await;
-            tour.add(None, request, exchange.response);
+            tour.add(None, request, exchange.response, false);
         }
         tour
     }
@@ -101,9 +130,10 @@ impl Tour {
         place: Option<(String, usize)>,
         request: Request,
         response: Option<Response>,
+        expected: bool,
     ) {
         if let Some(response) = response {
-            self.steps.push(TourStep { place, request, response });
+            self.steps.push(TourStep { place, request, response, expected });
         }
     }
 
@@ -118,6 +148,11 @@ impl Tour {
         let ready =
             || with_constant_headers(manifest, Request::get(ready.map_or("/", |p| &p.0.path)));
         self.reads().next().map_or_else(ready, |step| step.request.clone())
+    }
+
+    /// The steps that carried a form and succeeded.
+    pub(crate) fn forms(&self) -> impl Iterator<Item = &TourStep> {
+        self.steps.iter().filter(|step| step.has_form_body() && step.is_success())
     }
 
     /// The steps that carried a JSON body and succeeded.
@@ -147,7 +182,8 @@ impl Tour {
         });
         all.extend(guarded.map(|request| (NO_CREDENTIALS.to_owned(), request)));
         if is_target {
-            return all;
+            let ask = |(label, request)| (label, asking_for_json(manifest, request));
+            return all.into_iter().map(ask).collect();
         }
         if let Some(step) = self.writes().next() {
             let broken = step.request.clone().body("{\"a\": ");
@@ -165,12 +201,29 @@ impl Tour {
             Some(Request { method: method.to_owned(), ..step.request.clone() })
         });
         all.extend(wrong.map(|request| (WRONG_METHOD.to_owned(), request)));
-        all
+        all.into_iter()
+            .map(|(label, request)| (label, asking_for_json(manifest, request)))
+            .collect()
     }
+}
+
+/// Whether the field of a form is there against forged requests: without it, no handler is reached.
+pub(crate) fn proves_a_form(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let words = ["csrf", "xsrf", "authenticity", "nonce", "requesttoken", "edittoken"];
+    words.iter().any(|word| name.contains(word))
+        || matches!(name.as_str(), "_token" | "token" | "utf8" | "commit" | "_method")
 }
 
 pub(crate) fn path_of(request: &Request) -> &str {
     request.target.split('?').next().unwrap_or_default()
+}
+
+/// Whoever uses an API asks for JSON; some services answer a page to whoever does not.
+fn asking_for_json(manifest: &Manifest, request: Request) -> Request {
+    let asks = request.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("accept"));
+    let is_api = manifest.serves(path_of(&request)) == Serves::Api;
+    if asks || !is_api { request } else { request.header("Accept", "application/json") }
 }
 
 /// The declared headers that every request carries.

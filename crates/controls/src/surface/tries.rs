@@ -30,6 +30,15 @@ pub(crate) const ANSWERED: &[Kind] =
 /// It got past the door: what became of it there, a failure and silence too, is the service's doing.
 pub(crate) const REACHED: &[Kind] =
     &[Kind::Accepted, Kind::Redirected, Kind::Refused, Kind::Failed, Kind::Unanswered];
+/// An answer came, whatever it says; silence shows nothing of its shape.
+pub(crate) const CAME: &[Kind] = &[
+    Kind::Accepted,
+    Kind::Redirected,
+    Kind::Refused,
+    Kind::Unauthenticated,
+    Kind::Absent,
+    Kind::Failed,
+];
 /// Whatever became of it, unless a limiter stopped it.
 pub(crate) const WHATEVER: &[Kind] = &[
     Kind::Accepted,
@@ -106,7 +115,8 @@ pub(crate) fn account<'a>(
             tally.tried(if group.lands(kind) { Ok(()) } else { Err(kind.words().to_owned()) });
         }
         let need = match group.need {
-            Need::Percent(_) if tally.is_empty() => Need::Told,
+            // None was planned: there is nothing of this sort to try here.
+            _ if tally.is_empty() => Need::Told,
             need => need,
         };
         account.add(tally, need);

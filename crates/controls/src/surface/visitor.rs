@@ -6,7 +6,9 @@ use client::{End, Exchange, NotConnected, Peer, Request};
 use journey::{Entry, Journey, Walk};
 use lab::{Site, TrialLog};
 use model::{Answer, Asked, Seen};
+use settings::Manifest;
 
+use crate::surface::limiter::Limiter;
 use crate::surface::secrets;
 use crate::work_request;
 
@@ -25,11 +27,13 @@ pub(crate) struct Visitor<'a> {
     trial: &'a TrialLog,
     /// So much of a body is kept.
     kept: usize,
+    limiter: Limiter,
 }
 
 impl<'a> Visitor<'a> {
-    pub(crate) fn new(site: &'a Site, trial: &'a TrialLog) -> Self {
-        Self { peer: site.peer().clone(), site, trial, kept: Answer::KEPT }
+    pub(crate) fn new(manifest: &Manifest, site: &'a Site, trial: &'a TrialLog) -> Self {
+        let limiter = Limiter::new(&manifest.classes());
+        Self { peer: site.peer().clone(), site, trial, kept: Answer::KEPT, limiter }
     }
 
     /// The same visitor at another of the service's ports.
@@ -61,9 +65,20 @@ impl<'a> Visitor<'a> {
         request: &Request,
         within: Duration,
     ) -> Exchange {
-        let exchange = self.peer.once(request, within).await;
+        let exchange = self.send(request, within).await;
         self.saw(label, request, &exchange);
         exchange
+    }
+
+    /// Sends a request, and again where the service's limiter asks for patience.
+    pub(crate) async fn send(&self, request: &Request, within: Duration) -> Exchange {
+        loop {
+            let exchange = self.peer.once(request, within).await;
+            match self.limiter.pause_after(&exchange) {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None => return exchange,
+            }
+        }
     }
 
     /// Says how many tries of a group will be made, before they are.
@@ -124,7 +139,7 @@ impl<'a> Visitor<'a> {
         let mut walk = self.person();
         for entry in &journey.entries[..step] {
             let request = walk.request(entry).ok()?;
-            let exchange = self.peer.once(&request, PATIENCE).await;
+            let exchange = self.send(&request, PATIENCE).await;
             secrets::learn(self.trial.redactor(), &request, exchange.response.as_ref());
             walk.check(entry, &exchange).ok()?;
         }
@@ -139,7 +154,7 @@ impl<'a> Visitor<'a> {
         entry: &Entry,
     ) -> Option<(Request, Exchange, Result<(), String>)> {
         let request = walk.request(entry).ok()?;
-        let exchange = self.peer.once(&request, PATIENCE).await;
+        let exchange = self.send(&request, PATIENCE).await;
         let result = walk.check(entry, &exchange).map_err(|error| error.to_string());
         secrets::learn(self.trial.redactor(), &request, exchange.response.as_ref());
         self.saw_as(label, &request, &exchange, Some(result.is_ok()));

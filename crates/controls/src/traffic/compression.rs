@@ -9,8 +9,11 @@ use model::{Answer, Applicability, Card, Finding, Lane, Reach, Ruling, Severity}
 use settings::Manifest;
 
 use crate::surface::judging::showing;
+use crate::surface::tour::TourStep;
 use crate::surface::tries::{ACCEPTED, ANSWERED};
+use crate::surface::visitor::PATIENCE;
 use crate::surface::{Surface, SurfaceControl, Tour, Tries, Visitor};
+use crate::traffic::pagination;
 
 pub(crate) struct Compression;
 
@@ -23,6 +26,11 @@ const DECODED: &str = "decoded";
 const NEVER: i64 = -1;
 /// Below this, compression costs more than it saves.
 const WORTH_IT: u64 = 1024;
+/// The largest of the usual thresholds: an answer above it that is sent as it is was not compressed
+/// for any good reason.
+const CERTAIN: u64 = 2048;
+/// How many rows are made to get a list that is longer than that.
+const ROWS: u32 = 60;
 
 impl SurfaceControl for Compression {
     const CARD: &'static Card = &Card {
@@ -44,10 +52,14 @@ impl SurfaceControl for Compression {
         let tour = Tour::walk(bench, visitor).await;
         let settings = &bench.manifest().controls.compression;
         let longest = tour.reads().max_by_key(|step| step.response.body.len());
-        let request = match &settings.request {
-            Some(text) => crate::work_request::declared(text),
-            None => {
-                longest.map_or_else(|| tour.read(bench.manifest()), |step| step.request.clone())
+        let is_long = |step: &&TourStep| step.response.body.len() as u64 > CERTAIN;
+        let request = match (&settings.request, longest.filter(is_long)) {
+            (Some(text), _) => crate::work_request::declared(text),
+            (None, Some(step)) => step.request.clone(),
+            (None, None) => {
+                let longer = longer(bench, visitor).await;
+                let known = || longest.map(|step| step.request.clone());
+                longer.or_else(known).unwrap_or_else(|| tour.read(bench.manifest()))
             }
         };
         visitor.ask(PLAIN, &request.clone().header("Accept-Encoding", "identity")).await;
@@ -100,6 +112,14 @@ impl SurfaceControl for Compression {
             return Ruling::undecided(why).with(findings);
         }
         let decoded = surface.facts(DECODED).next();
+        if encoding(gzip) == "identity" && plain.bytes <= CERTAIN {
+            let why = format!(
+                "the longest answer has {} bytes and is sent as it is; thresholds of 1 and 2 KiB \
+                 are usual, so declare a longer one: [controls.compression] request = \"GET /…\"",
+                plain.bytes
+            );
+            return Ruling::undecided(why).with(findings);
+        }
         if encoding(gzip) == "identity" {
             let text =
                 format!("{} bytes of {} are sent as they are", plain.bytes, plain.media_type());
@@ -116,6 +136,41 @@ impl SurfaceControl for Compression {
         let held = format!("{} bytes become {}", plain.bytes, gzip.bytes);
         Ruling::from_findings(held, findings)
     }
+}
+
+/// The request with the longest answer after rows were made, where a journey makes any. In a target
+/// nothing is made.
+async fn longer(bench: &Bench, visitor: &Visitor<'_>) -> Option<Request> {
+    if visitor.site().is_target() {
+        return None;
+    }
+    let mut longest: Option<(usize, Request)> = None;
+    for journey in bench.journeys().values() {
+        let (mut walk, mut writes, mut reads) = (visitor.person(), Vec::new(), Vec::new());
+        for entry in journey.before_log_out() {
+            let Some((request, _, Ok(()))) = visitor.step("before", &mut walk, entry).await else {
+                break;
+            };
+            if request.method == "GET" {
+                reads.push(request);
+            } else if request.method == "POST" && !request.body.is_empty() {
+                writes.push(entry.clone());
+            }
+        }
+        if writes.is_empty() || reads.is_empty() {
+            continue;
+        }
+        bench.progress("making a longer list");
+        pagination::make_rows(visitor, &mut walk, &writes, ROWS).await;
+        for request in reads {
+            let answer = visitor.send(&request, PATIENCE).await;
+            let length = answer.response.map_or(0, |response| response.body.len());
+            if longest.as_ref().is_none_or(|(known, _)| length > *known) {
+                longest = Some((length, request));
+            }
+        }
+    }
+    longest.map(|(_, request)| request)
 }
 
 fn is_text(answer: &Answer) -> bool {
@@ -163,7 +218,7 @@ mod tests {
     }
 
     fn long(label: &str) -> Answer {
-        answer(label, "GET /a", 200).json(&"x".repeat(2000))
+        answer(label, "GET /a", 200).json(&"x".repeat(2100))
     }
 
     #[test]
@@ -174,6 +229,14 @@ mod tests {
         let packed = long(GZIP).with("Content-Encoding", "gzip").with("Vary", "Accept-Encoding");
         let unasked = long(PLAIN).with("Content-Encoding", "gzip");
         assert_eq!(run(unasked, packed).findings[0].cause, "compresses-unasked");
+    }
+
+    #[test]
+    fn an_answer_between_the_usual_thresholds_may_be_sent_as_it_is() {
+        let some = |label: &str| answer(label, "GET /a", 200).json(&"x".repeat(1500));
+        assert_eq!(run(some(PLAIN), some(GZIP)).verdict(), Verdict::Inconclusive);
+        let packed = some(GZIP).with("Content-Encoding", "gzip").with("Vary", "Accept-Encoding");
+        assert_eq!(run(some(PLAIN), packed).verdict(), Verdict::Pass);
     }
 
     #[test]

@@ -71,12 +71,13 @@ impl SurfaceControl for Cors {
             return Ruling::undecided(why);
         }
         let mut findings = Vec::new();
+        let constant = is_constant(&asked);
         for answer in &asked {
             if answer.status().is_none() {
                 continue;
             }
             if answer.label.starts_with("allowed") {
-                findings.extend(about_allowed(answer));
+                findings.extend(about_allowed(answer, constant));
             } else {
                 findings.extend(about_hostile(settings, answer));
             }
@@ -134,8 +135,19 @@ fn about_hostile(settings: &settings::controls::Cors, answer: &Answer) -> Option
     Some(showing(finding, answer))
 }
 
+/// Whether everybody is told the same origin: then answers do not depend on who asks.
+fn is_constant(asked: &[&&Answer]) -> bool {
+    let others = asked.iter().filter(|answer| !answer.label.starts_with("allowed"));
+    let mut others = others.filter(|answer| answer.is_success()).peekable();
+    let told_another = |answer: &&&Answer| {
+        let granted = answer.header("Access-Control-Allow-Origin").map(str::trim);
+        granted.is_some_and(|granted| !granted.eq_ignore_ascii_case(origin(answer)))
+    };
+    others.peek().is_some() && others.all(told_another)
+}
+
 /// What a declared origin was not granted.
-fn about_allowed(answer: &Answer) -> Vec<Finding> {
+fn about_allowed(answer: &Answer, constant: bool) -> Vec<Finding> {
     let origin = origin(answer);
     let granted = answer.header("Access-Control-Allow-Origin").unwrap_or("nothing");
     let is_granted = granted == "*" || granted.eq_ignore_ascii_case(origin);
@@ -150,7 +162,7 @@ fn about_allowed(answer: &Answer) -> Vec<Finding> {
     let mut findings = Vec::new();
     if !is_granted || preflight_fails {
         findings.push(showing(Finding::fail("refuses-declared", text), answer));
-    } else if granted != "*" {
+    } else if granted != "*" && !constant {
         let vary = answer.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("vary"));
         let names_it = vary
             .flat_map(|(_, value)| value.split(','))

@@ -1,5 +1,6 @@
 //! No input makes it fail: hostile and generated input gets 4xx, never 5xx.
 
+mod document;
 mod generate;
 mod openapi;
 mod shrink;
@@ -14,17 +15,22 @@ use settings::Manifest;
 
 use crate::control::Applies;
 use crate::surface::judging::showing;
-use crate::surface::tour::path_of;
+use crate::surface::tour::{TourStep, path_of};
 use crate::surface::tries::REACHED;
+use crate::surface::visitor::PATIENCE;
 use crate::surface::{Surface, SurfaceControl, Tour, Tries, Visitor};
+use generate::Variant;
 
 pub(crate) struct InputValidation;
 
 const GENERATED: &str = "generated";
 const WITNESS: &str = "witness";
 const AFTER: &str = "afterwards";
-/// How long an answer to odd input may take.
+/// The declared document could not be read; about why.
+const UNREAD: &str = "document unread";
+/// How long an answer to odd input may take at least, and how many times a usual answer.
 const WITHIN: Duration = Duration::from_secs(3);
+const SLOWER: u32 = 20;
 /// After so many that hang, more waiting teaches nothing.
 const HANGING: usize = 3;
 /// How many different failures are made smaller.
@@ -63,35 +69,33 @@ impl SurfaceControl for InputValidation {
         let site = visitor.site();
         let tour = Tour::walk(bench, visitor).await;
         let settings = &bench.manifest().controls.input_validation;
-        let document = document(bench, visitor).await;
-        let good: Vec<Request> =
-            tour.steps.iter().filter(|step| step.is_success()).map(|s| s.request.clone()).collect();
-        let described = document.iter().flat_map(|document| openapi::requests(document, &good));
-        let mut bases: Vec<Request> = good.clone();
-        bases.extend(described);
-        let mut seen_shapes = std::collections::BTreeSet::new();
-        bases.retain(|request| {
-            seen_shapes.insert(format!("{} {}", request.method, path_of(request)))
-        });
+        let document = match document::read(bench, visitor).await {
+            Ok(document) => document,
+            Err(why) => {
+                visitor.fact(UNREAD, why, 1);
+                None
+            }
+        };
+        let (bases, origins) = bases(&tour, document.as_ref());
+        let usual = visitor.peer.once(&tour.read(bench.manifest()), PATIENCE).await.took;
+        let tries = Trying { bench, visitor, settings, within: WITHIN.max(usual * SLOWER) };
         let most = usize::try_from(settings.requests).unwrap_or(usize::MAX);
         let variants = generate::variants(&bases, most);
-        let mut shrunk: Vec<(String, String)> = Vec::new();
-        let mut hanging = 0;
+        let mut looked_at: Vec<(String, String)> = Vec::new();
+        let (mut confirmed, mut hanging) = (0, 0);
         for (count, variant) in variants.iter().enumerate() {
             if count % 50 == 0 {
                 bench.progress(format!("{count} of {} odd requests", variants.len()));
             }
-            let exchange = visitor.ask_within(GENERATED, &variant.request, WITHIN).await;
+            let exchange = visitor.ask_within(GENERATED, &variant.request, tries.within).await;
             let place = (path_of(&variant.base).to_owned(), variant.field.clone());
-            if is_failure(settings, &exchange) && shrunk.len() < SHRUNK && !shrunk.contains(&place)
-            {
-                shrunk.push(place);
-                let smallest = shrink::shrink(variant, |request| {
-                    let (peer, settings) = (visitor.peer.clone(), settings.clone());
-                    async move { is_failure(&settings, &peer.once(&request, WITHIN).await) }
-                })
-                .await;
-                visitor.ask_within(WITNESS, &smallest, WITHIN).await;
+            let is_new = confirmed < SHRUNK && !looked_at.contains(&place);
+            if is_failure(settings, &exchange) && is_new && site.is_alive() {
+                looked_at.push(place);
+                let key = shape(&variant.base);
+                let origin = origins.iter().find(|(known, _)| *known == key);
+                let step = origin.map(|(_, step)| *step);
+                confirmed += usize::from(tries.confirm(variant, step).await);
             }
             hanging += usize::from(matches!(exchange.end, client::End::TimedOut { .. }));
             if !site.is_alive() || hanging >= HANGING {
@@ -111,9 +115,9 @@ impl SurfaceControl for InputValidation {
             );
         }
         let mut findings: Vec<Finding> = Vec::new();
-        let failing = surface.labelled(WITNESS).chain(surface.labelled(GENERATED));
         let mut places = Vec::new();
-        for answer in failing {
+        // Each was seen twice: the second time in a request of somebody new.
+        for answer in surface.labelled(WITNESS) {
             let Some(cause) = cause(settings, answer) else { continue };
             let place = (cause, answer.request.method.clone(), answer.path().to_owned());
             // The request on which the process ended is told below.
@@ -138,6 +142,11 @@ impl SurfaceControl for InputValidation {
             answer.status().is_some_and(|status| !matches!(status, 401 | 403 | 404 | 405 | 429))
         };
         let reached = surface.labelled(GENERATED).filter(|answer| looked_at(answer)).count();
+        if findings.is_empty()
+            && let Some((why, _)) = surface.facts(UNREAD).next()
+        {
+            return Ruling::undecided(why.to_owned());
+        }
         if findings.is_empty() && reached * 10 < count {
             let why = format!(
                 "only {reached} of {count} odd requests got past the door (401, 403, 404, 405, 429)"
@@ -152,15 +161,79 @@ impl SurfaceControl for InputValidation {
     }
 }
 
-/// The declared document: a file beside the manifest, or what the service answers at a path.
-async fn document(bench: &Bench, visitor: &Visitor<'_>) -> Option<Value> {
-    let place = bench.manifest().controls.input_validation.openapi.as_ref()?;
-    if place.starts_with('/') {
-        let exchange = visitor.ask("document", &Request::get(place)).await;
-        return serde_json::from_slice(&exchange.response?.body).ok();
+/// The requests to make odd: those of the journeys, each with its step, and those of the document.
+fn bases<'a>(
+    tour: &'a Tour,
+    document: Option<&Value>,
+) -> (Vec<Request>, Vec<(String, &'a TourStep)>) {
+    let steps = tour.steps.iter().filter(|step| step.is_success());
+    let origins: Vec<_> = steps.map(|step| (shape(&step.request), step)).collect();
+    let good: Vec<Request> = origins.iter().map(|(_, step)| step.request.clone()).collect();
+    let described = document.iter().flat_map(|document| openapi::requests(document, &good));
+    let mut bases: Vec<Request> = good.clone();
+    bases.extend(described);
+    let mut seen = std::collections::BTreeSet::new();
+    bases.retain(|request| seen.insert(shape(request)));
+    (bases, origins)
+}
+
+/// What makes two requests the same operation: method, path and the names in the query.
+fn shape(request: &Request) -> String {
+    let query = request.target.split_once('?').map_or("", |(_, query)| query);
+    let mut names: Vec<_> = query.split('&').filter_map(|pair| pair.split('=').next()).collect();
+    names.sort_unstable();
+    format!("{} {}?{}", request.method, path_of(request), names.join("&"))
+}
+
+/// What all odd requests of a run have in common.
+struct Trying<'a> {
+    bench: &'a Bench,
+    visitor: &'a Visitor<'a>,
+    settings: &'a settings::controls::InputValidation,
+    within: Duration,
+}
+
+impl Trying<'_> {
+    /// Tries the same oddity again in a request of somebody new, whose own request is answered well:
+    /// what failed may have been a duplicate, or a slow moment. Whether it fails again.
+    async fn confirm(&self, variant: &Variant, step: Option<&TourStep>) -> bool {
+        let fresh = match step {
+            Some(step) => self.fresh(step).await,
+            None => Some(variant.base.clone()),
+        };
+        let Some(fresh) = fresh else { return false };
+        let Some(request) = generate::again(variant, &fresh) else { return false };
+        // Alone, and with more patience.
+        let exchange = self.visitor.peer.once(&request, self.within * 2).await;
+        if !is_failure(self.settings, &exchange) {
+            return false;
+        }
+        // A request that fails unchanged has another fault than its input.
+        if let Some(step) = step
+            && let Some(unchanged) = self.fresh(step).await
+        {
+            let good = self.visitor.peer.once(&unchanged, self.within * 2).await;
+            if self.visitor.site().is_alive() && is_failure(self.settings, &good) {
+                return false;
+            }
+        }
+        let again = Variant { base: fresh, request, ..variant.clone() };
+        let smallest = shrink::shrink(&again, |request| {
+            let (peer, settings) = (self.visitor.peer.clone(), self.settings.clone());
+            let within = self.within;
+            async move { is_failure(&settings, &peer.once(&request, within).await) }
+        })
+        .await;
+        self.visitor.ask_within(WITNESS, &smallest, self.within).await;
+        true
     }
-    let text = std::fs::read(bench.root().join(place)).ok()?;
-    serde_json::from_slice(&text).ok()
+
+    async fn fresh(&self, step: &TourStep) -> Option<Request> {
+        let Some((name, at)) = &step.place else { return Some(step.request.clone()) };
+        let (_, journey) = self.bench.journey(Some(name))?;
+        let walk = self.visitor.person_before(journey, *at).await?;
+        walk.request(&journey.entries[*at]).ok()
+    }
 }
 
 fn is_failure(settings: &settings::controls::InputValidation, exchange: &Exchange) -> bool {
@@ -189,7 +262,7 @@ mod tests {
     use model::Verdict;
 
     fn run(outcome: Outcome) -> model::Judgement {
-        let odd = Answer { outcome, ..answer(GENERATED, "POST /a", 0) };
+        let odd = Answer { outcome, ..answer(WITNESS, "POST /a", 0) };
         InputValidation.judged(
             &manifest(""),
             &main(vec![answer(GENERATED, "POST /a", 400), odd, answer(AFTER, "GET /", 200)]),
@@ -208,6 +281,34 @@ mod tests {
         ] {
             assert_eq!(run(outcome).findings[0].cause, cause);
         }
+    }
+
+    #[test]
+    fn what_failed_once_and_was_not_confirmed_is_no_failure() {
+        let seen = main(vec![
+            answer(GENERATED, "POST /a", 500),
+            answer(GENERATED, "POST /a", 400),
+            answer(AFTER, "GET /", 200),
+        ]);
+        assert_eq!(InputValidation.judged(&manifest(""), &seen).verdict(), Verdict::Pass);
+    }
+
+    #[test]
+    fn a_declared_document_that_is_not_read_decides_nothing() {
+        let mut seen = main(vec![answer(GENERATED, "POST /a", 400), answer(AFTER, "GET /", 200)]);
+        let trial = seen[0].trial.clone();
+        let unread = fact(UNREAD, "the document openapi.yaml cannot be read: no such file", 1);
+        seen.push(model::Observation { at: 9, trial, seen: unread });
+        let judgement = InputValidation.judged(&manifest(""), &seen);
+        assert_eq!(judgement.verdict(), Verdict::Inconclusive);
+        assert!(judgement.summary.contains("openapi.yaml"), "{judgement:?}");
+    }
+
+    #[test]
+    fn operations_are_told_apart_by_the_names_in_their_queries() {
+        let shape = |target: &str| shape(&Request::get(target));
+        assert_eq!(shape("/i?a=1&b=2"), shape("/i?b=3&a=4"));
+        assert_ne!(shape("/index.php?title=A&action=edit"), shape("/index.php?title=A"));
     }
 
     #[test]

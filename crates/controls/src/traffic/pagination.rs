@@ -22,7 +22,8 @@ const BEFORE: &str = "before";
 const AFTER: &str = "after";
 const HUGE: &str = "a huge page";
 /// What asks for a page size.
-const LIMITS: [&str; 7] = ["limit", "per_page", "page_size", "pageSize", "size", "count", "take"];
+const LIMITS: [&str; 8] =
+    ["limit", "per_page", "perPage", "page_size", "pageSize", "size", "count", "take"];
 const MILLION: &str = "1000000";
 
 impl SurfaceControl for Pagination {
@@ -60,7 +61,8 @@ impl SurfaceControl for Pagination {
             let mut lists: Vec<Request> = Vec::new();
             let mut writes = Vec::new();
             let mut done = true;
-            for entry in &journey.entries {
+            let entries = journey.before_log_out();
+            for entry in entries {
                 let Some((request, exchange, result)) = visitor.step(TOUR, &mut walk, entry).await
                 else {
                     done = false;
@@ -70,7 +72,10 @@ impl SurfaceControl for Pagination {
                 if settings.lists.is_empty() && request.method == "GET" && rows.is_some() {
                     lists.push(request.clone());
                 }
-                let created = exchange.status().is_some_and(|status| (200..300).contains(&status));
+                // A form's success is the redirect that its step expects.
+                let created = exchange.status().is_some_and(|status| {
+                    (200..300).contains(&status) || (300..400).contains(&status) && result.is_ok()
+                });
                 if created && request.method == "POST" && !request.body.is_empty() {
                     writes.push(entry.clone());
                 }
@@ -79,7 +84,7 @@ impl SurfaceControl for Pagination {
                     break;
                 }
             }
-            let steps = u32::try_from(journey.entries.len()).unwrap_or(u32::MAX);
+            let steps = u32::try_from(entries.len()).unwrap_or(u32::MAX);
             let failure = (!done).then(|| "a step was not as expected".to_owned());
             visitor.trial().saw(Seen::Walked { journey: name.clone(), failure, steps });
             if !done {
@@ -179,7 +184,7 @@ impl SurfaceControl for Pagination {
 /// A declared list, with the headers of the journey's last step.
 fn with_identity(text: &str, walk: &Walk, journey: &Journey) -> Request {
     let mut request = crate::work_request::declared(text);
-    if let Some(Ok(last)) = journey.entries.last().map(|entry| walk.request(entry)) {
+    if let Some(Ok(last)) = journey.before_log_out().last().map(|entry| walk.request(entry)) {
         let identity = last.headers.into_iter();
         request.headers =
             identity.filter(|(n, _)| !n.eq_ignore_ascii_case("content-type")).collect();
@@ -196,15 +201,22 @@ async fn list_it(visitor: &Visitor<'_>, list: &Request, phase: &str) {
 }
 
 /// Repeats what writes, each in turn as often as it succeeds. How many succeeded at most.
-async fn make_rows(visitor: &Visitor<'_>, walk: &mut Walk, writes: &[Entry], wanted: u32) -> u32 {
+pub(super) async fn make_rows(
+    visitor: &Visitor<'_>,
+    walk: &mut Walk,
+    writes: &[Entry],
+    wanted: u32,
+) -> u32 {
     let mut most = 0;
     for entry in writes.iter().rev() {
         let mut made = 0;
         for _ in 0..wanted {
             let Ok(request) = walk.request(entry) else { break };
-            let exchange = visitor.peer.once(&request, PATIENCE).await;
-            if !exchange.status().is_some_and(|status| (200..300).contains(&status)) {
-                break;
+            let exchange = visitor.send(&request, PATIENCE).await;
+            match exchange.status() {
+                Some(200..300) => {}
+                Some(300..400) if walk.check(entry, &exchange).is_ok() => {}
+                _ => break,
             }
             made += 1;
         }
@@ -216,12 +228,19 @@ async fn make_rows(visitor: &Visitor<'_>, walk: &mut Walk, writes: &[Entry], wan
     most
 }
 
-/// How many rows a list has: the longest array at the top or one level below.
+/// How many rows a list has: the longest array at the top or in one of the envelopes that are used
+/// (`{"items": []}`, `{"data": {"items": []}}`, HAL, GraphQL).
 fn rows(body: &[u8]) -> Option<usize> {
     let body: Value = serde_json::from_slice(body).ok()?;
-    match &body {
+    longest_array(&body, 3)
+}
+
+fn longest_array(value: &Value, depth: usize) -> Option<usize> {
+    match value {
         Value::Array(rows) => Some(rows.len()),
-        Value::Object(map) => map.values().filter_map(Value::as_array).map(Vec::len).max(),
+        Value::Object(map) if depth > 0 => {
+            map.values().filter_map(|value| longest_array(value, depth - 1)).max()
+        }
         _ => None,
     }
 }
@@ -284,6 +303,7 @@ mod tests {
     fn rows_are_counted_where_they_are() {
         assert_eq!(rows(br#"{"items":[1,2],"total":2}"#), Some(2));
         assert_eq!(rows(b"[1]"), Some(1));
+        assert_eq!(rows(br#"{"data":{"query":{"items":[1,2,3]}}}"#), Some(3));
         assert_eq!(rows(br#"{"id":1}"#), None);
     }
 }

@@ -1,11 +1,14 @@
 //! The headers that matter for its content are on every answer, errors too.
 
+mod cookies;
+
+use client::Request;
 use lab::Bench;
 use model::{Answer, Applicability, Card, Finding, Lane, Need, Reach, Ruling};
 use settings::Manifest;
 
 use crate::surface::judging::{once_per_cause, showing};
-use crate::surface::tour::{ERRORS, TOUR};
+use crate::surface::tour::{ERRORS, TOUR, TourStep, proves_a_form};
 use crate::surface::tries::{ACCEPTED, WHATEVER};
 use crate::surface::{Surface, SurfaceControl, Tour, Tries, Visitor};
 
@@ -28,6 +31,7 @@ impl SurfaceControl for SecurityHeaders {
     const TRIES: &'static [Tries] = &[
         Tries::all("successes", &[TOUR], ACCEPTED).needs(Need::AtLeast(1)),
         Tries::all("provoked errors", ERRORS, WHATEVER).needs(Need::AtLeast(1)),
+        Tries::each("forms sent as another site would", &[cookies::FORGED], WHATEVER),
     ];
 
     async fn visit(bench: &Bench, visitor: &Visitor<'_>) {
@@ -36,6 +40,13 @@ impl SurfaceControl for SecurityHeaders {
         let errors = tour.errors(bench.manifest(), site.is_target());
         for (label, request) in errors {
             visitor.ask(&label, &request).await;
+        }
+        if !site.is_target() {
+            for step in tour.forms() {
+                if let Some(request) = forged(bench, visitor, step).await {
+                    visitor.ask(cookies::FORGED, &request).await;
+                }
+            }
         }
     }
 
@@ -88,9 +99,33 @@ impl SurfaceControl for SecurityHeaders {
                 tells.then(|| showing(Finding::warn("discloses", text), answer))
             }));
         }
+        let all: Vec<&Answer> = surface.answers.clone();
+        findings.extend(cookies::about_cookies(&all));
+        findings.extend(cookies::about_forms(surface));
         let held = format!("on every answer (successes {}, errors {})", good.len(), bad.len());
         Ruling::from_findings(held, once_per_cause(findings, answers.len()))
     }
+}
+
+/// The form of somebody who is logged in by a cookie, as another site would send it.
+async fn forged(bench: &Bench, visitor: &Visitor<'_>, step: &TourStep) -> Option<Request> {
+    let (name, at) = step.place.as_ref()?;
+    let (_, journey) = bench.journey(Some(name))?;
+    let walk = visitor.person_before(journey, *at).await?;
+    let mut request = walk.request(&journey.entries[*at]).ok()?;
+    let by_cookie = request.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("cookie"));
+    if !by_cookie {
+        return None;
+    }
+    let body = String::from_utf8_lossy(&request.body).into_owned();
+    let fields = body.split('&');
+    let kept = fields.filter(|pair| !proves_a_form(pair.split('=').next().unwrap_or_default()));
+    let body = kept.collect::<Vec<_>>().join("&");
+    request.headers.retain(|(name, _)| {
+        let name = name.to_ascii_lowercase();
+        name != "origin" && name != "referer" && !proves_a_form(&name)
+    });
+    Some(request.body(body).header("Origin", cookies::HOSTILE))
 }
 
 /// What an answer must carry: a name, and a part of the value.
@@ -111,6 +146,15 @@ fn required<'a>(manifest: &'a Manifest, answer: &Answer) -> Vec<(&'a str, &'a st
     all
 }
 
+/// A page may carry its policy itself (HTML, http-equiv); who may frame it cannot be said there, so
+/// the header for that must be there as well.
+fn has_policy_in_page(answer: &Answer) -> bool {
+    let page = answer.body.to_ascii_lowercase();
+    let metas = page.split("<meta").skip(1).filter_map(|rest| rest.split('>').next());
+    let mut policies = metas.filter(|meta| meta.contains("content-security-policy"));
+    policies.any(|meta| meta.contains("http-equiv")) && answer.header("x-frame-options").is_some()
+}
+
 /// What was expected of a header, and what was found.
 fn expected(answer: &Answer, (name, part): (&str, &str)) -> String {
     let found = answer.header(name);
@@ -120,6 +164,9 @@ fn expected(answer: &Answer, (name, part): (&str, &str)) -> String {
 }
 
 fn carries(answer: &Answer, name: &str, part: &str) -> bool {
+    if name.eq_ignore_ascii_case(PAGE_POLICY.0) && part.is_empty() && has_policy_in_page(answer) {
+        return true;
+    }
     let value = answer.header(name).unwrap_or_default().to_ascii_lowercase();
     answer.header(name).is_some() && value.contains(&part.to_ascii_lowercase())
 }
@@ -157,6 +204,22 @@ mod tests {
         let judgement = judged(vec![page("tour", 200), page("unknown path", 404)]);
         assert_eq!(judgement.findings[0].cause, "missing");
         assert!(judgement.findings[0].witness.contains("Content-Security-Policy"));
+    }
+
+    #[test]
+    fn a_policy_in_the_page_counts_with_a_header_against_framing() {
+        let text = "<!doctype html><head><META http-equiv='Content-Security-Policy' content=\"default-src 'self'\">";
+        let page = |status| {
+            answer("tour", "GET /", status)
+                .saying(text)
+                .with("Content-Type", "text/html")
+                .with("X-Content-Type-Options", "nosniff")
+        };
+        let bad = || Answer { label: "unknown path".into(), ..page(404) };
+        assert_eq!(judged(vec![page(200), bad()]).verdict(), Verdict::Fail);
+        let framed = |page: Answer| page.with("X-Frame-Options", "DENY");
+        let judgement = judged(vec![framed(page(200)), framed(bad())]);
+        assert_eq!(judgement.verdict(), Verdict::Pass, "{judgement:?}");
     }
 
     #[test]

@@ -14,6 +14,9 @@ use crate::surface::{Surface, SurfaceControl, Tries, Visitor};
 
 pub(crate) struct Uploads;
 
+/// A good file was refused; about how.
+const NOT_TAKEN: &str = "not taken";
+
 const GOOD: &str = "good";
 const AFTER: &str = "afterwards";
 const ESCAPED: &str = "written outside its folder";
@@ -55,21 +58,37 @@ impl SurfaceControl for Uploads {
                 .map(|instance| instance.folder_from_outside().join("..").join(files::ESCAPED));
             for (label, file) in files::cases(settings) {
                 bench.progress(label);
-                visitor.ask(label, &file.post(&request, &settings.field)).await;
+                let exchange = visitor.ask(label, &file.post(&request, settings)).await;
+                let refused = exchange.response.as_ref().filter(|one| one.status >= 300);
+                if let Some(response) = refused.filter(|_| label == GOOD) {
+                    let shown: String = response.text().chars().take(200).collect();
+                    let text = format!("{}, {shown:?}", response.status);
+                    visitor.fact(NOT_TAKEN, text, i64::from(response.status));
+                }
             }
             if outside.is_some_and(|path| path.exists()) {
                 visitor.fact(ESCAPED, files::ESCAPED, 1);
             }
             let good = files::good(settings);
-            visitor.ask(AFTER, &good.post(&request, &settings.field)).await;
+            visitor.ask(AFTER, &good.post(&request, settings)).await;
         }
     }
 
     fn rule(_: &Manifest, surface: &Surface<'_>) -> Ruling {
         let good = surface.find(GOOD);
         if !good.is_some_and(Answer::is_success) {
-            let found = good.map_or("was not sent".to_owned(), |answer| answer.outcome.words());
-            return Ruling::undecided(format!("a good file {found}, so refusals prove nothing"));
+            let taken = surface.facts(NOT_TAKEN).next().map(|(text, _)| text);
+            let why = match (taken, good) {
+                (Some(text), _) => format!(
+                    "a good file was not taken ({text}), so refusals prove nothing: further fields \
+                     of the form go under [controls.uploads.fields], a log-in into `journey`"
+                ),
+                (None, Some(answer)) => {
+                    format!("a good file {}, so refusals prove nothing", answer.outcome.words())
+                }
+                (None, None) => "no good file was sent, so refusals prove nothing".to_owned(),
+            };
+            return Ruling::undecided(why);
         }
         let mend = "look at the first bytes, not at the name or the declared type; count the size \
                     while reading; store under a name of your own (OWASP ASVS 5.0 5.2.2, 5.3.2)";
@@ -121,7 +140,7 @@ pub(crate) async fn named(bench: &Bench, visitor: &Visitor<'_>, name: &str) -> O
     let settings = &bench.manifest().controls.uploads;
     let request = crate::work_request::declared(settings.request.as_deref()?);
     let request = Request { headers: identity(bench, visitor).await, ..request };
-    Some(files::good(settings).named(name).post(&request, &settings.field))
+    Some(files::good(settings).named(name).post(&request, settings))
 }
 
 /// What the last step of the declared journey carried as proof of identity.
@@ -132,7 +151,7 @@ async fn identity(bench: &Bench, visitor: &Visitor<'_>) -> Vec<(String, String)>
     };
     let mut walk = visitor.person();
     let mut headers = Vec::new();
-    for entry in &journey.entries {
+    for entry in journey.before_log_out() {
         let Some((request, _, result)) = visitor.step("before", &mut walk, entry).await else {
             break;
         };

@@ -25,7 +25,8 @@ pub struct HealthReport {
     /// The word while a critical dependency is away; "degraded" by default.
     pub degraded: String,
     /// Where each dependency stands, as a JSONPath, by the name of the dependency; `$.NAME` by
-    /// default. A value that is true, "ok", "up", "pass" or "healthy" means that it is there.
+    /// default; an empty text where the report does not tell of it. A value that is true, "ok",
+    /// "up", "pass" or "healthy" means that it is there.
     pub dependencies: BTreeMap<String, String>,
     /// The member that holds the time, as a JSONPath; an empty text when there is none.
     pub timestamp: String,

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +16,8 @@ pub struct Uploads {
     pub journey: Option<String>,
     /// The name of the field that holds the file.
     pub field: String,
+    /// Further fields of the form, with their values.
+    pub fields: BTreeMap<String, String>,
     /// The media types that are accepted; of `image/png`, `image/jpeg`, `image/gif` and
     /// `application/pdf`.
     pub accepts: Vec<String>,
@@ -27,6 +31,7 @@ impl Default for Uploads {
             request: None,
             journey: None,
             field: "file".to_owned(),
+            fields: BTreeMap::new(),
             accepts: vec!["image/png".to_owned()],
             max: Size(5 << 20),
         }

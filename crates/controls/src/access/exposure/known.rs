@@ -31,6 +31,9 @@ pub(super) const PATHS: &[Known] = &[
     known("/.git/config", "repository", "the repository", &["[core]"]),
     known("/metrics", "metrics", "its metrics", &["# HELP", "# TYPE"]),
     known("/actuator", "actuator", "Spring's actuator", &["\"_links\""]),
+    known("/actuator/prometheus", "metrics", "its metrics", &["# HELP", "# TYPE"]),
+    known("/actuator/metrics", "actuator", "its metrics", &["\"names\""]),
+    known("/actuator/configprops", "actuator", "its configuration", &["contexts"]),
     known("/actuator/env", "actuator", "its environment", &["propertySources"]),
     known("/actuator/heapdump", "actuator", "a dump of its memory", &["JAVA PROFILE"]),
     known("/debug/pprof/", "profiler", "Go's profiler", &["profile", "goroutine"]),
@@ -38,10 +41,14 @@ pub(super) const PATHS: &[Known] = &[
     known("/openapi.json", "api-document", "the API's description", OPENAPI),
     known("/swagger.json", "api-document", "the API's description", OPENAPI),
     known("/v3/api-docs", "api-document", "the API's description", OPENAPI),
+    known("/v3/api-docs.yaml", "api-document", "the API's description", OPENAPI),
+    known("/openapi.yaml", "api-document", "the API's description", OPENAPI),
     known("/api-docs", "api-document", "the API's description", &["swagger", "openapi"]),
     known("/docs", "api-document", "the API's documentation", SWAGGER),
     known("/redoc", "api-document", "the API's documentation", SWAGGER),
     known("/swagger-ui/", "api-document", "the API's documentation", SWAGGER),
+    known("/swagger-ui/index.html", "api-document", "the API's documentation", SWAGGER),
+    known("/swagger-ui.html", "api-document", "the API's documentation", SWAGGER),
     known("/graphiql", "console", "a GraphQL console", &["GraphiQL", "graphiql"]),
     known("/h2-console", "console", "a database console", &["H2 Console"]),
     known("/phpinfo.php", "console", "PHP's configuration", &["phpinfo()"]),
@@ -50,7 +57,22 @@ pub(super) const PATHS: &[Known] = &[
     known("/config.json", "configuration", "its configuration", &["password", "secret", "apiKey"]),
     known("/backup.sql", "backup", "a dump of the database", &["CREATE TABLE", "INSERT INTO"]),
     known("/dump.sql", "backup", "a dump of the database", &["CREATE TABLE", "INSERT INTO"]),
+    known(NOWHERE, "debug-page", "a page for developers", DEBUG),
 ];
+
+/// A path that no service has: frameworks in development show their routes there.
+pub(super) const NOWHERE: &str = "/seaworthy-no-such-page";
+const DEBUG: &[&str] = &[
+    "Using the URLconf defined in",
+    "Rails.root:",
+    "Werkzeug Debugger",
+    "Whoops! There was an error",
+    "Symfony Exception",
+    "DEBUG = True",
+];
+
+/// What the manifest's own metrics look like, where they are on the public port.
+pub(super) const METRICS: &[&str] = &["# HELP", "# TYPE"];
 
 /// Links of Spring's discovery page that are public by default.
 const PUBLIC_LINKS: [&str; 4] = ["self", "health", "health-path", "info"];
@@ -67,7 +89,8 @@ impl Known {
     pub(super) fn shows(&self, body: &str) -> bool {
         let page = body.trim_start().get(..9).is_some_and(|s| s.eq_ignore_ascii_case("<!doctype"));
         let for_people =
-            matches!(self.cause, "api-document" | "console" | "profiler" | "server-status");
+            matches!(self.cause, "api-document" | "console" | "profiler" | "server-status")
+                || self.cause == "debug-page";
         if self.path == "/actuator" && only_public_links(body) {
             return false;
         }

@@ -221,9 +221,29 @@ impl Judged<'_> {
             return Outcome::Held;
         }
         if let Some(broken) = trial.broken() {
-            let witness = format!("it is declared to start, but {}", broken.witness(trial));
             let mend = "give it a default, or declare required = true (or absent, empty, malformed = \"refuses\")";
-            return self.fail("refused", &witness, mend);
+            let elsewhere = matches!(broken, Broken::ListensElsewhere { .. });
+            if !broken.is_of_time() || elsewhere {
+                let witness = format!("it is declared to start, yet {}", broken.witness(trial));
+                return self.fail("refused", &witness, mend);
+            }
+            // Concluded from waiting: the machine may have been slow.
+            let waited = self
+                .rounds
+                .iter()
+                .filter(|trial| trial.broken().as_ref().is_some_and(Broken::is_of_time));
+            let (times, of) = (waited.count(), self.rounds.len());
+            let witness = format!("it is declared to start, yet {}", broken.witness(trial));
+            if times < 2 {
+                let (variable, method) = (self.variable, self.method);
+                return Outcome::Undecided(format!(
+                    "{variable} {method}: {witness} ({times} of {of} times); run it again"
+                ));
+            }
+            return match self.fail("never-starts", &witness, mend) {
+                Outcome::Finding(finding) => Outcome::Finding(Box::new(finding.seen(times, of))),
+                other => other,
+            };
         }
         if and_names && !self.is_named() {
             let mend = "log a warning that names the variable";

@@ -159,7 +159,10 @@ impl<'a> Round<'a> {
     }
 
     fn landed(&self) -> bool {
-        !self.trial.is_unready() && self.control.is_some() && self.used && !self.during.is_empty()
+        self.trial.ready().is_some()
+            && self.control.is_some()
+            && self.used
+            && !self.during.is_empty()
     }
 }
 

@@ -14,12 +14,18 @@ use crate::work_request;
 
 pub(super) const BUSY_CLIENT: &str = "busy";
 pub(super) const NEW_CLIENT: &str = "new";
-const BUSY_CLIENTS: usize = 3;
+pub(super) const BUSY_CLIENTS: usize = 3;
+/// A threaded server that drains with a few busy clients may never end with more of them than it
+/// has threads. Found on a service of the field with twenty.
+pub(super) const MANY_CLIENTS: usize = 24;
+/// The pause of one of a few busy clients between two requests.
+const PAUSE: Duration = Duration::from_millis(5);
 /// A request on an idle or new connection that is not answered by then will not be.
 const WITHIN: Duration = Duration::from_secs(5);
-/// How long new connections are tried after the signal, at the least distance of…
-const NEWCOMERS: Duration = Duration::from_millis(900);
+/// How long new connections are tried after the signal at least, and how far apart.
+pub(super) const NEWCOMERS: Duration = Duration::from_millis(900);
 const BETWEEN: Duration = Duration::from_millis(60);
+const SELDOM: Duration = Duration::from_millis(500);
 
 /// A request that any service answers at once: the readiness probe where it is on the main port.
 pub(super) fn light_request(manifest: &Manifest) -> Request {
@@ -44,7 +50,7 @@ impl Clients {
         address: SocketAddr,
         trial: &TrialLog,
         light: &Request,
-        with_busy_ones: bool,
+        count: usize,
     ) -> Self {
         let mut idle = Connection::open(address, WITHIN).await.ok();
         if let Some(connection) = &mut idle {
@@ -52,24 +58,32 @@ impl Clients {
         }
         // One that the service closes after each answer is not idle.
         let idle = idle.filter(|connection| connection.ended().is_none());
-        let count = if with_busy_ones { BUSY_CLIENTS } else { 0 };
-        let busy = (0..count).map(|_| tokio::spawn(be_busy(address, trial.clone(), light.clone())));
+        // Many make no more requests than a few do: it is their connections that matter.
+        let pause = PAUSE * u32::try_from(count.div_ceil(BUSY_CLIENTS)).unwrap_or(1);
+        let busy = |_| tokio::spawn(be_busy(address, trial.clone(), light.clone(), pause));
+        let busy = (0..count).map(busy);
         let busy = busy.collect();
         Self { trial: trial.clone(), light: light.clone(), busy, idle }
     }
 
     /// From the signal on, new clients come as well.
-    pub(super) fn keep_coming(self, address: SocketAddr, signalled: Instant) -> Newcomers {
+    pub(super) fn keep_coming(
+        self,
+        address: SocketAddr,
+        signalled: Instant,
+        how_long: Duration,
+    ) -> Newcomers {
         let (trial, light) = (self.trial.clone(), self.light.clone());
         let new = tokio::spawn(async move {
             let mut waiting = Vec::new();
-            while signalled.elapsed() < NEWCOMERS {
+            while signalled.elapsed() < how_long {
                 let (trial, light) = (trial.clone(), light.clone());
                 waiting.push(tokio::spawn(async move {
                     let exchange = client::once(address, &light, WITHIN).await;
                     work_request::saw(&trial, NEW_CLIENT, &light, &exchange);
                 }));
-                sleep(BETWEEN).await;
+                // A long drain is looked at less often.
+                sleep(if signalled.elapsed() < NEWCOMERS { BETWEEN } else { SELDOM }).await;
             }
             for one in waiting {
                 let _ = one.await;
@@ -83,7 +97,7 @@ impl Clients {
                 None => trial.saw(Seen::IdleOpen),
             }
         });
-        Newcomers { trial: self.trial, busy: self.busy, idle, new }
+        Newcomers { trial: self.trial, busy: self.busy, idle, new, how_long }
     }
 }
 
@@ -93,13 +107,14 @@ pub(super) struct Newcomers {
     busy: Vec<JoinHandle<()>>,
     idle: JoinHandle<()>,
     new: JoinHandle<()>,
+    how_long: Duration,
 }
 
 impl Newcomers {
     /// The process has ended, or will not: nobody waits longer than a moment.
     pub(super) async fn finish(self, signalled: Instant) {
         let moment = Duration::from_millis(300);
-        let left = NEWCOMERS.saturating_sub(signalled.elapsed()) + moment;
+        let left = self.how_long.min(NEWCOMERS).saturating_sub(signalled.elapsed()) + moment;
         let mut new = self.new;
         if tokio::time::timeout(left, &mut new).await.is_err() {
             new.abort();
@@ -119,7 +134,7 @@ impl Newcomers {
 
 /// One request after another on the same connection, and on a new one when the service ends it,
 /// until no connection is to be had.
-async fn be_busy(address: SocketAddr, trial: TrialLog, light: Request) {
+async fn be_busy(address: SocketAddr, trial: TrialLog, light: Request, pause: Duration) {
     loop {
         let Ok(mut connection) = Connection::open(address, WITHIN).await else { return };
         while connection.ended().is_none() {
@@ -128,7 +143,7 @@ async fn be_busy(address: SocketAddr, trial: TrialLog, light: Request) {
             if !matches!(outcome, Outcome::Answered { .. }) {
                 break;
             }
-            sleep(Duration::from_millis(5)).await;
+            sleep(pause).await;
         }
     }
 }

@@ -8,6 +8,7 @@ use settings::Manifest;
 use settings::controls::GracefulShutdown;
 
 use super::clients::{BUSY_CLIENT, NEW_CLIENT};
+use super::round::{FACT_BUSY, FACT_HELD, FACT_IN_FLIGHT};
 use super::{CONTROL, HELD, JOURNEY, PID_1, SLOW};
 use crate::trials::{Trial, time};
 
@@ -34,7 +35,9 @@ pub(super) fn account(manifest: &Manifest, trials: &[Trial<'_>]) -> Account {
             continue;
         }
         let landed = ledger.landed();
-        requests.tried(if landed { Ok(()) } else { Err("not in flight".to_owned()) });
+        for _ in 0..ledger.in_flight {
+            requests.tried(if landed { Ok(()) } else { Err("not in flight".to_owned()) });
+        }
     }
     let fewest = u32::try_from(FEWEST).unwrap_or(u32::MAX);
     Account::default()
@@ -55,7 +58,9 @@ pub(super) fn judge(manifest: &Manifest, trials: &[Trial<'_>]) -> Ruling {
     for ledger in &landed {
         slow(ledger, &mut findings);
         busy(ledger, &mut findings);
-        new(ledger, settings, &mut findings);
+        if !new(ledger, settings, &mut findings) {
+            drain(ledger, settings, &mut findings);
+        }
         exit(ledger, settings, &mut findings);
     }
     let of = landed.len();
@@ -72,9 +77,13 @@ pub(super) fn judge(manifest: &Manifest, trials: &[Trial<'_>]) -> Ruling {
         return Ruling::undecided(why).with(found);
     }
     let longest = landed.iter().filter_map(|l| l.exited_after()).max().unwrap_or_default();
+    let requests: usize = landed.iter().map(|ledger| ledger.in_flight).sum();
+    let held = landed.iter().map(|ledger| ledger.held).max().unwrap_or(HELD);
+    let busy = landed.iter().map(|ledger| ledger.busy_clients).max().unwrap_or_default();
     let held = format!(
-        "{of} of {of} requests in flight, held {} after the signal, were answered; it ended within {}",
-        time(HELD),
+        "{requests} of {requests} requests in flight were answered, held up to {} after the signal, \
+         with up to {busy} busy clients; it ended within {}",
+        time(held),
         time(longest)
     );
     Ruling::from_findings(held, found)
@@ -100,7 +109,11 @@ struct Ledger<'a> {
     trial: &'a Trial<'a>,
     signalled: Option<u64>,
     control: Option<&'a Outcome>,
-    slow: Option<Line<'a>>,
+    /// How many requests were in flight, how long they were held and beside how many busy clients.
+    in_flight: usize,
+    held: Duration,
+    busy_clients: i64,
+    slow: Vec<Line<'a>>,
     busy: Vec<Line<'a>>,
     new: Vec<Line<'a>>,
     exited: Option<(u64, Option<i32>, Option<i32>)>,
@@ -116,7 +129,10 @@ impl<'a> Ledger<'a> {
             trial,
             signalled: None,
             control: None,
-            slow: None,
+            in_flight: 1,
+            held: HELD,
+            busy_clients: 0,
+            slow: Vec::new(),
             busy: Vec::new(),
             new: Vec::new(),
             exited: None,
@@ -128,6 +144,15 @@ impl<'a> Ledger<'a> {
                 Seen::Exited { code, signal, .. } => {
                     ledger.exited = Some((observation.at, *code, *signal));
                 }
+                Seen::Fact { name, value, .. } => match name.as_str() {
+                    FACT_IN_FLIGHT => ledger.in_flight = usize::try_from(*value).unwrap_or(1),
+                    FACT_HELD => {
+                        let millis = u64::try_from(*value).unwrap_or_default();
+                        ledger.held = Duration::from_millis(millis);
+                    }
+                    FACT_BUSY => ledger.busy_clients = *value,
+                    _ => {}
+                },
                 Seen::Exchanged { outcome, .. } if limited(outcome) => {
                     ledger.limited = true;
                 }
@@ -137,7 +162,7 @@ impl<'a> Ledger<'a> {
                     let line = Line { began, ended, outcome, request, reused: *reused };
                     match client.as_str() {
                         CONTROL => ledger.control = Some(outcome),
-                        SLOW => ledger.slow = Some(line),
+                        SLOW => ledger.slow.push(line),
                         BUSY_CLIENT => ledger.busy.push(line),
                         NEW_CLIENT => ledger.new.push(line),
                         _ => {}
@@ -154,11 +179,11 @@ impl<'a> Ledger<'a> {
         let good = self.control.and_then(Outcome::status).is_some_and(|status| status < 500);
         let Some(signalled) = self.signalled.filter(|_| good) else { return false };
         // A request that the limiter answered was not in flight, and is not missing either.
-        if self.slow.is_none() && self.limited {
+        if self.slow.len() < self.in_flight && self.limited {
             return false;
         }
         // One that never came back is in flight too, when the process is gone or still runs.
-        self.slow.as_ref().is_none_or(|slow| slow.began < signalled && slow.ended > signalled)
+        self.slow.iter().all(|slow| slow.began < signalled && slow.ended > signalled)
     }
 
     fn exited_after(&self) -> Option<Duration> {
@@ -199,30 +224,31 @@ fn slow(ledger: &Ledger<'_>, findings: &mut Findings) {
                 the pool and exit; a supervisor's grace must be longer than your slowest request";
     let log = ledger.trial.few_lines();
     let how = ledger.words();
-    let Some(slow) = &ledger.slow else {
-        let text = format!("{how}: the request in flight at the signal was never answered");
-        findings
-            .add(Finding::fail("dropped-in-flight", text).fix(mend).log(log), "dropped-in-flight");
-        return;
-    };
-    let after =
-        Duration::from_micros(slow.ended.saturating_sub(ledger.signalled.unwrap_or(slow.ended)));
+    if ledger.slow.len() < ledger.in_flight {
+        let text = format!("{how}: a request in flight at the signal was never answered");
+        let finding = Finding::fail("dropped-in-flight", text).fix(mend).log(log);
+        return findings.add(finding, "dropped-in-flight");
+    }
     let expected = ledger.control.and_then(Outcome::status);
-    let cause = match slow.outcome {
-        Outcome::Answered { status } if Some(*status) == expected => return,
-        Outcome::Answered { .. } => "failed-in-flight",
-        Outcome::Closed { received: 1.. } | Outcome::Reset { received: 1.. } => "truncated",
-        _ => "dropped-in-flight",
-    };
-    let text = format!(
-        "{how}: {} was in flight at the signal; {} after it the service {} (without a signal it \
-         answers {})",
-        slow.request,
-        time(after),
-        slow.outcome.words(),
-        expected.map_or("nothing".to_owned(), |status| status.to_string()),
-    );
-    findings.add(Finding::fail(cause, text).fix(mend).log(log), cause);
+    for slow in &ledger.slow {
+        let signalled = ledger.signalled.unwrap_or(slow.ended);
+        let after = Duration::from_micros(slow.ended.saturating_sub(signalled));
+        let cause = match slow.outcome {
+            Outcome::Answered { status } if Some(*status) == expected => continue,
+            Outcome::Answered { .. } => "failed-in-flight",
+            Outcome::Closed { received: 1.. } | Outcome::Reset { received: 1.. } => "truncated",
+            _ => "dropped-in-flight",
+        };
+        let text = format!(
+            "{how}: {} was in flight at the signal; {} after it the service {} (without a signal \
+             it answers {})",
+            slow.request,
+            time(after),
+            slow.outcome.words(),
+            expected.map_or("nothing".to_owned(), |status| status.to_string()),
+        );
+        return findings.add(Finding::fail(cause, text).fix(mend).log(log), cause);
+    }
 }
 
 /// (b) Busy keep-alive clients: never a truncated answer. One that ends without a byte on a reused
@@ -253,9 +279,10 @@ fn busy(ledger: &Ledger<'_>, findings: &mut Findings) {
     }
 }
 
-/// (d), (e) New clients: answered while a drain is promised; afterwards refusing is right.
-fn new(ledger: &Ledger<'_>, settings: &GracefulShutdown, findings: &mut Findings) {
-    let Some(signalled) = ledger.signalled else { return };
+/// (d), (e) New clients: answered while a drain is promised; afterwards refusing is right. Whether
+/// one was refused too early.
+fn new(ledger: &Ledger<'_>, settings: &GracefulShutdown, findings: &mut Findings) -> bool {
+    let Some(signalled) = ledger.signalled else { return false };
     let drain = settings.drain.map(|span| u64::try_from(span.0.as_micros()).unwrap_or(u64::MAX));
     for line in &ledger.new {
         let promised = drain.is_some_and(|drain| line.began < signalled + drain);
@@ -272,25 +299,43 @@ fn new(ledger: &Ledger<'_>, settings: &GracefulShutdown, findings: &mut Findings
             Outcome::Answered { .. } => {}
             Outcome::Closed { received: 1.. } | Outcome::Reset { received: 1.. } => {
                 findings.add(Finding::fail("truncated", text()), "truncated");
-                return;
+                return false;
             }
             _ if promised => {
                 let mend = "go on accepting for the drain that is promised: routers learn of an \
                             end later than the process does";
                 let finding = Finding::fail("refused-while-draining", text()).fix(mend);
                 findings.add(finding, "refused-while-draining");
-                return;
+                return true;
             }
             Outcome::Reset { .. } | Outcome::Closed { .. } => {
                 findings.add(Finding::note("reset-after-signal", text()), "reset-after-signal");
-                return;
+                return false;
             }
             Outcome::TimedOut { .. } => {
                 findings.add(Finding::note("left-hanging", text()), "left-hanging");
-                return;
+                return false;
             }
             Outcome::Refused | Outcome::NotConnected | Outcome::NotHttp => {}
         }
+    }
+    false
+}
+
+/// A process that is gone accepts nobody.
+fn drain(ledger: &Ledger<'_>, settings: &GracefulShutdown, findings: &mut Findings) {
+    let (Some(drain), Some(after)) = (settings.drain, ledger.exited_after()) else { return };
+    if after < drain.0 {
+        let text = format!(
+            "{}: the process ended {} after the signal, and new clients are promised an answer for \
+             {drain}",
+            ledger.words(),
+            time(after)
+        );
+        let mend = "wait for the drain that is promised before you stop: routers learn of an end \
+                    later than the process does";
+        let finding = Finding::fail("refused-while-draining", text).fix(mend);
+        findings.add(finding, "refused-while-draining");
     }
 }
 

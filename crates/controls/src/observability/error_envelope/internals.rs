@@ -31,12 +31,27 @@ const WORDS: &[&str] = &[
     "You have an error in your SQL syntax",
     "ORA-0",
     "URLconf defined in",
+    "ECONNREFUSED",
+    "ETIMEDOUT",
+    "EHOSTUNREACH",
+    "pq: ",
+    "duplicate key value",
+    "relation \"",
+    "MongoServerError",
+    "jdbc:",
+    "HikariPool",
+    "SQLAlchemyError",
+    "PDOException",
 ];
 
 /// A path of a machine, and a statement in SQL.
 const PATTERNS: [&str; 2] = [
     r#"/(?:srv|home|var|usr|opt|app|root|etc|tmp|Users|workspace)/[\w@./-]+"#,
-    r#"\b(?:SELECT\s[\w\s,.*"]+\sFROM\s|INSERT\s+INTO\s|UPDATE\s+\S+\s+SET\s|DELETE\s+FROM\s)"#,
+    concat!(
+        r#"\b(?:SELECT\s[\w\s,.*"]+\sFROM\s|INSERT\s+INTO\s|UPDATE\s+\S+\s+SET\s|DELETE\s+FROM\s"#,
+        // As query builders write it, with names in quotes: a sentence has none.
+        r#"|insert\s+into\s+["`]|select\s.{1,200}\sfrom\s+["`]|update\s+["`]\w+["`]\s+set\s)"#,
+    ),
 ];
 
 /// Where an error shows something of the inside, if it does. A path that the request itself named is
@@ -48,6 +63,16 @@ pub(super) fn internals(body: &str, target: &str) -> Option<usize> {
     let word = WORDS.iter().filter_map(|word| body.find(word)).min();
     let pattern = compiled.iter().find_map(|pattern| {
         let mut found = pattern.find_iter(body);
+        // What follows a host or a scheme is an address, not a path of the machine.
+        let in_address = |at: usize| {
+            let before = body[..at].chars().next_back();
+            before.is_some_and(|c| c.is_ascii_alphanumeric() || matches!(c, ':' | '.' | '-'))
+                && body[..at]
+                    .rsplit(|c: char| c.is_whitespace() || c == '"')
+                    .next()
+                    .is_some_and(|word| word.contains("://"))
+        };
+        let mut found = found.by_ref().filter(|one| !in_address(one.start()));
         found.find(|one| !target.contains(one.as_str())).map(|one| one.start())
     });
     word.or(pattern)
@@ -78,6 +103,9 @@ mod tests {
             "syntax error in SELECT id, password_hash FROM users WHERE name = 'x'",
             "at JSON.parse (<anonymous>) at Server.<anonymous> (file:///x/app.mjs:9:3)",
             "<pre>&#x2F;var&#x2F;lib&#x2F;gems&#x2F;sinatra.rb</pre>",
+            r#"insert into "users" ("email") values ($1) - duplicate"#,
+            r#"{"code":"ECONNREFUSED","address":"127.0.0.1","port":5432}"#,
+            "pq: duplicate key value violates unique constraint",
         ] {
             assert!(internals(&unescaped(body), "/items").is_some(), "{body}");
         }
@@ -86,6 +114,8 @@ mod tests {
             "choose from the list and update your settings",
             "no such route: /nope",
             "{\"code\":\"not_found\",\"message\":\"select a seat from the map\"}",
+            "{\"type\":\"https://docs.example.com/app/errors/404\"}",
+            "insert into the slot what you have",
         ] {
             assert_eq!(internals(body, "/app/items"), None, "{body}");
         }

@@ -9,6 +9,35 @@ pub(super) struct Sample {
     value: f64,
 }
 
+impl Sample {
+    /// Whether its name says that it is about requests that the service was sent. What counts scrapes
+    /// does not (`promhttp_metric_handler_requests_total` grows by one with each look).
+    pub(super) fn is_about_requests(&self) -> bool {
+        let name = self.name.to_ascii_lowercase();
+        let says = ["http", "request", "route", "endpoint"].iter().any(|word| name.contains(word));
+        let other = ["promhttp", "scrape", "client", "outbound", "upstream"];
+        says && !other.iter().any(|word| name.contains(word))
+    }
+
+    /// Whether a label has this status, or its class, for a value.
+    pub(super) fn is_labelled_with(&self, status: u16) -> bool {
+        let class = status / 100;
+        let outcome = match class {
+            4 => "client_error",
+            5 => "server_error",
+            _ => "",
+        };
+        let values = self.labels.split('"').skip(1).step_by(2).map(str::to_ascii_lowercase);
+        let mut values = values.filter(|value| !value.is_empty());
+        values.any(|value| {
+            value == status.to_string()
+                || value == format!("{class}xx")
+                || value == outcome
+                || value == "error"
+        })
+    }
+}
+
 /// Every sample; lines that are none are passed over.
 pub(super) fn parse(text: &str) -> Vec<Sample> {
     text.lines().filter(|line| !line.starts_with('#')).filter_map(sample).collect()
@@ -52,7 +81,8 @@ pub(super) fn increased<'a>(before: &[Sample], after: &'a [Sample]) -> Vec<&'a S
     after.iter().filter(|sample| growth(before, sample) > 0.0).collect()
 }
 
-/// The samples, of this name where one is given, that grew by exactly this many.
+/// The samples, of this name where one is given and else of those that are about requests, that grew
+/// by exactly this many.
 pub(super) fn grown<'a>(
     before: &[Sample],
     after: &'a [Sample],
@@ -60,7 +90,7 @@ pub(super) fn grown<'a>(
     by: usize,
 ) -> Vec<&'a Sample> {
     let fits = |sample: &&Sample| {
-        name.is_none_or(|name| sample.name == name)
+        name.map_or_else(|| sample.is_about_requests(), |name| sample.name == name)
             && (growth(before, sample) - by as f64).abs() < 0.5
     };
     after.iter().filter(fits).collect()
@@ -79,6 +109,29 @@ mod tests {
     }
 
     #[test]
+    fn what_counts_something_else_is_no_request_counter() {
+        let about = |text: &str| parse(text)[0].is_about_requests();
+        for good in ["http_server_requests_seconds_count 1", "app_requests_total 1"] {
+            assert!(about(good), "{good}");
+        }
+        for other in [
+            "promhttp_metric_handler_requests_total 1",
+            "hikaricp_connections_usage_seconds_count 1",
+        ] {
+            assert!(!about(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_status_is_a_whole_value_of_a_label() {
+        let labelled = |labels: &str| parse(&format!("a{{{labels}}} 1"))[0].is_labelled_with(404);
+        for good in ["status=\"404\"", "code=\"4xx\"", "outcome=\"CLIENT_ERROR\""] {
+            assert!(labelled(good), "{good}");
+        }
+        assert!(!labelled("id=\"14040\"") && !labelled("status=\"200\""));
+    }
+
+    #[test]
     fn exemplars_are_no_part_of_a_sample() {
         let text = "a_total{x=\"a # {b\"} 4 # {trace_id=\"f\"} 1.0\nb_total 2 # {id=\"g\"} 1";
         let all = parse(text);
@@ -90,6 +143,7 @@ mod tests {
     fn growth_is_by_series() {
         let (before, after) = (parse("a{x=\"1\"} 1"), parse("a{x=\"1\"} 4\na{x=\"2\"} 3"));
         assert_eq!(grown(&before, &after, Some("a"), 3).len(), 2);
+        assert_eq!(grown(&before, &after, None, 3).len(), 0, "its name says nothing of requests");
         assert_eq!(grown(&before, &after, Some("b"), 3).len(), 0);
     }
 }

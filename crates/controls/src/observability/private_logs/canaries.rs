@@ -2,11 +2,12 @@
 //! redactor learns each by its name, in every form in which it could be written down.
 
 use client::Request;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use redact::Redactor;
 use serde_json::Value;
 
 use crate::surface::Tour;
-use crate::surface::tour::path_of;
+use crate::surface::tour::{path_of, proves_a_form};
 
 /// Headers that carry secrets.
 const HEADERS: [(&str, &str); 4] = [
@@ -139,6 +140,24 @@ pub(super) fn in_body(redactor: &Redactor, request: &Request) -> Request {
     request.clone().body(body.to_string())
 }
 
+/// Every field of a form is a canary, but those that prove that the form was shown.
+pub(super) fn in_form(redactor: &Redactor, request: &Request) -> Request {
+    let body = String::from_utf8_lossy(&request.body).into_owned();
+    let pairs = body.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+        let (name, _) = pair.split_once('=').unwrap_or((pair, ""));
+        if proves_a_form(name) {
+            return pair.to_owned();
+        }
+        // `user[email]` is about the mail address.
+        let field = name.trim_end_matches("%5D").trim_end_matches(']');
+        let field = field.rsplit(['[', 'B']).next().filter(|last| !last.is_empty());
+        let value = canary(redactor, field.unwrap_or(name), "in a form");
+        format!("{name}={}", utf8_percent_encode(&value, NON_ALPHANUMERIC))
+    });
+    let body = pairs.collect::<Vec<_>>().join("&");
+    request.clone().body(body)
+}
+
 fn fill(redactor: &Redactor, value: &mut Value, field: &str) {
     match value {
         Value::String(text) => *text = canary(redactor, field, "in a body"),
@@ -175,6 +194,18 @@ mod tests {
         assert_eq!(masked, expected);
         assert_eq!(filled(&redactor, "/a/{id", ("{", "}"), PATH), "/a/{id");
         assert!(is_private("reset_token") && !is_private("item"));
+    }
+
+    #[test]
+    fn fields_of_a_form_are_canaries_and_its_proof_stays() {
+        let redactor = Redactor::default();
+        let request =
+            Request::new("POST", "/signup").body("csrf_token=abc&user%5Bemail%5D=a&password=b");
+        let sent = String::from_utf8(in_form(&redactor, &request).body).expect("it is text");
+        assert!(sent.starts_with("csrf_token=abc&user%5Bemail%5D="), "{sent}");
+        let masked = redactor.mask(&sent);
+        assert!(masked.contains("‹canary password in a form›"), "{masked}");
+        assert!(masked.contains("in a form›%40example%2Ecom"), "{masked}");
     }
 
     #[test]

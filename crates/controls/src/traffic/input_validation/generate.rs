@@ -3,6 +3,8 @@
 use client::Request;
 use serde_json::Value;
 
+use crate::surface::tour::proves_a_form;
+
 /// A request made odd in one place.
 #[derive(Debug, Clone)]
 pub(super) struct Variant {
@@ -72,20 +74,108 @@ const URL_VALUES: [&str; 14] = [
 const BODIES: [&[u8]; 9] =
     [b"", b"null", b"[]", b"{}", b"0", b"\"a\"", b"{", b"{\"a\":\"\xff\xfe\"}", b"\x00\x01\x02"];
 
-/// At most so many variants, taken evenly from all that there are.
+/// At most so many variants. Each base gets its share, taken evenly from what it has; what one does
+/// not need, others get.
 pub(super) fn variants(bases: &[Request], most: usize) -> Vec<Variant> {
-    let all: Vec<Variant> = bases.iter().flat_map(of_one).collect();
-    if all.len() <= most || most == 0 {
-        return all;
+    let mut all: Vec<Vec<Variant>> = bases.iter().map(of_one).collect();
+    let whole: usize = all.iter().map(Vec::len).sum();
+    if whole <= most || most == 0 {
+        return all.concat();
     }
-    let step = all.len() as f64 / most as f64;
-    (0..most).map(|n| all[(n as f64 * step) as usize].clone()).collect()
+    all.sort_by_key(Vec::len);
+    let (mut left, mut chosen) = (most, Vec::new());
+    for (at, own) in all.iter().enumerate() {
+        let share = (left / (all.len() - at)).max(1).min(own.len());
+        let step = own.len() as f64 / share as f64;
+        chosen.extend((0..share).map(|n| own[(n as f64 * step) as usize].clone()));
+        left = left.saturating_sub(share);
+    }
+    chosen
+}
+
+/// The same oddity in a request of somebody else: what is unique in the first may be used up.
+pub(super) fn again(variant: &Variant, fresh: &Request) -> Option<Request> {
+    if variant.request.target != variant.base.target {
+        return Some(Request { target: variant.request.target.clone(), ..fresh.clone() });
+    }
+    if is_form(&variant.base) {
+        let at = variant.field.strip_prefix(FORM)?;
+        return Some(fresh.clone().body(with_field(&pairs(fresh), at, variant.value.as_deref()?)));
+    }
+    let body = serde_json::from_slice::<Value>(&fresh.body).ok();
+    let text = match (&variant.value, variant.field.strip_prefix("no ")) {
+        (Some(value), _) => with_member(&body?, &variant.field, value)?.into_bytes(),
+        (None, Some(pointer)) => without_member(&body?, pointer)?.into_bytes(),
+        (None, None) => variant.request.body.clone(),
+    };
+    Some(fresh.clone().body(text))
 }
 
 fn of_one(base: &Request) -> Vec<Variant> {
     let mut all = in_url(base);
-    if let Ok(body) = serde_json::from_slice::<Value>(&base.body) {
+    if is_form(base) {
+        all.extend(in_form(base));
+    } else if let Ok(body) = serde_json::from_slice::<Value>(&base.body) {
         all.extend(in_body(base, &body));
+    }
+    all
+}
+
+/// What the place of a field of a form begins with.
+const FORM: &str = "field ";
+/// Values as they stand in a form, without their name; those that begin with `[` make a list or an
+/// object of what was a text.
+const FORM_VALUES: [&str; 14] = [
+    "=",
+    "=%00",
+    "=a%00b",
+    "=%ff%fe",
+    "=-1",
+    "=99999999999999999999",
+    "=1e400",
+    "=1.5",
+    "=2026-02-30",
+    "=%27%3B+DROP+TABLE+x%3B--",
+    "=..%2F..%2Fetc%2Fpasswd",
+    "=%F0%9F%98%80",
+    "[]=1",
+    "[a]=1",
+];
+
+fn is_form(request: &Request) -> bool {
+    request.headers.iter().any(|(name, kind)| {
+        name.eq_ignore_ascii_case("content-type")
+            && kind.starts_with("application/x-www-form-urlencoded")
+    })
+}
+
+fn pairs(request: &Request) -> Vec<String> {
+    let body = String::from_utf8_lossy(&request.body).into_owned();
+    body.split('&').filter(|pair| !pair.is_empty()).map(str::to_owned).collect()
+}
+
+/// The fields of a form with another value in one of them.
+fn with_field(pairs: &[String], field: &str, value: &str) -> String {
+    let name = |pair: &str| pair.split('=').next().unwrap_or_default().to_owned();
+    let changed = pairs
+        .iter()
+        .map(|pair| if name(pair) == field { format!("{field}{value}") } else { pair.clone() });
+    changed.collect::<Vec<_>>().join("&")
+}
+
+/// Every field but those that prove that the form was shown: without them, the handler is not reached.
+fn in_form(base: &Request) -> Vec<Variant> {
+    let pairs = pairs(base);
+    let names = pairs.iter().filter_map(|pair| pair.split('=').next()).map(str::to_owned);
+    let names: Vec<String> = names.filter(|name| !proves_a_form(name)).collect();
+    let mut all = Vec::new();
+    for name in &names {
+        let long = format!("={}", "a".repeat(20_000));
+        for value in FORM_VALUES.iter().copied().chain([long.as_str()]) {
+            let request = base.clone().body(with_field(&pairs, name, value));
+            let value = Some(value.to_owned());
+            all.push(Variant { value, ..variant(base, request, &format!("{FORM}{name}")) });
+        }
     }
     all
 }
@@ -216,6 +306,46 @@ mod tests {
         for (segment, is) in [("17", true), ("items", false), ("0198f7a1-aa", true), ("v1", false)]
         {
             assert_eq!(looks_like_an_id(segment), is, "{segment}");
+        }
+    }
+
+    #[test]
+    fn each_request_gets_its_share() {
+        let large = Request::new("POST", "/a").body(r#"{"a":1,"b":2,"c":3,"d":4}"#);
+        let small = Request::get("/b");
+        let few = variants(&[large, small], 40);
+        assert_eq!(few.len(), 40);
+        let of = |path: &str| few.iter().filter(|v| v.base.target == path).count();
+        assert_eq!((of("/b"), of("/a")), (4, 36));
+    }
+
+    #[test]
+    fn fields_of_forms_are_varied_and_what_proves_the_form_stays() {
+        let form = |name: &str| {
+            Request::new("POST", "/signup")
+                .header("Content-Type", "application/x-www-form-urlencoded")
+                .body(format!("csrf_token=t&name={name}&age=3"))
+        };
+        let all = of_one(&form("one"));
+        let null =
+            all.iter().find(|v| v.field == "field name" && v.value.as_deref() == Some("=%00"));
+        let null = null.expect("it is among them");
+        assert_eq!(null.request.body, b"csrf_token=t&name=%00&age=3");
+        assert!(all.iter().all(|v| v.field != "field csrf_token"));
+        let list =
+            all.iter().find(|v| v.field == "field age" && v.value.as_deref() == Some("[]=1"));
+        let again = again(list.expect("it is among them"), &form("two")).expect("it can be");
+        assert_eq!(again.body, b"csrf_token=t&name=two&age[]=1");
+    }
+
+    #[test]
+    fn the_same_oddity_is_put_into_a_fresh_request() {
+        let base = Request::new("POST", "/a?x=1").body(r#"{"a":1,"mail":"one"}"#);
+        let fresh = Request::new("POST", "/a?x=1").body(r#"{"a":1,"mail":"two"}"#);
+        for variant in of_one(&base) {
+            let again = again(&variant, &fresh).expect("it can be");
+            let differs = again.body != fresh.body || again.target != fresh.target;
+            assert!(differs || variant.request.body == base.body, "{variant:?}");
         }
     }
 

@@ -1,5 +1,5 @@
-//! Good requests from an OpenAPI document (3.x, JSON): examples where it has them, made-up values of
-//! the right type otherwise.
+//! Good requests from a document of the interface (OpenAPI 3.x, Swagger 2.0): examples where it has
+//! them, made-up values of the right type otherwise.
 
 use std::cell::Cell;
 
@@ -29,7 +29,9 @@ pub(super) fn requests(document: &Value, good: &[Request]) -> Vec<Request> {
         .filter(|(name, _)| !name.eq_ignore_ascii_case("content-type"))
         .cloned()
         .collect();
-    let prefix = document["servers"][0]["url"].as_str().filter(|url| url.starts_with('/'));
+    let server = document["servers"][0]["url"].as_str().filter(|url| url.starts_with('/'));
+    // Swagger 2.0 says it in another way.
+    let prefix = server.or_else(|| document["basePath"].as_str());
     let prefix = prefix.unwrap_or_default().trim_end_matches('/');
     let mut all = Vec::new();
     let paths = document["paths"].as_object().into_iter().flatten();
@@ -66,14 +68,22 @@ fn request(
 ) -> Request {
     let mut target = path.to_owned();
     let mut query = Vec::new();
+    let mut fields = Vec::new();
+    let mut own_body = None;
     let both = [&item["parameters"], &operation["parameters"]];
     for parameter in both.into_iter().filter_map(Value::as_array).flatten() {
         let parameter = resolved(document, parameter);
         let Some(name) = parameter["name"].as_str() else { continue };
+        // Swagger 2.0 has the type in the parameter itself.
+        let schema = parameter.get("schema").unwrap_or(parameter);
         let value = match parameter.get("example") {
             Some(example) => example.clone(),
-            None => Maker::new(document).value(&parameter["schema"], 0),
+            None => Maker::new(document).value(schema, 0),
         };
+        if parameter["in"] == "body" {
+            own_body = Some(value);
+            continue;
+        }
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         let text = utf8_percent_encode(&text, PLAIN);
         match parameter["in"].as_str() {
@@ -83,6 +93,7 @@ fn request(
             Some("query") => {
                 query.push(format!("{}={text}", utf8_percent_encode(name, PLAIN)));
             }
+            Some("formData") => fields.push(format!("{}={text}", utf8_percent_encode(name, PLAIN))),
             _ => {}
         }
     }
@@ -91,16 +102,31 @@ fn request(
     }
     let mut request = Request::new(&method.to_uppercase(), &target);
     let body = resolved(document, &operation["requestBody"]);
-    let content = &body["content"]["application/json"];
-    if content.is_object() {
-        let body = match content.get("example") {
-            Some(example) => example.clone(),
-            None => Maker::new(document).value(&content["schema"], 0),
-        };
-        request = request.header("Content-Type", "application/json").body(body.to_string());
+    let made = |content: &Value| match content.get("example") {
+        Some(example) => example.clone(),
+        None => Maker::new(document).value(&content["schema"], 0),
+    };
+    let (json, form) = (&body["content"][JSON], &body["content"][FORM]);
+    if json.is_object() {
+        own_body = Some(made(json));
+    } else if form.is_object() {
+        let value = made(form);
+        for (name, value) in value.as_object().into_iter().flatten() {
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            let text = utf8_percent_encode(&text, PLAIN);
+            fields.push(format!("{}={text}", utf8_percent_encode(name, PLAIN)));
+        }
+    }
+    if let Some(body) = own_body {
+        request = request.header("Content-Type", JSON).body(body.to_string());
+    } else if !fields.is_empty() {
+        request = request.header("Content-Type", FORM).body(fields.join("&"));
     }
     request
 }
+
+const JSON: &str = "application/json";
+const FORM: &str = "application/x-www-form-urlencoded";
 
 /// What a `$ref` within the document refers to.
 fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
@@ -199,6 +225,28 @@ mod tests {
         assert_eq!(all[0].target, "/items/1?q=a");
         assert_eq!(all[1].body, br#"{"name":"wordword","count":3}"#);
         assert!(all[1].headers.iter().any(|(name, _)| name == "Authorization"));
+    }
+
+    #[test]
+    fn swagger_2_has_its_base_path_its_types_and_its_bodies() {
+        let document = json!({
+            "swagger": "2.0",
+            "basePath": "/api/v1/",
+            "paths": {
+                "/items/{id}": { "get": { "parameters": [
+                    { "name": "id", "in": "path", "type": "integer", "minimum": 7 }] } },
+                "/items": { "post": { "parameters": [
+                    { "name": "item", "in": "body", "schema": { "$ref": "#/definitions/Item" } }] } },
+                "/forms": { "post": { "parameters": [
+                    { "name": "a b", "in": "formData", "type": "string" }] } }
+            },
+            "definitions": { "Item": { "type": "object", "properties": { "name": { "type": "string" } } } }
+        });
+        let all = requests(&document, &[]);
+        let find = |target: &str| all.iter().find(|r| r.target == target).expect(target);
+        find("/api/v1/items/7");
+        assert_eq!(find("/api/v1/items").body, br#"{"name":"word"}"#);
+        assert_eq!(find("/api/v1/forms").body, b"a%20b=word");
     }
 
     #[test]

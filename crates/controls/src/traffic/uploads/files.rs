@@ -59,13 +59,18 @@ impl File {
     }
 
     /// The request that carries it in a field of `multipart/form-data` (RFC 7578).
-    pub(super) fn post(&self, request: &Request, field: &str) -> Request {
-        let mut body = format!(
-            "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{field}\"; filename=\"{}\"\r\n\
+    pub(super) fn post(&self, request: &Request, settings: &Uploads) -> Request {
+        let fields = settings.fields.iter().map(|(name, value)| {
+            let head = format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"");
+            format!("{head}\r\n\r\n{value}\r\n")
+        });
+        let mut body = fields.collect::<String>();
+        body.push_str(&format!(
+            "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{}\"; filename=\"{}\"\r\n\
              Content-Type: {}\r\n\r\n",
-            self.name, self.kind
-        )
-        .into_bytes();
+            settings.field, self.name, self.kind
+        ));
+        let mut body = body.into_bytes();
         body.extend_from_slice(&self.content);
         body.extend_from_slice(format!("\r\n--{BOUNDARY}--\r\n").as_bytes());
         let kind = format!("multipart/form-data; boundary={BOUNDARY}");

@@ -72,7 +72,7 @@ fn three_good_rounds_pass_and_two_prove_too_little() {
     let judgement = run(vec![good(), good(), good()]);
     assert_eq!(judgement.verdict(), Verdict::Pass, "{judgement:?}");
     assert!(
-        judgement.summary.contains("3 of 3 requests in flight, held 600 ms after the signal"),
+        judgement.summary.contains("3 of 3 requests in flight were answered, held up to 600 ms"),
         "{}",
         judgement.summary
     );
@@ -152,9 +152,12 @@ fn new_clients_may_be_refused_or_reset_unless_a_drain_is_promised() {
     let judgement = run(with(Outcome::Reset { received: 0 }));
     assert_eq!(judgement.verdict(), Verdict::Pass);
     assert_eq!(judgement.findings[0].severity, Severity::Note);
-    let drain = "drain = \"5s\"";
+    let drain = "drain = \"600ms\"";
     assert_eq!(cause(&run_with(drain, with(Outcome::Refused))), "refused-while-draining");
     assert_eq!(run_with(drain, with(answered(200))).verdict(), Verdict::Pass);
+    let judgement = run_with("drain = \"30s\"", with(answered(200)));
+    assert_eq!(cause(&judgement), "refused-while-draining", "it ended before the drain was over");
+    assert!(judgement.findings[0].witness.contains("ended 700 ms after"), "{judgement:?}");
     let brief = "drain = \"50ms\"";
     assert_eq!(run_with(brief, with(Outcome::Refused)).verdict(), Verdict::Pass);
     assert_eq!(cause(&run(with(Outcome::Reset { received: 7 }))), "truncated");
@@ -182,4 +185,31 @@ fn ignoring_the_signal_as_process_1_is_a_warning_unless_it_is_run_so() {
     assert_eq!(judgement.verdict(), Verdict::Pass);
     assert_eq!(judgement.findings[0].cause, "ignored-as-pid-1");
     assert_eq!(cause(&run_with("pid_1 = true", rounds())), "ignored-as-pid-1");
+}
+
+fn facts(held: i64, in_flight: i64, busy: i64) -> Vec<(u64, Seen)> {
+    let fact = |name: &str, value| Seen::Fact { name: name.into(), about: String::new(), value };
+    vec![
+        (3, fact(FACT_HELD, held)),
+        (4, fact(FACT_IN_FLIGHT, in_flight)),
+        (5, fact(FACT_BUSY, busy)),
+    ]
+}
+
+#[test]
+fn a_pass_says_up_to_what_it_was_tried() {
+    let second = || (SIGNAL + 650_000, exchanged("slow", answered(201), 900_000, 0));
+    let mut several = facts(6000, 2, 24);
+    several.push(second());
+    let judgement = run(vec![good(), Round { more: several, ..good() }, good()]);
+    assert_eq!(judgement.verdict(), Verdict::Pass, "{judgement:?}");
+    let summary = &judgement.summary;
+    assert!(summary.contains("4 of 4 requests") && summary.contains("6.0 s"), "{summary}");
+    assert!(summary.contains("24 busy clients"), "{summary}");
+}
+
+#[test]
+fn one_of_several_that_never_came_back_is_dropped() {
+    let judgement = run(vec![good(), Round { more: facts(600, 2, 24), ..good() }, good()]);
+    assert_eq!(cause(&judgement), "dropped-in-flight");
 }
