@@ -150,26 +150,11 @@ impl SurfaceControl for Metrics {
                 "count every request once, by route, method and status",
             ));
         }
-        let strange: Vec<&str> =
-            surface.labelled(STRANGE).map(|a| a.path().trim_start_matches('/')).collect();
-        if let Some(sample) =
-            after.iter().find(|sample| strange.iter().any(|path| sample.labels.contains(path)))
-        {
-            let text = format!(
-                "{}{{{}}}: every path that a scanner tries becomes a series",
-                sample.name, sample.labels
-            );
-            findings.push(fail(
-                "raw-paths",
-                text,
-                "label with the route's template, and one label for the rest",
-            ));
+        if let Some(text) = raw_path(surface, &after) {
+            let mend = "label with the route's template, and one label for the rest";
+            findings.push(fail("raw-paths", text, mend));
         }
-        let errors = surface.labelled(STRANGE).chain(surface.labelled(ERROR));
-        let mut errors: Vec<u16> =
-            errors.filter(|answer| answer.is_error()).filter_map(Answer::status).collect();
-        errors.sort_unstable();
-        errors.dedup();
+        let errors = errors(surface);
         let told = |sample: &&exposition::Sample| {
             errors.iter().any(|status| sample.is_labelled_with(*status))
         };
@@ -197,6 +182,28 @@ impl SurfaceControl for Metrics {
         let held = format!("{REQUESTS} requests and the errors among others are counted, by route");
         Ruling::from_findings(held, findings)
     }
+}
+
+/// A series whose label is a path that nobody serves, in words.
+fn raw_path(surface: &Surface<'_>, after: &[exposition::Sample]) -> Option<String> {
+    let strange = surface.labelled(STRANGE).map(|answer| answer.path().trim_start_matches('/'));
+    let strange: Vec<&str> = strange.collect();
+    let mut all = after.iter();
+    let raw = all.find(|sample| strange.iter().any(|path| sample.labels.contains(path)))?;
+    Some(format!(
+        "{}{{{}}}: every path that a scanner tries becomes a series",
+        raw.name, raw.labels
+    ))
+}
+
+/// The statuses of the errors that were provoked, each once.
+fn errors(surface: &Surface<'_>) -> Vec<u16> {
+    let errors = surface.labelled(STRANGE).chain(surface.labelled(ERROR));
+    let errors = errors.filter(|answer| answer.is_error()).filter_map(Answer::status);
+    let mut errors: Vec<u16> = errors.collect();
+    errors.sort_unstable();
+    errors.dedup();
+    errors
 }
 
 /// Whether a sample belongs to a histogram or summary of the durations of requests.
