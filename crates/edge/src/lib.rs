@@ -6,6 +6,7 @@
 
 pub mod admin;
 mod answer;
+mod assembly;
 mod client_timeout;
 mod config;
 mod dependency;

@@ -4,21 +4,15 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use layers::{
-    AccessLog, Concurrency, Deadline, DeadlineLayer, EnvelopeLayer, Flags, Gates, Health,
-    HealthState, Metrics, Observe, Ofrep, Policy, Routes, Sink,
-};
+use layers::{AccessLog, Concurrency, Flags, HealthState, Metrics, Observe, Ofrep, Routes, Sink};
 use redact::{Redactor, Scrubber};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::admin::{self, Admin, Status};
-use crate::config::{Address, Config, ListenerPath, Problem};
+use crate::config::{Config, Problem};
 use crate::dependency::{DependencyProbe, Recheck, look_after};
-use crate::outage::Outage;
 use crate::output::Output;
-use crate::own_paths::Own;
-use crate::stack::Parts;
 use crate::supervisor::Start;
 
 /// What a run shares between its parts.
@@ -141,51 +135,6 @@ impl Shared {
             Ok(Operators { tell, asked, _drain: None })
         } else {
             Ok(Operators { tell, asked, _drain: Some(drain) })
-        }
-    }
-
-    /// What stands before the service on one address.
-    pub(crate) fn parts(&self, address: &Address) -> Parts {
-        let supplied = &self.config.supplied;
-        let here = |place: &Option<ListenerPath>| {
-            let place = place.as_ref().filter(|place| place.port == address.name)?;
-            Some(place.path.clone())
-        };
-        let report = supplied.report.as_ref().filter(|(port, _)| *port == address.name);
-        let health = Health {
-            board: self.board.clone(),
-            live: here(&supplied.live),
-            ready: here(&supplied.ready),
-            report: report.map(|(_, report)| report.clone()),
-        };
-        let mut deadline = Deadline::new(self.config.timeout);
-        if let Some(outage) = supplied.outage {
-            let board = self.board.clone();
-            deadline = deadline.during(outage, move || board.is_degraded());
-        }
-        let own = Own {
-            health,
-            metrics: here(&supplied.metrics).map(|path| (path, self.metrics.clone())),
-            observe: self.observe.clone(),
-        };
-        let gates = (!supplied.gates.is_empty())
-            .then(|| Gates { flags: self.flags.clone(), gates: Arc::new(supplied.gates.clone()) });
-        let everywhere = (supplied.security_headers.clone(), supplied.cors.clone());
-        Parts {
-            observe: self.observe.clone(),
-            correlation: supplied.correlation.clone(),
-            outer: everywhere.layer(),
-            envelope: EnvelopeLayer(supplied.envelope.clone()),
-            trusted: Arc::clone(&self.config.trusted),
-            proto: self.config.proto.clone(),
-            inner: Arc::new((supplied.https.clone(), own)),
-            concurrency: self.concurrency.clone(),
-            gates: gates.layer(),
-            outage: supplied
-                .outage
-                .map(|_| Outage { board: self.board.clone(), doubt: self.doubt.clone() }),
-            body_limits: supplied.body_limits,
-            deadline: DeadlineLayer(Some(deadline)),
         }
     }
 }

@@ -1,16 +1,16 @@
 //! `seaworthy prove`: tries the promises and prints the scorecard.
 
+mod live_run;
+mod plan_text;
+mod through_edge;
+
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
-use engine::plan::What;
-use engine::{Listener, Opening, Plan, Proof, ProofError, Proven, Session, Tier, Unconfined};
-use model::{Event, Lane, Reach};
-use report::style::paint;
+use engine::{Opening, Proof, ProofError, Proven, Session, Tier, Unconfined};
+use model::Reach;
 use report::terminal::Live;
 use settings::controls::EnforcedBy;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use super::Format;
@@ -19,6 +19,9 @@ use crate::failure::Failure;
 use crate::manifest_file::ManifestFile;
 use crate::screen;
 use crate::target;
+use live_run::{listener, prove, stop_on_signal};
+use plan_text::plan_text;
+use through_edge::{both, edge_of};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -173,62 +176,6 @@ fn session(opening: Opening, proof: &Proof) -> Result<Session, Failure> {
     Ok(unconfined.confine()?)
 }
 
-/// Shows on the terminal what happens.
-fn listener(live: &Arc<Mutex<Live>>) -> Listener {
-    let live = Arc::clone(live);
-    Arc::new(move |event: Event| {
-        let mut live = live.lock().unwrap_or_else(PoisonError::into_inner);
-        screen::message(&live.event(&event));
-    })
-}
-
-/// The edge with these controls, or those of the manifest.
-fn edge_of(ids: &[String], file: &ManifestFile) -> Result<engine::Edge, Failure> {
-    let declared = &file.parsed.manifest.supply.controls;
-    let controls = if ids.is_empty() { declared.clone() } else { ids.to_vec() };
-    if controls.is_empty() {
-        return Err(Failure::usage("nothing is supplied: [supply] names no controls")
-            .hint("seaworthy supply --suggest prints what would mend the last run's failures"));
-    }
-    let empty = std::collections::BTreeMap::new();
-    // What it needs from the environment is checked when it runs.
-    edge::Config::new(&file.parsed.manifest, &controls, Vec::new(), &empty)
-        .map_err(|problems| Failure::usage(problems.join("\n")))?;
-    let program = this_program()?;
-    let manifest = file.path.canonicalize().unwrap_or_else(|_| file.path.clone());
-    Ok(engine::Edge { program, manifest, controls })
-}
-
-/// The service alone, then through the edge, whose verdicts count.
-fn both(
-    session: &Session,
-    mut proof: Proof,
-    plan: Plan,
-    edge: engine::Edge,
-    only: &[String],
-) -> Result<Proven, Failure> {
-    screen::message("the service alone\n");
-    let bare = prove(session, proof.clone(), plan)?;
-    if bare.scorecard.partial {
-        return Ok(bare);
-    }
-    screen::message(&format!("through the edge, with {}\n", edge.controls.join(", ")));
-    if edge.controls.iter().any(|id| id == "https-only") {
-        // Now it is the edge that is tried, whoever was to do it.
-        proof.manifest.controls.https_only.enforced_by = Some(EnforcedBy::Service);
-    }
-    let plan = engine::plan(&proof.manifest, only);
-    proof.edge = Some(edge);
-    // The same secrets as before: the two runs differ in one thing.
-    let mut proven = prove(session, proof, plan)?;
-    for row in &mut proven.scorecard.controls {
-        let alone = bare.scorecard.controls.iter().find(|one| one.id == row.id);
-        row.without_edge = alone.map(|alone| alone.verdict);
-    }
-    proven.store.write_scorecard(&proven.scorecard, &proven.redactor)?;
-    Ok(proven)
-}
-
 /// The controls that may be tried on a deployed service; says which are left out.
 fn within_reach(only: &[String]) -> Result<Vec<String>, Failure> {
     let chosen = |id: &str| only.is_empty() || only.iter().any(|one| one == id);
@@ -270,56 +217,6 @@ fn asked(arguments: &Arguments, manifest: &settings::Manifest) -> String {
     shell_words::join(path.into_iter().chain(target).chain(supplied).chain(env))
 }
 
-fn prove(session: &Session, proof: Proof, plan: Plan) -> Result<Proven, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::internal(format!("cannot start: {error}")))?;
-    let live = Arc::new(Mutex::new(Live::new(screen::stderr_styles(), screen::width())));
-    let tell = listener(&live);
-    let (stop, stopped) = watch::channel(false);
-    let result = runtime.block_on(async {
-        tokio::spawn(stop_on_signal(stop));
-        let ticking = tokio::spawn(tick(Arc::clone(&live)));
-        let result = engine::prove(session, proof, plan, tell, stopped).await;
-        ticking.abort();
-        result
-    });
-    screen::message(&live.lock().unwrap_or_else(PoisonError::into_inner).erase());
-    // Tasks that wait for something that will not come any more need not be waited for.
-    runtime.shutdown_timeout(Duration::from_millis(100));
-    Ok(result?)
-}
-
-async fn tick(live: Arc<Mutex<Live>>) {
-    loop {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        let mut live = live.lock().unwrap_or_else(PoisonError::into_inner);
-        screen::message(&live.tick());
-    }
-}
-
-/// Ctrl-C and SIGTERM end the run in order; a second one ends it at once, and the keeper cleans up.
-async fn stop_on_signal(stop: watch::Sender<bool>) {
-    let interrupt = signal(SignalKind::interrupt());
-    let terminate = signal(SignalKind::terminate());
-    let (Ok(mut interrupt), Ok(mut terminate)) = (interrupt, terminate) else { return };
-    let mut asked = false;
-    loop {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-        if asked {
-            let me = std::process::id();
-            let _ = process::signal::send(me, "SIGKILL");
-        }
-        asked = true;
-        screen::message("\nstopping; once more stops at once\n");
-        stop.send_replace(true);
-    }
-}
-
 /// Prints the scorecard, and writes the page beside the evidence.
 fn show(proven: &Proven, format: Format) -> Result<(), Failure> {
     let Proven { scorecard, store, redactor } = proven;
@@ -335,32 +232,4 @@ fn show(proven: &Proven, format: Format) -> Result<(), Failure> {
         "evidence: {folder} (report.html shows it; seaworthy judge {folder})\n"
     ));
     Ok(())
-}
-
-fn plan_text(plan: &Plan) -> String {
-    let styles = screen::stdout_styles();
-    let mut out = String::new();
-    for (lane, heading) in [
-        (Lane::Shared, "beside each other"),
-        (Lane::Quiet, "then one by one, because they judge time"),
-    ] {
-        let controls: Vec<_> = plan.lane(lane).collect();
-        if controls.is_empty() {
-            continue;
-        }
-        out.push_str(&format!("{}\n", paint(styles.strong, heading)));
-        for control in controls {
-            let card = control.card();
-            let (promise, budget) = (card.entry().promise, card.budget);
-            out.push_str(&format!("  {:<20} about {budget} s  {promise}\n", card.id));
-        }
-    }
-    for step in &plan.steps {
-        if let What::Settled(judgement) = &step.what {
-            let verdict = judgement.verdict().word();
-            let (id, why) = (step.control.card().id, &judgement.summary);
-            out.push_str(&format!("  {id:<20} not tried: {verdict}: {why}\n"));
-        }
-    }
-    out
 }

@@ -1,0 +1,58 @@
+//! From what a run shares to what stands before the service on one address.
+
+use std::sync::Arc;
+
+use layers::{Deadline, DeadlineLayer, EnvelopeLayer, Gates, Health, Policy};
+
+use crate::config::{Address, ListenerPath};
+use crate::outage::Outage;
+use crate::own_paths::Own;
+use crate::shared::Shared;
+use crate::stack::Parts;
+
+impl Shared {
+    /// What stands before the service on one address.
+    pub(crate) fn parts(&self, address: &Address) -> Parts {
+        let supplied = &self.config.supplied;
+        let here = |place: &Option<ListenerPath>| {
+            let place = place.as_ref().filter(|place| place.port == address.name)?;
+            Some(place.path.clone())
+        };
+        let report = supplied.report.as_ref().filter(|(port, _)| *port == address.name);
+        let health = Health {
+            board: self.board.clone(),
+            live: here(&supplied.live),
+            ready: here(&supplied.ready),
+            report: report.map(|(_, report)| report.clone()),
+        };
+        let mut deadline = Deadline::new(self.config.timeout);
+        if let Some(outage) = supplied.outage {
+            let board = self.board.clone();
+            deadline = deadline.during(outage, move || board.is_degraded());
+        }
+        let own = Own {
+            health,
+            metrics: here(&supplied.metrics).map(|path| (path, self.metrics.clone())),
+            observe: self.observe.clone(),
+        };
+        let gates = (!supplied.gates.is_empty())
+            .then(|| Gates { flags: self.flags.clone(), gates: Arc::new(supplied.gates.clone()) });
+        let everywhere = (supplied.security_headers.clone(), supplied.cors.clone());
+        Parts {
+            observe: self.observe.clone(),
+            correlation: supplied.correlation.clone(),
+            outer: everywhere.layer(),
+            envelope: EnvelopeLayer(supplied.envelope.clone()),
+            trusted: Arc::clone(&self.config.trusted),
+            proto: self.config.proto.clone(),
+            inner: Arc::new((supplied.https.clone(), own)),
+            concurrency: self.concurrency.clone(),
+            gates: gates.layer(),
+            outage: supplied
+                .outage
+                .map(|_| Outage { board: self.board.clone(), doubt: self.doubt.clone() }),
+            body_limits: supplied.body_limits,
+            deadline: DeadlineLayer(Some(deadline)),
+        }
+    }
+}
