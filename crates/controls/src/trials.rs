@@ -106,6 +106,15 @@ impl<'a> Trial<'a> {
         })
     }
 
+    /// How much of that it spent waiting for a processor.
+    pub fn waited(&self) -> Duration {
+        let waited = self.find(|seen| match seen {
+            Seen::Fact { name, value, .. } if name == lab::WAITED => u64::try_from(*value).ok(),
+            _ => None,
+        });
+        Duration::from_millis(waited.unwrap_or_default())
+    }
+
     pub fn never_ready(&self) -> Option<Duration> {
         self.find(|seen| match seen {
             Seen::NeverReady { waited, .. } => Some(Duration::from_micros(*waited)),

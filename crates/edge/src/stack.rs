@@ -56,10 +56,9 @@ pub(crate) type Inner = (
 /// The body of an answer when it leaves the stack.
 pub(crate) type Body = Held<Answer, Permit>;
 
-/// The service with everything before it, for one connection. From the inside to the outside, as
-/// an answer passes; a request comes the other way. Around it, [`crate::worker`] puts compression,
-/// where it is supplied, the observer, so that both see what really goes out, and around those the
-/// ids: who leaves before the answer had one, too.
+/// The service with everything before it, for one connection, from the inside to the outside.
+/// [`crate::worker`] adds compression, then the observer, then ids, so a client that leaves early is
+/// still logged with an id.
 pub(crate) fn stack(
     parts: &Parts,
     peer: IpAddr,

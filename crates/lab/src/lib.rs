@@ -35,7 +35,7 @@ pub use lab::{Edge, Ground, Lab, Options};
 pub use readiness::Readiness;
 pub use recipe::Mutation;
 pub use recorder::{Recorder, TrialLog};
-pub use running::Running;
+pub use running::{Running, WAITED};
 pub use site::Site;
 pub use stand_in::StandIn;
 pub use workspace::Workspace;

@@ -17,6 +17,9 @@ use crate::recipe::Mutation;
 use crate::recorder::TrialLog;
 use crate::watch::Watch;
 
+/// The fact that a start waited for a processor, in milliseconds.
+pub const WAITED: &str = "milliseconds without a processor";
+
 /// A command that runs when the service is ready for the first time.
 #[derive(Debug)]
 pub(crate) struct AfterReady {
@@ -70,6 +73,7 @@ impl Running {
         match &readiness {
             Readiness::Ready { after } => {
                 self.trial.saw(Seen::Ready { after: micros(*after) });
+                self.saw_waiting();
                 self.prepare().await;
                 self.check_mutation();
             }
@@ -108,6 +112,15 @@ impl Running {
             tokio::time::sleep(Duration::from_millis(3)).await;
         }
         if self.process.exit().is_some() { Readiness::Exited } else { Readiness::Never }
+    }
+
+    /// How much of its start it spent waiting for a processor: a slow start on a busy machine is
+    /// the machine's.
+    fn saw_waiting(&self) {
+        let pids: Vec<u32> = self.process.members().iter().map(|member| member.pid).collect();
+        let value = i64::try_from(tree::waited_for_processor(&pids).as_millis());
+        let (name, value) = (WAITED.to_owned(), value.unwrap_or_default());
+        self.trial.saw(Seen::Fact { name, about: String::new(), value });
     }
 
     /// Asks for readiness again for a while; stops at the first answer that is not accepted.

@@ -187,6 +187,21 @@ pub fn adopt_orphans() -> std::io::Result<()> {
     Ok(rustix::process::set_child_subreaper(Some(me))?)
 }
 
+/// How long the thread of these processes that worked most was ready to run while the processor was
+/// given to somebody else (`schedstat`, proc(5)). Zero where the kernel does not count it.
+pub fn waited_for_processor(pids: &[u32]) -> Duration {
+    let threads = pids.iter().flat_map(|pid| {
+        let folder = fs::read_dir(format!("/proc/{pid}/task"));
+        folder.into_iter().flatten().flatten().map(|entry| entry.path().join("schedstat"))
+    });
+    let times = threads.filter_map(|path| {
+        let text = fs::read_to_string(path).ok()?;
+        let mut fields = text.split_whitespace().map(|field| field.parse::<u64>().ok());
+        Some((fields.next()??, fields.next()??))
+    });
+    Duration::from_nanos(times.max().map_or(0, |(_, waited)| waited))
+}
+
 /// The value of a variable in the environment that a process was given, if it can be read.
 pub fn variable(pid: u32, name: &str) -> Option<String> {
     let environ = fs::read(format!("/proc/{pid}/environ")).ok()?;
@@ -207,6 +222,13 @@ mod tests {
         assert_eq!((entry.pid, entry.parent, entry.group, entry.started), (42, 1, 40, 777));
         assert_eq!(entry.name, "a) b (c)");
         assert!(!entry.zombie);
+    }
+
+    #[test]
+    fn the_wait_for_a_processor_is_no_longer_than_life() {
+        let waited = waited_for_processor(&[std::process::id()]);
+        assert!(waited < Duration::from_secs(3600), "{waited:?}");
+        assert_eq!(waited_for_processor(&[]), Duration::ZERO);
     }
 
     #[test]

@@ -147,6 +147,19 @@ fn judge(manifest: &Manifest, trials: &[Trial<'_>]) -> Ruling {
     let slow = times.iter().filter(|time| **time > limit).count();
     let worst = times.iter().max().copied().unwrap_or_default();
     let took = format!("the first ready answer took {}, the limit is {}", time(worst), time(limit));
+    let waited = trials.iter().map(Trial::waited).max().unwrap_or_default();
+    let slow_by_itself = trials
+        .iter()
+        .filter_map(|trial| Some(trial.ready()?.saturating_sub(trial.waited())))
+        .filter(|time| *time > limit);
+    if slow >= 2 && slow_by_itself.count() < 2 {
+        let why = format!(
+            "{took}, but up to {} of that it waited for a processor: the machine was busy; run it \
+             again when it is not",
+            time(waited)
+        );
+        return Ruling::undecided(why).with(findings);
+    }
     if slow >= 2 {
         let mend =
             "start less before listening, or promise what is true: [controls.startup] within";
@@ -309,6 +322,17 @@ mod tests {
         assert_eq!(judgement.verdict(), Verdict::Fail);
         assert_eq!(judgement.findings[0].cause, "too-slow");
         assert!(judgement.findings[0].witness.contains("7.0 s"));
+    }
+
+    #[test]
+    fn a_slow_start_on_a_busy_machine_decides_nothing() {
+        let name = lab::WAITED;
+        let start = |waited: i64| vec![ready(7000), crate::trials::build::fact(name, "", waited)];
+        let judgement = run(&[start(4000), start(4500), start(3000), good()]);
+        assert_eq!(judgement.verdict(), Verdict::Inconclusive);
+        assert!(judgement.summary.contains("4.5 s of that it waited"), "{}", judgement.summary);
+        let judgement = run(&[start(100), start(200), start(300), good()]);
+        assert_eq!(judgement.findings[0].cause, "too-slow");
     }
 
     #[test]

@@ -124,8 +124,8 @@ where
             to.write_all(&outgoing).await.map_err(|_| Broken::Service)?;
             outgoing.clear();
             if !matches!(self, Self::Body { .. }) {
-                // To let go of it would say that nothing more comes: some take that for the end of
-                // everything.
+                // Dropping the write half sends FIN, which some servers read as the end of the
+                // exchange.
                 to.forget();
                 return Ok(());
             }

@@ -31,7 +31,8 @@ pub(super) struct Arguments {
     /// Try only these controls; gives no score.
     #[arg(long, value_name = "ID[,ID]", value_delimiter = ',')]
     only: Vec<String>,
-    /// Try a deployed service that you own, for example https://api.example.com: only what reads.
+    /// Run only read-only controls against a deployed service you own, for example
+    /// https://api.example.com.
     #[arg(long, value_name = "URL")]
     target: Option<String>,
     /// Try the service alone and then through the edge of seaworthy run, with what [supply] names or
