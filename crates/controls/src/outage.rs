@@ -240,7 +240,8 @@ async fn work(
     let longest = Duration::from_secs(10);
     let good = work_request::send(instance, trial, CONTROL, &request, longest).await;
     let limited = &bench.manifest().classes().limited;
-    let status = good.status().filter(|status| *status < 500 && !limited.contains(status))?;
+    // A missing log-in, or anything else that is refused, is no work.
+    let status = good.status().filter(|status| *status < 400 && !limited.contains(status))?;
     Some((work, status))
 }
 

@@ -202,13 +202,13 @@ impl<'a> Trial<'a> {
     }
 
     /// The probes that were sent after the first ready answer and not accepted.
-    pub fn refused_after_ready(&self, classes: &Classes) -> Option<String> {
+    pub fn refused_after_ready(&self, classes: &Classes) -> Option<&'a Probe> {
         let after = self.seen.iter().skip_while(|o| !matches!(o.seen, Seen::Ready { .. }));
         after.filter(|o| !matches!(o.seen, Seen::Ready { .. })).find_map(|o| match &o.seen {
             Seen::Probed { result, .. }
                 if !result.is_accepted() && !is_limited(classes, result) =>
             {
-                Some(result.words())
+                Some(result)
             }
             _ => None,
         })

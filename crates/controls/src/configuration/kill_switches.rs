@@ -155,10 +155,28 @@ fn others<'a>(
     off: &Surface<'a>,
     feature: &str,
 ) -> Option<(&'a Answer, &'a Answer)> {
-    let pairs = on.labelled(TOUR).zip(off.labelled(TOUR));
-    pairs.into_iter().find(|(before, after)| {
-        before.is_success() && !after.is_success() && after.path() != feature
-    })
+    let (on, off) = (numbered(on), numbered(off));
+    on.into_iter().filter(|(_, before)| before.is_success() && before.path() != feature).find_map(
+        |(key, before)| {
+            let (_, after) = off.iter().find(|(other, _)| *other == key)?;
+            // What its journey expects is as it should be, whatever it is.
+            let fine = after.is_success() || after.as_expected == Some(true);
+            (!fine).then_some((before, *after))
+        },
+    )
+}
+
+/// Each answer of the tour with what it is the answer to: a switch may shorten a journey, so places
+/// do not tell. Numbers in paths differ between two walks.
+fn numbered<'a>(surface: &Surface<'a>) -> Vec<((String, usize), &'a Answer)> {
+    let mut seen: Vec<((String, usize), &Answer)> = Vec::new();
+    for answer in surface.labelled(TOUR) {
+        let path = answer.path().chars().map(|c| if c.is_ascii_digit() { '0' } else { c });
+        let what = format!("{} {}", answer.request.method, path.collect::<String>());
+        let before = seen.iter().filter(|((known, _), _)| *known == what).count();
+        seen.push(((what, before), answer));
+    }
+    seen
 }
 
 #[cfg(test)]
@@ -183,6 +201,27 @@ mod tests {
         let refused = answer(FEATURE, "GET /chat", 503).json(r#"{"code":"chat_unavailable"}"#);
         assert_eq!(run(refused.clone(), 200).verdict(), Verdict::Pass);
         assert_eq!(run(refused, 503).findings[0].cause, "breaks-others");
+    }
+
+    #[test]
+    fn a_switch_that_shortens_a_journey_breaks_nothing() {
+        let text = "[environment.CHAT]\nvalue = \"true\"\nrequired = false\n\
+                    [controls.kill-switches.switches.chat]\nvariable = \"CHAT\"\nrequest = \
+                    \"GET /chat\"\n";
+        let good = || answer(FEATURE, "GET /chat", 200);
+        let tour = |target: &str, status| answer("tour", target, status);
+        let refused = answer(FEATURE, "GET /chat", 503).json(r#"{"code":"chat_unavailable"}"#);
+        let mut expected = tour("DELETE /sessions", 401);
+        expected.as_expected = Some(true);
+        let mut seen = on(
+            "chat",
+            ON,
+            vec![good(), tour("GET /chat", 200), tour("GET /orders/17", 200), expected.clone()],
+        );
+        seen.extend(on("chat", OFF, vec![refused, tour("GET /orders/18", 200), expected]));
+        seen.extend(on("chat", UNSET, vec![good()]));
+        let judgement = KillSwitches.judged(&manifest(text), &seen);
+        assert_eq!(judgement.verdict(), Verdict::Pass, "{judgement:?}");
     }
 
     #[test]

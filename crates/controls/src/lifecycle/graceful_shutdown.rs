@@ -19,7 +19,7 @@ use crate::trials::by_trial;
 use crate::work_request::{self, WorkRequest};
 use caught::{Caught, halves, wait_for_lock};
 use clients::Clients;
-use round::Round;
+use round::{Round, SEVERAL};
 
 pub(crate) struct GracefulShutdown;
 
@@ -93,13 +93,13 @@ impl Control for GracefulShutdown {
     }
 
     async fn prove(&self, bench: &Bench) -> Result<(), LabError> {
-        let Found { ways, long } = ways(bench).await?;
+        let Found { ways, long, several } = ways(bench).await?;
         let settings = &bench.manifest().controls.graceful_shutdown;
         let mut stubborn = 0;
         for way in &ways {
             let held = long.filter(|(able, _)| able == way).map_or(HELD, |(_, held)| held);
             for number in 1..=settings.rounds.max(3) {
-                let round = Round::of(number, held, settings.drain);
+                let round = Round::of(number, held, settings.drain, several);
                 bench.progress(format!("{}, {} clients", way.word(), round.method));
                 stubborn += u32::from(!attempt(bench, *way, &round, number).await?);
                 if stubborn >= ENOUGH {
@@ -128,6 +128,8 @@ struct Found {
     ways: Vec<Way>,
     /// The way in which a request can be held for long without a signal, and how long.
     long: Option<(Way, Duration)>,
+    /// It works on several requests at once, and answers others beside them.
+    several: bool,
 }
 
 /// The ways that this service allows: found out on an instance of its own.
@@ -147,7 +149,7 @@ async fn ways(bench: &Bench) -> Result<Found, LabError> {
     if let Some(mut running) = instance.start(&trial, None).await? {
         running.wait_ready(bench.patience()).await;
         let name = settings.journey.as_deref();
-        let work = WorkRequest::prepare(bench, &instance, &trial, None, name, 3).await;
+        let work = WorkRequest::prepare(bench, &instance, &trial, None, name, 3 + SEVERAL).await;
         if let Some(mut work) = work {
             let long = settings.within.0.mul_f64(LARGE_PART).max(HELD);
             for way in [Way::TableLock, Way::HalfBody] {
@@ -164,11 +166,36 @@ async fn ways(bench: &Bench) -> Result<Found, LabError> {
                     found.long = Some((way, long));
                 }
             }
+            if let Some(way) = found.ways.last() {
+                let requests = (0..SEVERAL).filter_map(|_| work.request()).collect();
+                found.several = takes_several(bench, &instance, &trial, *way, requests).await?;
+            }
         }
         running.kill().await;
     }
     instance.end().await;
     Ok(found)
+}
+
+/// Whether it has accepted several requests at once: somebody else is answered meanwhile. With fewer
+/// workers than that, some would wait in the kernel's queue, and nobody has promised them anything.
+async fn takes_several(
+    bench: &Bench,
+    instance: &Instance,
+    trial: &TrialLog,
+    way: Way,
+    requests: Vec<Request>,
+) -> Result<bool, LabError> {
+    if requests.len() < SEVERAL {
+        return Ok(false);
+    }
+    let Some(caught) = Caught::catch(instance, trial, way, requests).await? else {
+        return Ok(false);
+    };
+    let light = clients::light_request(bench.manifest());
+    let beside = client::once(instance.address(), &light, Duration::from_millis(700)).await;
+    caught.hold_and_finish(trial, Duration::ZERO, Duration::from_secs(10)).await?;
+    Ok(beside.status().is_some())
 }
 
 /// Whether a request that is held in this way for so long is answered well without any signal: a

@@ -5,8 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use lab::{Bench, Instance, LabError, Readiness};
 use model::{
-    Account, Applicability, Card, Classes, Finding, Kind, Lane, Need, Observation, Reach, Ruling,
-    Seen, Tally,
+    Account, Applicability, Card, Classes, Finding, Kind, Lane, Need, Observation, Probe, Reach,
+    Ruling, Seen, Tally,
 };
 use settings::Manifest;
 
@@ -134,7 +134,15 @@ fn judge(manifest: &Manifest, trials: &[Trial<'_>]) -> Ruling {
     let classes = manifest.classes();
     let mut findings = broken(trials);
     let died: Vec<_> = trials.iter().filter(|trial| dies(&classes, trial).is_some()).collect();
-    if let Some((trial, (cause, witness))) =
+    // One probe that was not answered in time may be the machine's pause; one answer is not.
+    let silent = |trial: &&&Trial<'_>| dies(&classes, trial).is_some_and(|(_, _, silent)| silent);
+    let only_silent = died.iter().all(|trial| silent(&trial)) && died.len() == 1;
+    if only_silent {
+        let why = "a probe was not answered after the first ready answer, but once in all starts; \
+                   run it again";
+        return Ruling::undecided(why).with(findings);
+    }
+    if let Some((trial, (cause, witness, _))) =
         died.first().and_then(|t| Some((t, dies(&classes, t)?)))
     {
         let finding = Finding::fail(cause, witness)
@@ -217,7 +225,8 @@ fn broken(trials: &[Trial<'_>]) -> Vec<Finding> {
 }
 
 /// How it stopped being ready although nobody asked it to.
-fn dies(classes: &Classes, trial: &Trial<'_>) -> Option<(&'static str, String)> {
+/// What became of a service that was ready, and whether it was merely silent.
+fn dies(classes: &Classes, trial: &Trial<'_>) -> Option<(&'static str, String, bool)> {
     let after = trial.ready().filter(|_| trial.broken().is_none())?;
     let unasked = trial.exit().is_some() && !trial.was_signalled();
     if unasked {
@@ -225,17 +234,19 @@ fn dies(classes: &Classes, trial: &Trial<'_>) -> Option<(&'static str, String)> 
         return Some((
             "dies-after-ready",
             format!("it was ready after {} and then {exit}", time(after)),
+            false,
         ));
     }
     let refused = trial.refused_after_ready(classes)?;
-    Some(("unready-again", format!("it was ready after {} and then {refused}", time(after))))
+    let text = format!("it was ready after {} and then {}", time(after), refused.words());
+    Some(("unready-again", text, *refused == Probe::TimedOut))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::trials::build::*;
-    use model::{Probe, Verdict};
+    use model::Verdict;
 
     fn run(starts: &[Vec<Seen>]) -> model::Judgement {
         let text = "[service]\nname = \"a\"\nstart = \"a --port {port}\"\n";
@@ -312,6 +323,15 @@ mod tests {
         let judgement = run(&[vec![exited(0), left]]);
         assert_eq!(judgement.findings[0].cause, "forked-away");
         assert_eq!(run(&[vec![exited(0)]]).findings[0].cause, "exited-zero");
+    }
+
+    #[test]
+    fn one_silent_probe_decides_nothing() {
+        let probed = |result| Seen::Probed { probe: "ready".into(), result, took_us: 1 };
+        let silent = || vec![ready(50), probed(Probe::TimedOut)];
+        assert_eq!(run(&[silent(), good(), good(), good()]).verdict(), Verdict::Inconclusive);
+        let judgement = run(&[silent(), silent(), good(), good()]);
+        assert_eq!(judgement.findings[0].cause, "unready-again");
     }
 
     #[test]

@@ -89,9 +89,9 @@ impl SurfaceControl for ErrorMapping {
             // A duplicate that is refused one by one must be refused at once, too.
             let place = answer.label.trim_start_matches(SECOND).trim();
             let race: Vec<_> = surface.labelled(&format!("{RACE} {place}")).collect();
-            if let Some(failed) =
-                race.iter().find(|a| is_failure(a)).filter(|_| !is_failure(answer))
-            {
+            // "Try again later" is an answer that a caller can act on.
+            let fails = |a: &&&Answer| is_failure(a) && a.status() != Some(503);
+            if let Some(failed) = race.iter().find(fails).filter(|_| !is_failure(answer)) {
                 let text = format!(
                     "{} of the same {} at once: one {}",
                     race.len(),

@@ -111,6 +111,12 @@ impl SurfaceControl for PrivateLogs {
                     Finding::warn("path-in-logs", text).fix(DECLARE)
                 }
                 canaries::PATH => Finding::note("path-in-logs", text).fix(DECLARE),
+                // A name or a reference is no secret; who logs bodies logs the next password, too.
+                canaries::BODY | canaries::FORM
+                    if !fields.iter().any(|field| canaries::is_private(field)) =>
+                {
+                    Finding::warn("body-in-logs", text).about(position).fix(mend)
+                }
                 _ => Finding::fail("found-in-logs", text).about(position).fix(mend),
             }
         };
@@ -312,6 +318,19 @@ mod tests {
             assert_eq!(judgement.findings[0].severity, severity);
             assert_eq!(run("", &[line]).verdict(), Verdict::Inconclusive, "nothing marks the log");
         }
+    }
+
+    #[test]
+    fn a_reference_is_no_secret_and_its_body_is_warned_of() {
+        use model::Severity::Warn;
+        let judgement = run("", &["order ‹canary reference in a body›", "GET /seaworthy-xyz 404"]);
+        assert_eq!(judgement.verdict(), Verdict::Pass, "{judgement:?}");
+        assert_eq!(
+            (judgement.findings[0].severity, &*judgement.findings[0].cause),
+            (Warn, "body-in-logs")
+        );
+        let judgement = run("", &["‹canary reference in a form› ‹canary password in a form›"]);
+        assert_eq!(judgement.verdict(), Verdict::Fail);
     }
 
     #[test]

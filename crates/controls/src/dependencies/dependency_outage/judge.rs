@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use model::{Account, Classes, Finding, Need, Observation, Outcome, Ruling, Seen, Severity, Tally};
-use settings::Manifest;
+use settings::{DependencyKind, Manifest};
 
 use super::LOSSES;
-use crate::outage::{AFTER, CONTROL, DURING};
+use crate::outage::{AFTER, CONTROL, DURING, Loss};
 use crate::trials::{Trial, by_trial, time, words_of_end};
 
 /// Faults during which a request met them that had needed the dependency before.
@@ -59,6 +59,7 @@ pub(super) fn judge(manifest: &Manifest, trials: &[Trial<'_>]) -> Ruling {
         findings.extend(case.crashes().or_else(|| case.dropped()));
         findings.extend(case.hangs());
         findings.extend(case.statuses());
+        undecided.extend(case.accepted_all_the_same());
         match case.no_recovery() {
             Some(finding) if finding.severity == Severity::Fail => findings.push(finding),
             Some(finding) => undecided.push(format!("{} (once); run it again", finding.witness)),
@@ -140,7 +141,7 @@ impl<'a> Round<'a> {
                 Seen::Exchanged { client, request, outcome, took_us: took, .. } => {
                     match client.as_str() {
                         CONTROL => {
-                            round.control = outcome.status().filter(|status| *status < 500);
+                            round.control = outcome.status().filter(|status| *status < 400);
                             round.request = request;
                         }
                         DURING => round.during.push((outcome, Duration::from_micros(*took))),
@@ -282,6 +283,27 @@ impl<'a> Case<'a> {
         Some(Finding::warn("not-try-again", text).about(self.name).fix(mend))
     }
 
+    /// Something that changes data was accepted as before while the system of record refused every
+    /// connection: nothing says that it was kept.
+    fn accepted_all_the_same(&self) -> Option<String> {
+        let kind = self.manifest.dependencies.get(self.name)?.kind;
+        let keeps = !matches!(kind, DependencyKind::Redis | DependencyKind::Tcp);
+        let control = self.rounds[0].control;
+        let writes = !self.rounds[0].request.starts_with("GET ");
+        let refused = self.word == Loss::Refused.word();
+        let all = self.during().all(|(outcome, _)| outcome.status() == control);
+        (keeps && writes && refused && all).then(|| {
+            format!(
+                "{} was answered {} as before: nothing says that what it accepted was kept; declare \
+                 a request that reads, [controls.dependency-outage] request = \"GET /…\", or call \
+                 {} not critical",
+                self.what(),
+                control.unwrap_or_default(),
+                self.name
+            )
+        })
+    }
+
     /// A matter of time: two rounds.
     fn no_recovery(&self) -> Option<Finding> {
         let lived: Vec<_> =
@@ -390,6 +412,30 @@ mod tests {
             (judgement.verdict(), judgement.findings[0].severity),
             (Verdict::Pass, Severity::Warn)
         );
+    }
+
+    #[test]
+    fn a_write_that_is_accepted_while_the_database_is_away_decides_nothing() {
+        let accepted = vec![(answered(201), 5); 4];
+        let judgement = run("", vec![round(50, accepted, vec![answered(201)])]);
+        assert_eq!(judgement.verdict(), Verdict::Inconclusive, "{judgement:?}");
+        assert!(
+            judgement.summary.contains("POST /orders was answered 201 as before"),
+            "{judgement:?}"
+        );
+    }
+
+    #[test]
+    fn a_missing_log_in_is_no_work() {
+        let mut seen = round(50, clean(), vec![answered(401)]);
+        for seen in &mut seen {
+            if let Seen::Exchanged { client, outcome, .. } = seen
+                && client == "control"
+            {
+                *outcome = answered(401);
+            }
+        }
+        assert_eq!(run("", vec![seen]).verdict(), Verdict::Inconclusive);
     }
 
     #[test]

@@ -14,7 +14,7 @@ pub(super) const FACT_HELD: &str = "held for milliseconds";
 pub(super) const FACT_IN_FLIGHT: &str = "requests in flight";
 pub(super) const FACT_BUSY: &str = "busy clients";
 /// How many requests are in flight where there are several.
-const SEVERAL: usize = 3;
+pub(super) const SEVERAL: usize = 3;
 
 /// One stop.
 pub(super) struct Round {
@@ -29,8 +29,8 @@ pub(super) struct Round {
 
 impl Round {
     /// A few busy clients; then nobody else, and a long hold, for as long as a drain is promised;
-    /// then many clients and several requests. Further rounds repeat the first two, held shortly.
-    pub(super) fn of(number: u32, long: Duration, drain: Option<Span>) -> Self {
+    /// then many clients and, where it takes them, several requests. Further rounds repeat the first two, held shortly.
+    pub(super) fn of(number: u32, long: Duration, drain: Option<Span>, several: bool) -> Self {
         let one =
             |method, busy| Self { method, held: HELD, in_flight: 1, busy, newcomers: NEWCOMERS };
         match number {
@@ -38,7 +38,10 @@ impl Round {
                 let drain = drain.map_or(NEWCOMERS, |drain| drain.0);
                 Self { held: long, newcomers: NEWCOMERS.max(drain), ..one(QUIET, 0) }
             }
-            3 => Self { in_flight: SEVERAL, ..one(MANY, MANY_CLIENTS) },
+            3 => {
+                let in_flight = if several { SEVERAL } else { 1 };
+                Self { in_flight, ..one(MANY, MANY_CLIENTS) }
+            }
             odd if odd % 2 == 1 => one(BUSY, BUSY_CLIENTS),
             _ => one(QUIET, 0),
         }

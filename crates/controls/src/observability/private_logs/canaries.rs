@@ -92,6 +92,9 @@ pub(super) fn in_query(redactor: &Redactor, request: &Request) -> Request {
     Request { target, ..request.clone() }
 }
 
+/// Where it stands in what was sent.
+pub(super) const BODY: &str = "in a body";
+pub(super) const FORM: &str = "in a form";
 /// Where a canary stands in a path of which nobody said that it is secret.
 pub(super) const PATH: &str = "in a path";
 /// Where it stands in a path that was declared.
@@ -119,8 +122,33 @@ pub(super) fn filled(
 /// Whether the name of a variable says that it is secret or personal.
 pub(super) fn is_private(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    let words = ["mail", "token", "secret", "password", "phone", "card", "iban", "ssn"];
-    words.iter().any(|word| name.contains(word))
+    let words = [
+        "mail",
+        "token",
+        "secret",
+        "passw",
+        "passphrase",
+        "phone",
+        "card",
+        "iban",
+        "ssn",
+        "birth",
+        "address",
+        "street",
+        "surname",
+        "firstname",
+        "lastname",
+        "first_name",
+        "last_name",
+        "api_key",
+        "apikey",
+        "credential",
+        "otp",
+        "cvv",
+        "cvc",
+        "passport",
+    ];
+    words.iter().any(|word| name.contains(word)) || matches!(name.as_str(), "pin" | "dob" | "pan")
 }
 
 /// The name of a file.
@@ -134,7 +162,7 @@ pub(super) fn in_body(redactor: &Redactor, request: &Request) -> Request {
     fill(redactor, &mut body, "text");
     if let Value::Object(map) = &mut body {
         // What a service does not know must not be logged either.
-        let card = canary(redactor, "card", "in a body");
+        let card = canary(redactor, "card", BODY);
         map.insert("card".to_owned(), Value::String(card));
     }
     request.clone().body(body.to_string())
@@ -151,7 +179,7 @@ pub(super) fn in_form(redactor: &Redactor, request: &Request) -> Request {
         // `user[email]` is about the mail address.
         let field = name.trim_end_matches("%5D").trim_end_matches(']');
         let field = field.rsplit(['[', 'B']).next().filter(|last| !last.is_empty());
-        let value = canary(redactor, field.unwrap_or(name), "in a form");
+        let value = canary(redactor, field.unwrap_or(name), FORM);
         format!("{name}={}", utf8_percent_encode(&value, NON_ALPHANUMERIC))
     });
     let body = pairs.collect::<Vec<_>>().join("&");
@@ -160,7 +188,7 @@ pub(super) fn in_form(redactor: &Redactor, request: &Request) -> Request {
 
 fn fill(redactor: &Redactor, value: &mut Value, field: &str) {
     match value {
-        Value::String(text) => *text = canary(redactor, field, "in a body"),
+        Value::String(text) => *text = canary(redactor, field, BODY),
         Value::Array(items) => items.iter_mut().for_each(|item| fill(redactor, item, field)),
         Value::Object(map) => map.iter_mut().for_each(|(key, item)| fill(redactor, item, key)),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
