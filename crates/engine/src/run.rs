@@ -278,7 +278,11 @@ impl Proving<'_> {
     /// What the lab cannot provide is not the service's fault.
     fn not_tried(&self, error: &LabError) -> Judgement {
         let Some(note) = notes::of_error(error) else { return Judgement::error(error.to_string()) };
-        let text = note.text.clone();
+        // What is to be installed belongs to each row that needs it.
+        let text = match error {
+            LabError::CannotProvide { .. } => error.to_string(),
+            _ => note.text.clone(),
+        };
         self.note(note);
         Judgement::inconclusive(text)
     }

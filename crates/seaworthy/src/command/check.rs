@@ -43,10 +43,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     if !manifest.supply.controls.is_empty() {
         all.extend(supply(manifest));
     }
+    let mut environment = Vec::new();
     if !arguments.manifest_only {
         let (mut values, _) = process::spawn::environment();
         values.extend(arguments.env.iter().cloned());
-        all.extend(check::environment(manifest, &values));
+        environment = check::environment(manifest, &values);
+        all.extend(environment.iter().cloned());
         if !arguments.offline {
             let within = Duration::from_millis(arguments.timeout);
             all.extend(check::reachability(manifest, &values, within));
@@ -62,6 +64,15 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let end = match problems {
         0 => "nothing is missing".to_owned(),
         n => format!("{} to mend", report::words::count(n, "problem")),
+    };
+    let of_environment = environment.iter().filter(|one| one.problem.is_some()).count();
+    let end = if of_environment == 0 {
+        end
+    } else {
+        format!(
+            "{end}\nthe environment is this shell's, as `seaworthy run` would use it; prove fills in \
+             its own (check --manifest-only leaves the environment out)"
+        )
     };
     screen::data(&format!("{out}{end}\n"));
     Ok(if problems == 0 { exit::OK } else { exit::FAILED })

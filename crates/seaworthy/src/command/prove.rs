@@ -52,7 +52,8 @@ pub(super) struct Arguments {
     /// Where runs are stored, when that is not `.seaworthy` beside the manifest.
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
-    /// How many instances of the service may live at once; the number of processors by default.
+    /// How many instances of the service may start at once, and four times as many live; the number
+    /// of processors by default.
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     jobs: Option<u16>,
     /// Let the service really write to this path; everything else that it writes is thrown away.
