@@ -34,14 +34,27 @@ pub(crate) fn all() -> Result<(usize, Vec<String>), String> {
     Ok((count, wrong))
 }
 
+fn expected(case: &Path) -> Result<Expected, String> {
+    let path = case.join("expected.toml");
+    let wrong = |why: String| format!("{}: {why}", path.display());
+    let text = fs::read_to_string(&path).map_err(|error| wrong(error.to_string()))?;
+    toml_edit::de::from_str(&text).map_err(|error| wrong(error.to_string()))
+}
+
+/// The causes that the cases expect, each with its control and the case.
+pub(crate) fn causes(folder: &Path) -> Result<Vec<(String, String, String)>, String> {
+    let entries = fs::read_dir(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+    let mut all = Vec::new();
+    for case in entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()) {
+        let Expected { control, cause, .. } = expected(&case)?;
+        all.extend(cause.map(|cause| (control, cause, prover::name(&case))));
+    }
+    Ok(all)
+}
+
 /// What is wrong with a case, if anything.
 fn one(case: &Path) -> Option<String> {
-    let path = case.join("expected.toml");
-    let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()));
-    let expected = text.and_then(|text| {
-        toml_edit::de::from_str::<Expected>(&text).map_err(|error| error.to_string())
-    });
-    let expected = match expected {
+    let expected = match expected(case) {
         Ok(expected) => expected,
         Err(error) => return Some(error),
     };

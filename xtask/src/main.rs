@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a chore talks to its developer")]
 
 mod cases;
+mod causes;
 mod defects;
 mod evidence;
 mod examples;

@@ -36,6 +36,7 @@ pub(crate) fn check() -> Result<String, String> {
         wrong.extend(untidy(path, &text));
     }
     wrong.extend(crate::promises::differing());
+    wrong.extend(crate::causes::unlisted()?);
     let packages = licences(&mut wrong)?;
     match wrong.as_slice() {
         [] => Ok(format!("{} files and {packages} packages are tidy", files.len())),

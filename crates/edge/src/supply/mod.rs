@@ -34,7 +34,7 @@ pub struct Supply {
     /// What the edge does for it.
     pub how: &'static str,
     /// Causes that only the service itself can mend.
-    its_own: &'static [&'static str],
+    pub its_own: &'static [&'static str],
     /// Why the edge cannot mend a finding of this cause about this subject, beside `its_own`.
     unmendable: fn(&Manifest, &str, &str) -> Option<String>,
     /// What the edge would not know, of what it needs.
