@@ -21,7 +21,7 @@ static CARD: Card = Card {
     reach: Reach::Lab,
     lane: Lane::Quiet,
     disturbs: "its own instances and their dependencies",
-    budget: 10,
+    budget: 20,
     page: include_str!("dependency_outage.md"),
 };
 

@@ -22,7 +22,7 @@ static CARD: Card = Card {
     reach: Reach::Lab,
     lane: Lane::Quiet,
     disturbs: "its own instance and its dependencies",
-    budget: 4,
+    budget: 25,
     page: include_str!("liveness.md"),
 };
 

@@ -23,7 +23,7 @@ static CARD: Card = Card {
     reach: Reach::Lab,
     lane: Lane::Quiet,
     disturbs: "its own instances and their dependencies",
-    budget: 6,
+    budget: 15,
     page: include_str!("readiness.md"),
 };
 
