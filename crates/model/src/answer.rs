@@ -48,6 +48,11 @@ impl Answer {
             || (300..400).contains(&status) && self.as_expected == Some(true)
     }
 
+    /// Below 400, and not what the step that it stands for expects: a form shown again.
+    pub fn is_refused_by_its_step(&self) -> bool {
+        self.as_expected == Some(false) && self.status().is_some_and(|status| status < 400)
+    }
+
     pub fn is_error(&self) -> bool {
         self.status().is_some_and(|status| status >= 400)
     }

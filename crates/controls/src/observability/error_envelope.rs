@@ -33,8 +33,7 @@ impl SurfaceControl for ErrorEnvelope {
 
     const TRIES: &'static [Tries] = &[
         Tries::all("provoked errors", ERRORS, CAME).needs(Need::AtLeast(2)),
-        Tries::each("requests while a dependency is away", &[UNAVAILABLE], CAME)
-            .needs(Need::AtLeast(1)),
+        Tries::each("requests while a dependency is away", &[UNAVAILABLE], CAME).needs(Need::Told),
     ];
 
     async fn visit(bench: &Bench, visitor: &Visitor<'_>) {
@@ -48,7 +47,10 @@ impl SurfaceControl for ErrorEnvelope {
             visitor.plan(FAULT, 1);
             instance.fault(trial, name, Fault::new(Kind::Refuse), "refused").await;
             until_noticed(bench, site, trial).await;
-            for step in tour.steps.iter().filter(|step| step.is_success()).take(4) {
+            let steps: Vec<_> =
+                tour.steps.iter().filter(|step| step.is_success()).take(4).collect();
+            visitor.plan(UNAVAILABLE, steps.len());
+            for step in steps {
                 visitor.ask(UNAVAILABLE, &step.request).await;
             }
             instance.heal(trial, name).await;

@@ -3,12 +3,14 @@
 
 use journey::Journey;
 use lab::Bench;
-use model::{Answer, Applicability, Card, Finding, Lane, Reach, Ruling};
+use model::{Answer, Applicability, Card, Finding, Lane, Reach, Ruling, Severity};
 use settings::Manifest;
 
 use crate::control::Applies;
 use crate::surface::judging::{once_per_cause, showing};
+use crate::surface::tour::proves_a_form;
 use crate::surface::tries::{REACHED, WHATEVER};
+use crate::surface::visitor::PATIENCE;
 use crate::surface::{Surface, SurfaceControl, Tries, Visitor};
 
 pub(crate) struct ErrorMapping;
@@ -80,7 +82,7 @@ impl SurfaceControl for ErrorMapping {
                 findings.push(fail("unmapped-duplicate", text, answer));
             } else if is_duplicate(answer, expected) {
                 refused += 1;
-                if answer.status() != Some(expected) {
+                if answer.status() != Some(expected) && answer.is_error() {
                     let finding =
                         Finding::warn("other-code", format!("{text}, expected {expected}"));
                     findings.push(showing(finding, answer));
@@ -112,7 +114,7 @@ impl SurfaceControl for ErrorMapping {
             }
         }
         for answer in surface.labelled(REFERENCE) {
-            references += usize::from(answer.is_error());
+            references += usize::from(answer.is_error() || answer.is_refused_by_its_step());
             let text = format!(
                 "{} with something that does not exist: it {}",
                 answer.asked(),
@@ -120,15 +122,17 @@ impl SurfaceControl for ErrorMapping {
             );
             if is_failure(answer) {
                 findings.push(fail("unmapped-reference", text, answer));
-            } else if answer.is_success() {
+            } else if answer.is_success() && !answer.is_refused_by_its_step() {
                 findings.push(showing(Finding::warn("accepts-reference", text), answer));
             }
         }
-        if findings.is_empty() && refused + references == 0 {
+        let failed = findings.iter().any(|finding| finding.severity == Severity::Fail);
+        if !failed && refused + references == 0 {
             return Ruling::undecided(
                 "no step of a journey collides or refers to another; a sign-up with a unique \
                  address does",
-            );
+            )
+            .with(findings);
         }
         let held = format!("refused: duplicates {refused}, bad references {references}");
         Ruling::from_findings(held, once_per_cause(findings, surface.answers.len()))
@@ -139,8 +143,10 @@ impl SurfaceControl for ErrorMapping {
 /// says nothing of it.
 fn is_duplicate(answer: &Answer, expected: u16) -> bool {
     let status = answer.status().unwrap_or_default();
-    answer.is_error()
-        && (status == expected || !matches!(status, 401 | 403 | 404 | 405 | 407 | 412 | 419 | 428))
+    answer.is_refused_by_its_step()
+        || answer.is_error()
+            && (status == expected
+                || !matches!(status, 401 | 403 | 404 | 405 | 407 | 412 | 419 | 428))
 }
 
 /// Whether an answer is the success that the first one was: a form's success is a redirect, and the
@@ -166,7 +172,7 @@ async fn collide(visitor: &Visitor<'_>, journey: &Journey, at: usize, place: &st
     {
         return None;
     }
-    visitor.ask(&format!("{SECOND} {place}"), &request).await;
+    visitor.ask_as_step(&format!("{SECOND} {place}"), &request, entry, PATIENCE).await;
     let request = visitor.person_before(journey, at).await?.request(entry).ok()?;
     let label = format!("{RACE} {place}");
     let all = (0..AT_ONCE).map(|_| visitor.ask(&label, &request));
@@ -184,14 +190,16 @@ async fn refer(visitor: &Visitor<'_>, journey: &Journey, at: usize, place: &str)
     names.sort_unstable();
     names.dedup();
     for name in names {
-        if OWN.contains(&name) || name.starts_with("environment.") {
+        // A token against forgery refers to nothing that is stored.
+        if OWN.contains(&name) || name.starts_with("environment.") || proves_a_form(name) {
             continue;
         }
         let mut walk = visitor.person_before(journey, at).await?;
         let known = walk.value(name).unwrap_or_default().to_owned();
         walk.set(name, &nobody(&known));
         let request = walk.request(entry).ok()?;
-        visitor.ask(&format!("{REFERENCE} {name} {place}"), &request).await;
+        let label = format!("{REFERENCE} {name} {place}");
+        visitor.ask_as_step(&label, &request, entry, PATIENCE).await;
     }
     Some(())
 }

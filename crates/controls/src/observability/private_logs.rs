@@ -250,6 +250,9 @@ async fn bodies(visitor: &Visitor<'_>, tour: &Tour) {
         let mut broken = canaries::in_body(redactor, &step.request);
         broken.body.pop();
         visitor.ask("canaries in a broken body", &broken).await;
+        // What is refused is often logged with its whole address.
+        let refused = canaries::in_query(redactor, &broken);
+        visitor.ask("canaries in the query of a broken body", &refused).await;
         let mut other = canaries::in_body(redactor, &step.request);
         other.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("content-type"));
         visitor.ask("canaries in another type", &other.header("Content-Type", "text/plain")).await;

@@ -210,9 +210,10 @@ impl Tour {
 /// Whether the field of a form is there against forged requests: without it, no handler is reached.
 pub(crate) fn proves_a_form(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    let words = ["csrf", "xsrf", "authenticity", "nonce", "requesttoken", "edittoken"];
+    let words = ["csrf", "xsrf", "authenticity", "nonce"];
     words.iter().any(|word| name.contains(word))
-        || matches!(name.as_str(), "_token" | "token" | "utf8" | "commit" | "_method")
+        || name.ends_with("token")
+        || matches!(name.as_str(), "utf8" | "commit" | "_method")
 }
 
 pub(crate) fn path_of(request: &Request) -> &str {

@@ -70,6 +70,21 @@ impl<'a> Visitor<'a> {
         exchange
     }
 
+    /// Sends what stands for a step of a journey, and records whether the answer is what the step
+    /// expects: a form that is refused is often shown again with 200.
+    pub(crate) async fn ask_as_step(
+        &self,
+        label: &str,
+        request: &Request,
+        entry: &Entry,
+        within: Duration,
+    ) -> Exchange {
+        let exchange = self.send(request, within).await;
+        let expected = self.person().check(entry, &exchange).is_ok();
+        self.saw_as(label, request, &exchange, Some(expected));
+        exchange
+    }
+
     /// Sends a request, and again where the service's limiter asks for patience.
     pub(crate) async fn send(&self, request: &Request, within: Duration) -> Exchange {
         loop {

@@ -6,12 +6,14 @@ use std::time::{Duration, Instant};
 use client::{Connection, End, Request};
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use journey::Journey;
 use lab::Bench;
 use model::{Answer, Applicability, Card, Finding, Lane, Outcome, Reach, Ruling};
 use settings::Manifest;
 
 use crate::control::Applies;
 use crate::surface::judging::{once_per_cause, showing};
+use crate::surface::tour::TourStep;
 use crate::surface::tries::REACHED;
 use crate::surface::{Surface, SurfaceControl, Tour, Tries, Visitor};
 
@@ -165,36 +167,36 @@ async fn try_bodies(bench: &Bench, visitor: &Visitor<'_>, tour: &Tour) -> Option
     let settings = &bench.manifest().controls.body_limits;
     let most = usize::try_from(settings.max.0).ok()?.saturating_mul(2);
     let fresh = Fresh { bench, visitor, tour };
-    visitor.ask(CONTROL, &fresh.request().await?).await;
+    fresh.ask(CONTROL, &fresh.request().await?).await;
     bench.progress(format!("a body of {most} bytes"));
     let is_form = tour.writes().next().is_none() && settings.request.is_none();
     visitor.plan(BROKEN, if is_form { 0 } else { 2 });
     let padded = |request: &Request| padded(&request.body, most, is_form);
     let request = fresh.request().await?;
     let body = padded(&request);
-    visitor.ask_within(OVERSIZED, &request.body(body), WITHIN).await;
+    fresh.ask(OVERSIZED, &request.body(body)).await;
     bench.progress("a body without an end");
     let request = fresh.request().await?;
     let body = chunks(&padded(&request));
     let endless = request.header("Transfer-Encoding", "chunked").body(body);
-    visitor.ask_within(ENDLESS, &endless, WITHIN).await;
+    fresh.ask(ENDLESS, &endless).await;
     bench.progress("a packed body");
     let request = fresh.request().await?;
     let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
     packer.write_all(&padded(&request)).ok()?;
     let packed = request.header("Content-Encoding", "gzip").body(packer.finish().ok()?);
-    visitor.ask_within(BOMB, &packed, WITHIN).await;
+    fresh.ask(BOMB, &packed).await;
     let request = fresh.request().await?;
     // Whatever text it is, it is a form.
     if !is_form {
-        visitor.ask_within(BROKEN, &request.clone().body("{\"a\": "), WITHIN).await;
-        visitor.ask_within(DEEP, &request.clone().body("[".repeat(DEPTH)), WITHIN).await;
+        fresh.ask(BROKEN, &request.clone().body("{\"a\": ")).await;
+        fresh.ask(DEEP, &request.clone().body("[".repeat(DEPTH))).await;
     }
     if let Some(slow) = settings.slow {
         bench.progress("a slow body");
         trickle(visitor, &request, slow.0 + Duration::from_secs(3)).await;
     }
-    visitor.ask(CONTROL, &fresh.request().await?).await;
+    fresh.ask(CONTROL, &fresh.request().await?).await;
     Some(())
 }
 
@@ -227,11 +229,34 @@ impl Fresh<'_> {
             let request = crate::work_request::declared(text);
             return Some(request.header("Content-Type", "application/json").body("{}"));
         }
-        let step = self.tour.writes().next().or_else(|| self.tour.forms().next())?;
-        let Some((name, at)) = &step.place else { return Some(step.request.clone()) };
+        let step = self.step()?;
+        let Some((journey, at)) = self.place() else { return Some(step.request.clone()) };
+        let walk = self.visitor.person_before(journey, at).await?;
+        walk.request(&journey.entries[at]).ok()
+    }
+
+    fn step(&self) -> Option<&TourStep> {
+        self.tour.writes().next().or_else(|| self.tour.forms().next())
+    }
+
+    fn place(&self) -> Option<(&Journey, usize)> {
+        let (name, at) = self.step()?.place.as_ref()?;
         let (_, journey) = self.bench.journey(Some(name))?;
-        let walk = self.visitor.person_before(journey, *at).await?;
-        walk.request(&journey.entries[*at]).ok()
+        Some((journey, *at))
+    }
+
+    /// Sends it, and says whether it was taken as its step expects, where it is one's.
+    async fn ask(&self, label: &str, request: &Request) {
+        let declared = self.bench.manifest().controls.body_limits.request.is_some();
+        match self.place().filter(|_| !declared) {
+            Some((journey, at)) => {
+                let entry = &journey.entries[at];
+                self.visitor.ask_as_step(label, request, entry, WITHIN).await;
+            }
+            None => {
+                self.visitor.ask_within(label, request, WITHIN).await;
+            }
+        }
     }
 }
 
@@ -264,7 +289,10 @@ async fn trickle(visitor: &Visitor<'_>, request: &Request, longest: Duration) {
 }
 
 fn is_refused(answer: Option<&Answer>) -> bool {
-    answer.and_then(Answer::status).is_some_and(|status| (400..500).contains(&status))
+    answer.is_some_and(|answer| {
+        let status = answer.status().unwrap_or_default();
+        (400..500).contains(&status) || answer.is_refused_by_its_step()
+    })
 }
 
 #[cfg(test)]
@@ -297,6 +325,17 @@ mod tests {
         }
         assert_eq!(padded(b"{\"a\": 1}", 3, false), b"{\"a\": 1}");
         assert_eq!(padded(b"a=1", 15, true), b"a=1&padding=aaa");
+    }
+
+    #[test]
+    fn a_form_that_is_shown_again_was_refused() {
+        let form = |label: &str, expected: bool| Answer {
+            as_expected: Some(expected),
+            ..answer(label, "POST /a", if expected { 302 } else { 200 })
+        };
+        let answers = vec![form(CONTROL, true), form(OVERSIZED, false), form(CONTROL, true)];
+        let judgement = BodyLimits.judged(&manifest(""), &main(answers));
+        assert_eq!(judgement.verdict(), Verdict::Pass, "{judgement:?}");
     }
 
     #[test]

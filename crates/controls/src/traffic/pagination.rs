@@ -25,6 +25,15 @@ const HUGE: &str = "a huge page";
 const LIMITS: [&str; 8] =
     ["limit", "per_page", "perPage", "page_size", "pageSize", "size", "count", "take"];
 const MILLION: &str = "1000000";
+/// The same lists after many more rows were made.
+const LATER: &str = "with many rows";
+const LATER_HUGE: &str = "many rows, a huge page";
+const MANY: &str = "many rows made";
+/// How many rows are made when a page held all of the first ones, and how many of them are enough.
+const CERTAIN: u32 = 1250;
+const LARGE: usize = 1200;
+/// The largest page that anybody would call bounded.
+const LARGEST: usize = 1000;
 
 impl SurfaceControl for Pagination {
     const CARD: &'static Card = &Card {
@@ -40,6 +49,7 @@ impl SurfaceControl for Pagination {
     const TRIES: &'static [Tries] = &[
         Tries::all("lists before and after rows were made", &[BEFORE, AFTER], ACCEPTED),
         Tries::each("huge pages", &[HUGE], WHATEVER),
+        Tries::each("lists with many more rows", &[LATER, LATER_HUGE], WHATEVER),
     ];
 
     fn applies(manifest: &Manifest) -> Applies {
@@ -97,14 +107,13 @@ impl SurfaceControl for Pagination {
             bench.progress(format!("making {} rows with {name}", settings.rows));
             let made = make_rows(visitor, &mut walk, &writes, settings.rows).await;
             visitor.fact(ROWS, name.as_str(), i64::from(made));
-            for list in &lists {
-                list_it(visitor, list, AFTER).await;
-                for limit in settings.limit.as_deref().map_or(LIMITS.to_vec(), |limit| vec![limit])
-                {
-                    let separator = if list.target.contains('?') { '&' } else { '?' };
-                    let target = format!("{}{separator}{limit}={MILLION}", list.target);
-                    list_it(visitor, &Request { target, ..list.clone() }, HUGE).await;
-                }
+            let largest = list_all(visitor, settings, &lists, (AFTER, HUGE)).await;
+            // A largest page of a few hundred looks like none until there are more rows than that.
+            if largest >= settings.rows as usize && made < CERTAIN {
+                bench.progress("making more rows, because a page held all of them");
+                let more = make_rows(visitor, &mut walk, &writes, CERTAIN - made).await;
+                visitor.fact(MANY, name.as_str(), i64::from(made + more));
+                list_all(visitor, settings, &lists, (LATER, LATER_HUGE)).await;
             }
         }
     }
@@ -121,18 +130,23 @@ impl SurfaceControl for Pagination {
             );
         }
         let mend = "give every list a page size and a largest one, and cut what is asked for to it";
+        let many = surface.facts(MANY).map(|(_, many)| many).max().unwrap_or(0);
+        let many = usize::try_from(many).unwrap_or(0);
         let mut findings = Vec::new();
         for (count, phase, target) in &listed {
             let answer =
                 surface.answers.iter().find(|a| a.label == *phase && a.request.target == *target);
+            let all = made.max(many);
+            let unbounded = || {
+                ("unbounded", format!("{all} rows were made, and {target} answers {count} at once"))
+            };
+            let ignored = || ("limit-ignored", format!("{target} answers {count} rows at once"));
+            // Where more could be made, they decide.
             let (cause, text) = match *phase {
-                AFTER if made >= wanted && *count >= wanted => (
-                    "unbounded",
-                    format!("{made} rows were made, and {target} answers {count} of them at once"),
-                ),
-                HUGE if *count >= wanted => {
-                    ("limit-ignored", format!("{target} answers {count} rows at once"))
-                }
+                AFTER if many < LARGE && made >= wanted && *count >= wanted => unbounded(),
+                HUGE if many < LARGE && *count >= wanted => ignored(),
+                LATER if many >= LARGE && *count > LARGEST => unbounded(),
+                LATER_HUGE if many >= LARGE && *count > LARGEST => ignored(),
                 _ => continue,
             };
             let finding = Finding::fail(cause, text).fix(mend);
@@ -153,7 +167,9 @@ impl SurfaceControl for Pagination {
         }
         let largest = listed.iter().map(|(count, ..)| *count).max().unwrap_or(0);
         let grew = grown(&listed);
-        if findings.is_empty() && made >= wanted && grew.is_empty() && largest < wanted {
+        let bounded = many >= LARGE;
+        if findings.is_empty() && !bounded && made >= wanted && grew.is_empty() && largest < wanted
+        {
             let lists = listed.iter().filter(|(_, phase, _)| *phase == AFTER);
             let lists: Vec<_> = lists.map(|(_, _, target)| *target).collect();
             let why = format!(
@@ -181,6 +197,26 @@ impl SurfaceControl for Pagination {
     }
 }
 
+/// Reads every list, as it is and with a huge page. The most rows that one answer held.
+async fn list_all(
+    visitor: &Visitor<'_>,
+    settings: &settings::controls::Pagination,
+    lists: &[Request],
+    (plain, huge): (&str, &str),
+) -> usize {
+    let mut largest = 0;
+    for list in lists {
+        largest = largest.max(list_it(visitor, list, plain).await);
+        for limit in settings.limit.as_deref().map_or(LIMITS.to_vec(), |limit| vec![limit]) {
+            let separator = if list.target.contains('?') { '&' } else { '?' };
+            let target = format!("{}{separator}{limit}={MILLION}", list.target);
+            let request = Request { target, ..list.clone() };
+            largest = largest.max(list_it(visitor, &request, huge).await);
+        }
+    }
+    largest
+}
+
 /// A declared list, with the headers of the journey's last step.
 fn with_identity(text: &str, walk: &Walk, journey: &Journey) -> Request {
     let mut request = crate::work_request::declared(text);
@@ -192,12 +228,15 @@ fn with_identity(text: &str, walk: &Walk, journey: &Journey) -> Request {
     request
 }
 
-async fn list_it(visitor: &Visitor<'_>, list: &Request, phase: &str) {
+/// How many rows it answered.
+async fn list_it(visitor: &Visitor<'_>, list: &Request, phase: &str) -> usize {
     let exchange = visitor.ask(phase, list).await;
-    if let Some(count) = exchange.response.as_ref().and_then(|response| rows(&response.body)) {
+    let count = exchange.response.as_ref().and_then(|response| rows(&response.body));
+    if let Some(count) = count {
         let count = i64::try_from(count).unwrap_or(i64::MAX);
         visitor.fact(LISTED, format!("{phase} {}", list.target), count);
     }
+    count.unwrap_or(0)
 }
 
 /// Repeats what writes, each in turn as often as it succeeds. How many succeeded at most.
@@ -285,6 +324,29 @@ mod tests {
         assert_eq!(run(250, &[("after /a", 250)]).findings[0].cause, "unbounded");
         let huge = run(250, &[("after /a", 20), ("a huge page /a?limit=1000000", 300)]);
         assert_eq!(huge.findings[0].cause, "limit-ignored");
+    }
+
+    #[test]
+    fn a_largest_page_of_a_few_hundred_is_a_bound() {
+        let run = |many: i64, counts: &[(&str, i64)]| {
+            let mut seen = main(vec![answer(AFTER, "GET /a", 200)]);
+            let trial = seen[0].trial.clone();
+            let all = counts.iter().map(|(about, count)| fact(LISTED, about, *count));
+            let all = all.chain([fact(ROWS, "order", 250), fact(MANY, "order", many)]);
+            seen.extend(all.map(|seen| Observation { at: 9, trial: trial.clone(), seen }));
+            Pagination.judged(&manifest(""), &seen)
+        };
+        let first = [("before /a", 1), ("after /a", 30), ("a huge page /a?perPage=1000000", 250)];
+        let with = |last: i64| {
+            let later = ("many rows, a huge page /a?perPage=1000000", last);
+            [&first[..], &[later]].concat()
+        };
+        assert_eq!(run(1250, &with(1000)).verdict(), Verdict::Pass);
+        assert_eq!(run(1250, &with(1250)).findings[0].cause, "limit-ignored");
+        let whole = [("before /a", 1), ("after /a", 250), ("with many rows /a", 1250)];
+        assert_eq!(run(1250, &whole).findings[0].cause, "unbounded");
+        let default = [("before /a", 1), ("after /a", 250), ("with many rows /a", 500)];
+        assert_eq!(run(1250, &default).verdict(), Verdict::Pass);
     }
 
     #[test]

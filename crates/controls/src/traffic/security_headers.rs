@@ -3,6 +3,7 @@
 mod cookies;
 
 use client::Request;
+use journey::Entry;
 use lab::Bench;
 use model::{Answer, Applicability, Card, Finding, Lane, Need, Reach, Ruling};
 use settings::Manifest;
@@ -10,6 +11,7 @@ use settings::Manifest;
 use crate::surface::judging::{once_per_cause, showing};
 use crate::surface::tour::{ERRORS, TOUR, TourStep, proves_a_form};
 use crate::surface::tries::{ACCEPTED, WHATEVER};
+use crate::surface::visitor::PATIENCE;
 use crate::surface::{Surface, SurfaceControl, Tour, Tries, Visitor};
 
 pub(crate) struct SecurityHeaders;
@@ -43,8 +45,8 @@ impl SurfaceControl for SecurityHeaders {
         }
         if !site.is_target() {
             for step in tour.forms() {
-                if let Some(request) = forged(bench, visitor, step).await {
-                    visitor.ask(cookies::FORGED, &request).await;
+                if let Some((request, entry)) = forged(bench, visitor, step).await {
+                    visitor.ask_as_step(cookies::FORGED, &request, entry, PATIENCE).await;
                 }
             }
         }
@@ -108,7 +110,11 @@ impl SurfaceControl for SecurityHeaders {
 }
 
 /// The form of somebody who is logged in by a cookie, as another site would send it.
-async fn forged(bench: &Bench, visitor: &Visitor<'_>, step: &TourStep) -> Option<Request> {
+async fn forged<'a>(
+    bench: &'a Bench,
+    visitor: &Visitor<'_>,
+    step: &TourStep,
+) -> Option<(Request, &'a Entry)> {
     let (name, at) = step.place.as_ref()?;
     let (_, journey) = bench.journey(Some(name))?;
     let walk = visitor.person_before(journey, *at).await?;
@@ -125,7 +131,7 @@ async fn forged(bench: &Bench, visitor: &Visitor<'_>, step: &TourStep) -> Option
         let name = name.to_ascii_lowercase();
         name != "origin" && name != "referer" && !proves_a_form(&name)
     });
-    Some(request.body(body).header("Origin", cookies::HOSTILE))
+    Some((request.body(body).header("Origin", cookies::HOSTILE), &journey.entries[*at]))
 }
 
 /// What an answer must carry: a name, and a part of the value.

@@ -148,7 +148,12 @@ pub(super) fn is_private(name: &str) -> bool {
         "cvc",
         "passport",
     ];
-    words.iter().any(|word| name.contains(word)) || matches!(name.as_str(), "pin" | "dob" | "pan")
+    // What people write, and what they call themselves.
+    let own = [
+        "pin", "dob", "pan", "name", "author", "user", "username", "text", "comment", "message",
+        "content", "note", "bio", "body",
+    ];
+    words.iter().any(|word| name.contains(word)) || own.contains(&name.as_str())
 }
 
 /// The name of a file.

@@ -125,7 +125,9 @@ fn of_one(base: &Request) -> Vec<Variant> {
 const FORM: &str = "field ";
 /// Values as they stand in a form, without their name; those that begin with `[` make a list or an
 /// object of what was a text.
-const FORM_VALUES: [&str; 14] = [
+const FORM_VALUES: [&str; 15] = [
+    // As long as a time stamp, and no time.
+    "=99999999999999",
     "=",
     "=%00",
     "=a%00b",
@@ -204,14 +206,14 @@ fn in_body(base: &Request, body: &Value) -> Vec<Variant> {
     all
 }
 
-/// The pointers to everything within a value that is no container itself.
+/// The pointers to everything within a value: an object or a list may be replaced as a whole, too.
 pub(super) fn members(value: &Value) -> Vec<String> {
     let below = |key: String, value: &Value| -> Vec<String> {
         let key = key.replace('~', "~0").replace('/', "~1");
+        let whole = vec![format!("/{key}")];
         match value {
-            Value::Object(map) if !map.is_empty() => prefixed(&key, value),
-            Value::Array(items) if !items.is_empty() => prefixed(&key, value),
-            _ => vec![format!("/{key}")],
+            Value::Object(_) | Value::Array(_) => [whole, prefixed(&key, value)].concat(),
+            _ => whole,
         }
     };
     match value {
@@ -293,7 +295,7 @@ mod tests {
     #[test]
     fn a_variant_differs_in_one_place() {
         let body: Value = serde_json::from_str(r#"{"a":1,"b":{"c":"x"}}"#).expect("literal");
-        assert_eq!(members(&body), ["/a", "/b/c"]);
+        assert_eq!(members(&body), ["/a", "/b", "/b/c"]);
         assert_eq!(
             with_member(&body, "/b/c", "1e999").as_deref(),
             Some(r#"{"a":1,"b":{"c":1e999}}"#)

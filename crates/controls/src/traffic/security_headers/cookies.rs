@@ -100,7 +100,8 @@ pub(super) fn about_forms(surface: &Surface<'_>) -> Vec<Finding> {
         to.chars().filter(|c| !c.is_ascii_digit()).collect::<String>()
     };
     let is_like = |one: &Answer, other: &Answer| {
-        one.request.method == other.request.method
+        !other.is_refused_by_its_step()
+            && one.request.method == other.request.method
             && one.path() == other.path()
             && one.status() == other.status()
             && place(one) == place(other)
