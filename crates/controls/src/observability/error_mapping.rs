@@ -157,7 +157,9 @@ fn is_like(first: Option<&Answer>, answer: &Answer) -> bool {
         let to = answer.header("location").unwrap_or_default();
         to.chars().filter(|c| !c.is_ascii_digit()).collect::<String>()
     };
-    answer.status() == first.status() && place(answer) == place(first)
+    !answer.is_refused_by_its_step()
+        && answer.status() == first.status()
+        && place(answer) == place(first)
 }
 
 /// The same request again, and several at once.
@@ -175,7 +177,7 @@ async fn collide(visitor: &Visitor<'_>, journey: &Journey, at: usize, place: &st
     visitor.ask_as_step(&format!("{SECOND} {place}"), &request, entry, PATIENCE).await;
     let request = visitor.person_before(journey, at).await?.request(entry).ok()?;
     let label = format!("{RACE} {place}");
-    let all = (0..AT_ONCE).map(|_| visitor.ask(&label, &request));
+    let all = (0..AT_ONCE).map(|_| visitor.ask_as_step(&label, &request, entry, PATIENCE));
     futures_util::future::join_all(all).await;
     Some(())
 }
@@ -253,6 +255,36 @@ mod tests {
             assert_eq!(run(second, race, reference).findings[0].cause, cause);
         }
         assert_eq!(run(400, [201, 400], 404).findings[0].cause, "other-code");
+    }
+
+    #[test]
+    fn a_form_that_is_shown_again_was_refused() {
+        let form = |label: &str, expected: bool| Answer {
+            as_expected: Some(expected),
+            ..answer(label, "POST /signup", 200)
+        };
+        let all = |race: [bool; 2]| {
+            let answers = vec![
+                form("first a/1", true),
+                form("again a/1", false),
+                form("at once a/1", race[0]),
+                form("at once a/1", race[1]),
+            ];
+            ErrorMapping.judged(&manifest(""), &main(answers))
+        };
+        assert_eq!(all([true, false]).verdict(), Verdict::Pass);
+        assert_eq!(all([true, true]).findings[0].cause, "both-accepted");
+    }
+
+    #[test]
+    fn what_is_used_up_is_no_duplicate_and_nothing_refused_decides_nothing() {
+        let seen = main(vec![
+            answer("first a/1", "POST /a", 201),
+            answer("again a/1", "POST /a", 403),
+            answer("at once a/1", "POST /a", 201),
+            answer("at once a/1", "POST /a", 201),
+        ]);
+        assert_eq!(ErrorMapping.judged(&manifest(""), &seen).verdict(), Verdict::Inconclusive);
     }
 
     #[test]
