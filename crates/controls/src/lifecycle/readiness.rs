@@ -12,7 +12,7 @@ use settings::Manifest;
 use settings::controls::OnLoss;
 
 use crate::control::{Applies, Control};
-use crate::outage::{Loss, Observer, Outages};
+use crate::outage::{Loss, Observer, Outages, merged};
 use crate::trials::{Trial, by_trial, is_limited, time, words_of_end};
 
 pub(crate) struct Readiness;
@@ -230,7 +230,7 @@ fn judge(manifest: &Manifest, trials: &[Trial<'_>]) -> Ruling {
         slowest(|round| round.recovered),
         pairs.len()
     );
-    Ruling::from_findings(held, findings)
+    Ruling::from_findings(held, merged(findings))
 }
 
 const STAYS_READY: &str = "stays-ready";

@@ -1,13 +1,12 @@
 //! What follows from the requests before, during and after an outage.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use model::{Account, Classes, Finding, Need, Observation, Outcome, Ruling, Seen, Severity, Tally};
 use settings::{DependencyKind, Manifest};
 
 use super::LOSSES;
-use crate::outage::{AFTER, CONTROL, DURING, Loss};
+use crate::outage::{AFTER, CONTROL, DURING, Loss, merged};
 use crate::trials::{Trial, by_trial, time, words_of_end};
 
 /// Faults during which a request met them that had needed the dependency before.
@@ -79,23 +78,6 @@ pub(super) fn judge(manifest: &Manifest, trials: &[Trial<'_>]) -> Ruling {
         time(back.unwrap_or_default())
     );
     Ruling::from_findings(held, merged(findings))
-}
-
-/// The same cause under several faults is one finding with its first witness.
-fn merged(findings: Vec<Finding>) -> Vec<Finding> {
-    let mut first: BTreeMap<(String, String), Finding> = BTreeMap::new();
-    for finding in findings {
-        let key = (finding.subject.clone(), finding.cause.clone());
-        first
-            .entry(key)
-            .and_modify(|known| {
-                if !known.witness.contains(&finding.witness) {
-                    known.witness = format!("{}; {}", known.witness, finding.witness);
-                }
-            })
-            .or_insert(finding);
-    }
-    first.into_values().collect()
 }
 
 /// One outage.
