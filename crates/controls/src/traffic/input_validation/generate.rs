@@ -86,9 +86,21 @@ pub(super) fn variants(bases: &[Request], most: usize) -> Vec<Variant> {
     let (mut left, mut chosen) = (most, Vec::new());
     for (at, own) in all.iter().enumerate() {
         let share = (left / (all.len() - at)).max(1).min(own.len());
-        let step = own.len() as f64 / share as f64;
-        chosen.extend((0..share).map(|n| own[(n as f64 * step) as usize].clone()));
         left = left.saturating_sub(share);
+        chosen.extend(of_each_field(own, share));
+    }
+    chosen
+}
+
+/// So many of these, each field with its share: its first value, which tells most, and then evenly.
+fn of_each_field(own: &[Variant], most: usize) -> Vec<Variant> {
+    let mut fields: Vec<&[Variant]> = own.chunk_by(|a, b| a.field == b.field).collect();
+    fields.sort_by_key(|field| field.len());
+    let (mut left, mut chosen) = (most, Vec::new());
+    for (at, field) in fields.iter().enumerate() {
+        let share = (left / (fields.len() - at)).max(1).min(field.len()).min(left);
+        left -= share;
+        chosen.extend((0..share).map(|n| field[n * field.len() / share].clone()));
     }
     chosen
 }
@@ -319,6 +331,21 @@ mod tests {
         assert_eq!(few.len(), 40);
         let of = |path: &str| few.iter().filter(|v| v.base.target == path).count();
         assert_eq!((of("/b"), of("/a")), (4, 36));
+    }
+
+    #[test]
+    fn every_field_gets_its_first_value_however_few_there_are() {
+        let fields = (0..20).map(|n| format!("f{n}=x")).collect::<Vec<_>>().join("&");
+        let form = Request::new("POST", "/edit")
+            .header("Content-Type", "application/x-www-form-urlencoded")
+            .body(fields);
+        let few = variants(&[form], 30);
+        assert_eq!(few.len(), 30);
+        for n in 0..20 {
+            let field = format!("field f{n}");
+            let first = few.iter().find(|variant| variant.field == field).expect("it has one");
+            assert_eq!(first.value.as_deref(), Some("=99999999999999"));
+        }
     }
 
     #[test]
