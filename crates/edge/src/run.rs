@@ -18,6 +18,10 @@ use crate::supervisor::{self, Backoff, Became, Life, Start};
 use crate::worker::Phase;
 use crate::workers::Workers;
 
+/// The part of a drain that requests may take; what is left is for the service's own end, which has
+/// nothing to finish then.
+const FOR_REQUESTS: f64 = 0.8;
+
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ended {
@@ -370,7 +374,7 @@ impl<'a> Run<'a> {
         let hurried = self.wait(life, drain.unready).await;
         workers.phase.send_replace(Phase::Drain);
         if !hurried {
-            let left = drain.within.mul_f64(0.6).saturating_sub(began.elapsed());
+            let left = drain.within.mul_f64(FOR_REQUESTS).saturating_sub(began.elapsed());
             tokio::select! {
                 () = workers.ended() => {}
                 _ = self.wait(life, left) => {
