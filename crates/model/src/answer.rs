@@ -48,9 +48,11 @@ impl Answer {
             || (300..400).contains(&status) && self.as_expected == Some(true)
     }
 
-    /// Below 400, and not what the step that it stands for expects: a form shown again.
+    /// A page below 400 that is not what the step expects: a form that is shown again. An interface
+    /// that answers 200 where 201 is expected has accepted all the same.
     pub fn is_refused_by_its_step(&self) -> bool {
-        self.as_expected == Some(false) && self.status().is_some_and(|status| status < 400)
+        let below = self.status().is_some_and(|status| status < 400);
+        self.as_expected == Some(false) && below && self.is_html()
     }
 
     pub fn is_error(&self) -> bool {

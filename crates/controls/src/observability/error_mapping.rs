@@ -261,7 +261,7 @@ mod tests {
     fn a_form_that_is_shown_again_was_refused() {
         let form = |label: &str, expected: bool| Answer {
             as_expected: Some(expected),
-            ..answer(label, "POST /signup", 200)
+            ..answer(label, "POST /signup", 200).with("Content-Type", "text/html")
         };
         let all = |race: [bool; 2]| {
             let answers = vec![

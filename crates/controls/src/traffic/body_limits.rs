@@ -328,10 +328,20 @@ mod tests {
     }
 
     #[test]
+    fn an_interface_that_answers_otherwise_has_accepted_all_the_same() {
+        let broken =
+            Answer { as_expected: Some(false), ..answer(BROKEN, "POST /a", 200).json("{}") };
+        let control = || answer(CONTROL, "POST /a", 201);
+        let judgement = BodyLimits.judged(&manifest(""), &main(vec![control(), broken, control()]));
+        assert_eq!(judgement.findings[0].cause, "accepts-broken");
+    }
+
+    #[test]
     fn a_form_that_is_shown_again_was_refused() {
         let form = |label: &str, expected: bool| Answer {
             as_expected: Some(expected),
             ..answer(label, "POST /a", if expected { 302 } else { 200 })
+                .with("Content-Type", "text/html")
         };
         let answers = vec![form(CONTROL, true), form(OVERSIZED, false), form(CONTROL, true)];
         let judgement = BodyLimits.judged(&manifest(""), &main(answers));
