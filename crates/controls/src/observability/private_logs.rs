@@ -176,11 +176,17 @@ fn first_canary(surface: &Surface<'_>) -> Option<u64> {
     first.map(|first| first.at)
 }
 
-/// The lines that were written from the first canary on.
+/// The entries that were written from the first canary on.
 fn lines_since_canaries(surface: &Surface<'_>) -> usize {
     let Some(first) = first_canary(surface) else { return 0 };
     let later = surface.trial.seen.iter().filter(|observation| observation.at >= first);
-    later.filter(|observation| matches!(observation.seen, Seen::Output { .. })).count()
+    // The frames of a trace belong to the one entry above them.
+    let is_entry = |line: &str| line.starts_with(|c: char| !c.is_whitespace());
+    later
+        .filter(
+            |observation| matches!(&observation.seen, Seen::Output { line, .. } if is_entry(line)),
+        )
+        .count()
 }
 
 /// What of the log was not seen, if anything.
@@ -288,6 +294,26 @@ mod tests {
         assert!(shown.contains("‹canary email in a body›@example.com) exists"), "{shown}");
         assert!(shown.starts_with('…') && shown.ends_with('…') && shown.chars().count() < 210);
         assert_eq!(around("a ‹canary b in c›"), "a ‹canary b in c›");
+    }
+
+    #[test]
+    fn one_trace_of_many_lines_is_one_entry() {
+        let run = |lines: &[&str]| {
+            let mut seen = main(vec![
+                answer("canaries in a body", "POST /a", 400),
+                answer("marker xyz", "GET /seaworthy-xyz", 404),
+            ]);
+            let trial = seen[0].trial.clone();
+            seen.extend(lines.iter().map(|text| Observation {
+                at: 9_000_000,
+                trial: trial.clone(),
+                seen: line(text),
+            }));
+            PrivateLogs.judged(&manifest(""), &seen).verdict()
+        };
+        let trace = ["error: it failed", "    at a.js:1", "    at b.js:2", "    at c.js:3"];
+        assert_eq!(run(&trace), Verdict::Inconclusive);
+        assert_eq!(run(&["it failed", "it was retried", "it was given up"]), Verdict::Pass);
     }
 
     #[test]
