@@ -1,12 +1,14 @@
 //! Small services from the field, each with its right verdict: what public reports tell of services,
 //! written down so that no judge gets it wrong again.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use serde_json::Value;
 
-use crate::snapshot::Snapshot;
+use crate::suite::proof::Proof;
 use crate::{prover, root};
 
 /// What a case must come to.
@@ -16,22 +18,32 @@ struct Expected {
     control: String,
     verdict: String,
     cause: Option<String>,
+    /// Words that stand in the row's summary.
+    says: Option<String>,
+    /// Further controls of the same run and their verdicts.
+    #[serde(default)]
+    also: BTreeMap<String, String>,
 }
 
-/// Runs every case, two at a time. How many there were, and what was wrong.
-pub(crate) fn all() -> Result<(usize, Vec<String>), String> {
-    let folder = root().join("cases");
-    let entries = fs::read_dir(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+/// Every case.
+pub(crate) fn proofs() -> Result<Vec<Proof>, String> {
+    folders(&root().join("cases"))?.into_iter().map(proof).collect()
+}
+
+fn folders(folder: &Path) -> Result<Vec<PathBuf>, String> {
+    let entries = fs::read_dir(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
     let mut cases: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     cases.retain(|path| path.is_dir());
     cases.sort();
-    let count = cases.len();
-    let wrong = prover::two_at_a_time(cases, |case| {
-        let (name, found) = (prover::name(case), one(case));
-        println!("{:>8} case {name}", if found.is_none() { "right" } else { "WRONG" });
-        found.map(|found| format!("case {name}: {found}")).into_iter().collect()
-    });
-    Ok((count, wrong))
+    Ok(cases)
+}
+
+fn proof(case: PathBuf) -> Result<Proof, String> {
+    let expected = expected(&case)?;
+    let controls = std::iter::once(&expected.control).chain(expected.also.keys());
+    let controls = controls.cloned().collect();
+    let key = format!("cases/{}", prover::name(&case));
+    Ok(Proof::new(key, case, controls, move |card| expected.missed(card)))
 }
 
 fn expected(case: &Path) -> Result<Expected, String> {
@@ -43,43 +55,36 @@ fn expected(case: &Path) -> Result<Expected, String> {
 
 /// The causes that the cases expect, each with its control and the case.
 pub(crate) fn causes(folder: &Path) -> Result<Vec<(String, String, String)>, String> {
-    let entries = fs::read_dir(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
     let mut all = Vec::new();
-    for case in entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()) {
+    for case in folders(folder)? {
         let Expected { control, cause, .. } = expected(&case)?;
         all.extend(cause.map(|cause| (control, cause, prover::name(&case))));
     }
     Ok(all)
 }
 
-/// What is wrong with a case, if anything.
-fn one(case: &Path) -> Option<String> {
-    let expected = match expected(case) {
-        Ok(expected) => expected,
-        Err(error) => return Some(error),
-    };
-    let run = Snapshot::take(case).and_then(|before| {
-        let card = prover::prove_with(case, None, Some(&expected.control), &[])?;
-        Ok((card, before.changed()?))
-    });
-    let card = match run {
-        Ok((_, Some(changed))) => return Some(changed),
-        Ok((card, None)) => card,
-        Err(error) => return Some(error),
-    };
-    let row = &card["controls"][0];
-    let findings = row["findings"].as_array().into_iter().flatten();
-    let causes: Vec<_> = findings.filter_map(|finding| finding["cause"].as_str()).collect();
-    let is_right = row["verdict"] == expected.verdict.as_str()
-        && expected.cause.as_deref().is_none_or(|cause| causes.contains(&cause));
-    (!is_right).then(|| {
-        format!(
-            "{}: expected {} {}, found {} ({}; {causes:?})",
-            expected.control,
-            expected.verdict,
-            expected.cause.unwrap_or_default(),
-            row["verdict"],
-            row["summary"]
-        )
-    })
+impl Expected {
+    /// What is not as expected.
+    fn missed(&self, card: &Value) -> Vec<String> {
+        let mut wrong = Vec::new();
+        let own = (&self.control, &self.verdict);
+        for (control, verdict) in std::iter::once(own).chain(&self.also) {
+            let row = prover::row(card, control);
+            if row["verdict"] != verdict.as_str() {
+                let (found, why) = (&row["verdict"], &row["summary"]);
+                wrong.push(format!("{control}: expected {verdict}, found {found} ({why})"));
+            }
+        }
+        let row = prover::row(card, &self.control);
+        let findings = row["findings"].as_array().into_iter().flatten();
+        let causes: Vec<_> = findings.filter_map(|finding| finding["cause"].as_str()).collect();
+        if let Some(cause) = self.cause.as_deref().filter(|cause| !causes.contains(cause)) {
+            wrong.push(format!("{}: expected the cause {cause}, found {causes:?}", self.control));
+        }
+        let summary = row["summary"].as_str().unwrap_or_default();
+        if let Some(says) = self.says.as_ref().filter(|says| !summary.contains(*says)) {
+            wrong.push(format!("{}: expected the words {says:?}: {summary}", self.control));
+        }
+        wrong
+    }
 }

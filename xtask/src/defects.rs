@@ -1,10 +1,14 @@
 //! The lists of defects: what each must be found as, and what else it may move.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
 use serde::Deserialize;
+use serde_json::Value;
+
+use crate::prover;
+use crate::suite::proof::Proof;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -13,7 +17,7 @@ struct File {
 }
 
 /// One defect.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Defect {
     /// `control:variant`.
@@ -38,6 +42,26 @@ pub(crate) struct Defect {
 impl Defect {
     pub(crate) fn control(&self) -> &str {
         self.name.split(':').next().unwrap_or(&self.name)
+    }
+
+    /// What gives a fixture this defect.
+    pub(crate) fn words(&self, fixture: &Path) -> Vec<String> {
+        let variable = format!("{}_DEFECT={}", prover::name(fixture).to_uppercase(), self.name);
+        vec!["--env".to_owned(), variable]
+    }
+
+    /// Why it was not found as it should be.
+    pub(crate) fn missed(&self, card: &Value) -> Option<String> {
+        let row = prover::row(card, self.control());
+        if row["verdict"] != "fail" {
+            return Some(format!("expected fail, found {}: {}", row["verdict"], row["summary"]));
+        }
+        let findings = row["findings"].as_array().into_iter().flatten();
+        let failing = findings.filter(|finding| finding["severity"] == "fail");
+        let causes: Vec<_> = failing.filter_map(|finding| finding["cause"].as_str()).collect();
+        let expected = |cause: &&str| *cause == self.cause || self.also.iter().any(|a| a == cause);
+        let found = causes.contains(&self.cause.as_str()) && causes.iter().all(expected);
+        (!found).then(|| format!("expected the cause {}, found {causes:?}", self.cause))
     }
 
     /// Why another control may have this verdict although it has another in good health.
@@ -75,6 +99,41 @@ pub(crate) fn read(fixture: &Path) -> Result<Vec<Defect>, String> {
         }
     }
     Ok(file.defect)
+}
+
+/// The healthy run of a fixture, and each of its defects.
+pub(crate) fn proofs(fixture: &Path) -> Result<Vec<Proof>, String> {
+    let name = prover::name(fixture);
+    let ids: Vec<_> = controls::CONTROLS.iter().map(|control| control.card().id).collect();
+    let all = ids.iter().map(|id| (*id).to_owned()).collect();
+    let mut healthy = Proof::new(format!("{name}/healthy"), fixture.to_owned(), all, move |card| {
+        unhealthy(card, &ids)
+    });
+    healthy.whole = true;
+    healthy.always = true;
+    let mut proofs = vec![healthy];
+    let mut seen = BTreeSet::new();
+    for defect in read(fixture)? {
+        let controls = vec![defect.control().to_owned()];
+        let (key, words) = (format!("{name}/{}", defect.name), defect.words(fixture));
+        // One defect of each control shows that nothing between the service and the judge is broken.
+        let always = seen.insert(defect.control().to_owned());
+        let check = move |card: &Value| defect.missed(card).into_iter().collect();
+        let proof = Proof::new(key, fixture.to_owned(), controls, check);
+        proofs.push(Proof { words, always, ..proof });
+    }
+    Ok(proofs)
+}
+
+/// The controls that a healthy fixture does not pass.
+pub(crate) fn unhealthy(card: &Value, ids: &[&str]) -> Vec<String> {
+    let wrong = ids.iter().filter_map(|id| {
+        let row = prover::row(card, id);
+        let fine = row["verdict"] == "pass" || row["verdict"] == "not-applicable";
+        (!fine)
+            .then(|| format!("healthy: {id} is {}, not pass: {}", row["verdict"], row["summary"]))
+    });
+    wrong.collect()
 }
 
 #[cfg(test)]

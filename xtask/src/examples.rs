@@ -46,7 +46,7 @@ pub(crate) fn all(only: Option<&str>) -> Result<String, String> {
         }
         wrong.extend(before.changed()?);
     }
-    crate::matrix::counted(count, &wrong)
+    crate::suite::counted(count, &wrong)
 }
 
 fn read(example: &Path) -> Result<Expected, String> {
@@ -57,7 +57,7 @@ fn read(example: &Path) -> Result<Expected, String> {
 }
 
 fn one(example: &Path, run: &Run) -> Result<Vec<String>, String> {
-    let card = prover::prove_with(&example.join(&run.manifest), None, None, &[])?;
+    let card = prover::prove(&example.join(&run.manifest), None, &[])?;
     let mut wrong = Vec::new();
     for row in card["controls"].as_array().into_iter().flatten() {
         let (id, found) = (row["id"].as_str().unwrap_or(""), row["verdict"].as_str().unwrap_or(""));

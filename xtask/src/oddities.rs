@@ -6,7 +6,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use serde_json::Value;
 
+use crate::suite::proof::Proof;
 use crate::{prover, root};
 
 #[derive(Debug, Deserialize)]
@@ -36,30 +38,31 @@ struct Oddity {
     files: BTreeMap<String, String>,
 }
 
-/// Runs every oddity of every fixture, or of one; two at a time. How many there were, and what was
-/// wrong.
-pub(crate) fn all(only: Option<&str>) -> Result<(usize, Vec<String>), String> {
-    let mut found = Vec::new();
+/// Every oddity of every fixture.
+pub(crate) fn proofs() -> Result<Vec<Proof>, String> {
+    let mut all = Vec::new();
     for fixture in prover::fixtures(None)? {
         for oddity in read(&fixture)? {
-            let named = format!("{}:{}", prover::name(&fixture), oddity.name);
-            if only.is_none_or(|only| named.starts_with(only)) {
-                found.push((fixture.clone(), oddity));
-            }
+            all.push(proof(&fixture, oddity));
         }
     }
-    let count = found.len();
-    if count == 0 {
-        return Err("there is no such oddity".to_owned());
+    Ok(all)
+}
+
+fn proof(fixture: &Path, oddity: Oddity) -> Proof {
+    let name = prover::name(fixture);
+    let key = format!("oddities/{name}/{}", oddity.name);
+    let controls = oddity.tempts.keys().cloned().collect();
+    let variable = format!("{}_ODDITY={}", name.to_uppercase(), oddity.name);
+    let depends = format!("{:?} {:?} {:?}", oddity.replace, oddity.append, oddity.files);
+    let (folder, of) = (fixture.to_owned(), oddity.clone());
+    let proof = Proof::new(key, fixture.to_owned(), controls, move |card| oddity.missed(card));
+    Proof {
+        words: vec!["--env".to_owned(), variable],
+        prepare: Some(Box::new(move || variant(&folder, &of))),
+        depends,
+        ..proof
     }
-    let wrong = prover::two_at_a_time(found, |(fixture, oddity)| {
-        let wrong = one(fixture, oddity).unwrap_or_else(|error| vec![error]);
-        let name = format!("oddity {}:{}", prover::name(fixture), oddity.name);
-        let word = if wrong.is_empty() { "right" } else { "WRONG" };
-        println!("{word:>8} {name}");
-        wrong.into_iter().map(|wrong| format!("{name}: {wrong}")).collect()
-    });
-    Ok((count, wrong))
 }
 
 fn read(fixture: &Path) -> Result<Vec<Oddity>, String> {
@@ -86,24 +89,20 @@ fn read(fixture: &Path) -> Result<Vec<Oddity>, String> {
     Ok(file.oddity)
 }
 
-/// What is wrong with the verdicts of one.
-fn one(fixture: &Path, oddity: &Oddity) -> Result<Vec<String>, String> {
-    let folder = variant(fixture, oddity)?;
-    let variable = format!("{}_ODDITY={}", prover::name(fixture).to_uppercase(), oddity.name);
-    let only = oddity.tempts.keys().cloned().collect::<Vec<_>>().join(",");
-    let card = prover::prove_with(&folder, None, Some(&only), &["--env", &variable])?;
-    let rows = card["controls"].as_array().cloned().unwrap_or_default();
-    let mut wrong = Vec::new();
-    for (control, verdict) in &oddity.tempts {
-        let expected = verdict.split(": ").next().unwrap_or(verdict);
-        let row = rows.iter().find(|row| row["id"] == control.as_str());
-        let found = row.and_then(|row| row["verdict"].as_str()).unwrap_or("none");
-        if found != expected {
-            let why = row.map(|row| row["summary"].to_string()).unwrap_or_default();
-            wrong.push(format!("{control}: expected {expected}, found {found} ({why})"));
+impl Oddity {
+    /// The verdicts that are not as they must be.
+    fn missed(&self, card: &Value) -> Vec<String> {
+        let mut wrong = Vec::new();
+        for (control, verdict) in &self.tempts {
+            let expected = verdict.split(": ").next().unwrap_or(verdict);
+            let row = prover::row(card, control);
+            if row["verdict"] != expected {
+                let (found, why) = (&row["verdict"], &row["summary"]);
+                wrong.push(format!("{control}: expected {expected}, found {found} ({why})"));
+            }
         }
+        wrong
     }
-    Ok(wrong)
 }
 
 /// The fixture with the manifest and the files that this variant has.

@@ -7,7 +7,6 @@ use std::sync::{Mutex, OnceLock};
 
 use serde_json::Value;
 
-use crate::defects::Defect;
 use crate::root;
 
 /// The folders with a `defects.toml`.
@@ -29,8 +28,7 @@ pub(crate) fn name(fixture: &Path) -> String {
 }
 
 /// The program under test, copied once: it may be built anew meanwhile.
-fn program() -> PathBuf {
-    static COPY: OnceLock<PathBuf> = OnceLock::new();
+pub(crate) fn program() -> PathBuf {
     let built = root().join("target/release/seaworthy");
     let copy = COPY.get_or_init(|| {
         let copy = root().join(format!("target/seaworthy-under-test-{}", std::process::id()));
@@ -40,6 +38,15 @@ fn program() -> PathBuf {
         }
     });
     copy.clone()
+}
+
+static COPY: OnceLock<PathBuf> = OnceLock::new();
+
+/// Takes away the copy of the program.
+pub(crate) fn clean() {
+    if let Some(copy) = COPY.get().filter(|copy| !copy.ends_with("seaworthy")) {
+        let _ = fs::remove_file(copy);
+    }
 }
 
 /// Works on all of these, two at a time. What each came to.
@@ -64,32 +71,34 @@ pub(crate) fn two_at_a_time<T: Send, R: Send>(
     results.into_inner().unwrap_or_default()
 }
 
-/// Proves with further words on the command line.
-pub(crate) fn prove_with(
-    fixture: &Path,
-    defect: Option<&Defect>,
-    only: Option<&str>,
-    more: &[&str],
-) -> Result<Value, String> {
-    let program = program();
-    let mut command = Command::new(&program);
-    command.arg("prove").arg(fixture).args(["--format", "json"]).args(more);
-    if let Some(defect) = defect {
-        let variable = format!("{}_DEFECT", name(fixture).to_uppercase());
-        command.args(["--env", &format!("{variable}={}", defect.name)]);
-    }
+/// Proves what is in a folder, with further words on the command line.
+pub(crate) fn prove(folder: &Path, only: Option<&str>, more: &[&str]) -> Result<Value, String> {
+    let mut command = Command::new(program());
+    command.arg("prove").arg(folder).args(["--format", "json"]).args(more);
     if let Some(only) = only {
         command.args(["--only", only]);
     }
-    let output = command.output().map_err(|error| {
-        format!("cannot run {}: {error}; build it with cargo build --release", program.display())
-    })?;
+    scorecard(command)
+}
+
+/// Judges a stored run.
+pub(crate) fn judge(run: &Path) -> Result<Value, String> {
+    let mut command = Command::new(program());
+    command.arg("judge").arg(run).args(["--format", "json"]);
+    scorecard(command)
+}
+
+fn scorecard(mut command: Command) -> Result<Value, String> {
+    let output = command
+        .output()
+        .map_err(|error| format!("{error}; build it with cargo build --release: {command:?}"))?;
     serde_json::from_slice(&output.stdout).map_err(|error| {
-        format!(
-            "{} {}: no scorecard ({error}):\n{}",
-            name(fixture),
-            defect.map_or("healthy", |defect| defect.name.as_str()),
-            String::from_utf8_lossy(&output.stderr)
-        )
+        format!("no scorecard ({error}):\n{}", String::from_utf8_lossy(&output.stderr))
     })
+}
+
+/// A control's row; null where it was not tried.
+pub(crate) fn row<'a>(card: &'a Value, id: &str) -> &'a Value {
+    let mut rows = card["controls"].as_array().into_iter().flatten();
+    rows.find(|row| row["id"] == id).unwrap_or(&Value::Null)
 }

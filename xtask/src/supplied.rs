@@ -4,9 +4,12 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use serde_json::Value;
+
 use crate::defects::{self, Defect};
-use crate::prover::{fixtures, name, prove_with};
+use crate::prover::{self, fixtures, name};
 use crate::root;
+use crate::suite::proof::Proof;
 
 /// The controls that a fixture's manifest has supplied.
 pub(crate) fn controls_of(fixture: &Path) -> Result<BTreeSet<String>, String> {
@@ -16,33 +19,45 @@ pub(crate) fn controls_of(fixture: &Path) -> Result<BTreeSet<String>, String> {
     Ok(parsed.manifest.supply.controls.into_iter().collect())
 }
 
-/// What became of one defect.
-pub(crate) struct Tried {
-    alone: String,
-    edge: String,
-    /// What should have been otherwise.
-    pub(crate) wrong: Option<String>,
+/// One defect of each supplied control, behind the edge.
+pub(crate) fn proofs(fixture: &Path) -> Result<Vec<Proof>, String> {
+    let mut supplied = controls_of(fixture)?;
+    let mut proofs = Vec::new();
+    for defect in defects::read(fixture)? {
+        if defect.unsupplied.is_none() && supplied.remove(defect.control()) {
+            proofs.push(proof(fixture, defect));
+        }
+    }
+    Ok(proofs)
 }
 
-/// Proves one defect alone and through the edge.
-pub(crate) fn try_one(fixture: &Path, defect: &Defect) -> Result<Tried, String> {
-    let only = Some(defect.control());
-    let card = prove_with(fixture, Some(defect), only, &["--supplied"])?;
-    let row = &card["controls"][0];
-    let word = |value: &serde_json::Value| value.as_str().unwrap_or("nothing").to_owned();
-    let (alone, edge) = (word(&row["without_edge"]), word(&row["verdict"]));
+fn proof(fixture: &Path, defect: Defect) -> Proof {
+    let key = format!("edge/{}/{}", prover::name(fixture), defect.name);
+    let controls = vec![defect.control().to_owned()];
+    let mut words = defect.words(fixture);
+    words.push("--supplied".to_owned());
+    let check = move |card: &Value| wrong(&defect, card).into_iter().collect();
+    Proof { words, edge: true, ..Proof::new(key, fixture.to_owned(), controls, check) }
+}
+
+/// What should have been otherwise.
+fn wrong(defect: &Defect, card: &Value) -> Option<String> {
+    let (alone, edge) = found(defect, card);
     let expected = defect.unsupplied.is_none();
-    let mended = edge == "pass";
-    let wrong = (alone != "fail" || mended != expected).then(|| {
+    (alone != "fail" || (edge == "pass") != expected).then(|| {
         format!(
-            "{} {}: alone {alone}, through the edge {edge} ({}); expected {}",
-            name(fixture),
-            defect.name,
-            row["summary"],
+            "alone {alone}, through the edge {edge} ({}); expected {}",
+            prover::row(card, defect.control())["summary"],
             if expected { "pass" } else { "that it stays, as its entry says" }
         )
-    });
-    Ok(Tried { alone, edge, wrong })
+    })
+}
+
+/// The verdicts of the service alone and through the edge.
+fn found<'a>(defect: &Defect, card: &'a Value) -> (&'a str, &'a str) {
+    let row = prover::row(card, defect.control());
+    let word = |name: &str| row[name].as_str().unwrap_or("nothing");
+    (word("without_edge"), word("verdict"))
 }
 
 /// Every defect of every supplied control; the result is written down.
@@ -58,15 +73,19 @@ pub(crate) fn everything() -> Result<String, String> {
         page.push_str(&format!("\n## {}\n", name(&fixture)));
         page.push_str("| defect | alone | through the edge | why it stays |\n|---|---|---|---|\n");
         for defect in defects::read(&fixture)?.iter().filter(|d| supplied.contains(d.control())) {
-            let tried = try_one(&fixture, defect)?;
+            let proof = proof(&fixture, defect.clone());
+            let words: Vec<&str> = proof.words.iter().map(String::as_str).collect();
+            let card = prover::prove(&fixture, Some(defect.control()), &words)?;
+            let (alone, edge) = found(defect, &card);
             let why = defect.unsupplied.as_deref().unwrap_or_default();
-            let line =
-                format!("| `{}` | {} | {} | {why} |\n", defect.name, tried.alone, tried.edge);
+            let line = format!("| `{}` | {alone} | {edge} | {why} |\n", defect.name);
             print!("{line}");
             page.push_str(&line);
             all += 1;
-            mended += usize::from(tried.edge == "pass");
-            wrong.extend(tried.wrong);
+            mended += usize::from(edge == "pass");
+            wrong.extend(
+                (proof.check)(&card).into_iter().map(|why| format!("{}: {why}", proof.key)),
+            );
         }
     }
     if !wrong.is_empty() {

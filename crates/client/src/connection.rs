@@ -1,7 +1,6 @@
 //! One TCP connection.
 
 use std::io;
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -12,7 +11,7 @@ use crate::exchange::{End, Exchange};
 use crate::message::{Request, Response};
 use crate::not_connected::NotConnected;
 use crate::parse::{Progress, parse};
-use crate::peer::Peer;
+use crate::peer::{Peer, Tls};
 use crate::wire::Wire;
 
 /// An open connection that remembers how often it was used.
@@ -39,14 +38,6 @@ pub enum Ended {
 }
 
 impl Connection {
-    /// Connects once.
-    ///
-    /// # Errors
-    /// Refused, timed out or otherwise impossible.
-    pub async fn open(address: SocketAddr, within: Duration) -> Result<Self, NotConnected> {
-        Self::to(&Peer::from(address), within).await
-    }
-
     /// Connects once, over TLS where the peer wants it.
     ///
     /// # Errors
@@ -61,10 +52,10 @@ impl Connection {
             let stream = TcpStream::connect(peer.address).await.map_err(other)?;
             // Small pieces are sent on purpose; they must leave when they are written.
             stream.set_nodelay(true).map_err(other)?;
-            if !peer.tls {
-                Ok(Wire::Plain(stream))
-            } else {
-                Wire::secure(stream, peer.name()).await.map_err(other)
+            match peer.tls {
+                Tls::Off => Ok(Wire::Plain(stream)),
+                Tls::Verified => Wire::secure(stream, peer.name()).await.map_err(other),
+                Tls::Unverified => Wire::unverified(stream, peer.name()).await.map_err(other),
             }
         };
         let wire = timeout(within, connecting).await;

@@ -18,4 +18,4 @@ pub use exchange::{End, Exchange};
 pub use message::{Request, Response};
 pub use not_connected::NotConnected;
 pub use once::once;
-pub use peer::Peer;
+pub use peer::{Peer, Tls};

@@ -8,20 +8,35 @@ pub struct Peer {
     pub address: SocketAddr,
     /// The value of `Host`.
     pub host: String,
-    /// Whether it is spoken to over TLS; the certificate must be valid for the host.
-    pub tls: bool,
+    pub tls: Tls,
+}
+
+/// Whether a peer is spoken to over TLS, and whose certificate is good enough.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tls {
+    Off,
+    /// The certificate must be valid for the host.
+    Verified,
+    /// Any certificate will do: a service in the lab has none that an authority signed.
+    Unverified,
+}
+
+impl Tls {
+    pub fn is_on(self) -> bool {
+        self != Self::Off
+    }
 }
 
 impl From<SocketAddr> for Peer {
     fn from(address: SocketAddr) -> Self {
-        Self { address, host: address.to_string(), tls: false }
+        Self { address, host: address.to_string(), tls: Tls::Off }
     }
 }
 
 impl Peer {
     /// `http://host` or `https://host`.
     pub fn base(&self) -> String {
-        format!("{}://{}", if self.tls { "https" } else { "http" }, self.host)
+        format!("{}://{}", if self.tls.is_on() { "https" } else { "http" }, self.host)
     }
 
     /// The host without its port: the name for which a certificate must be valid.

@@ -110,7 +110,7 @@ impl WorkRequest {
 
 /// Somebody new, who knows what the service was given: `{{environment.API_KEY}}`.
 fn person(instance: &Instance, within: Duration) -> Walk {
-    let mut walk = Walk::new(instance.address(), within);
+    let mut walk = Walk::new(instance.peer(), within);
     for (name, value) in instance.values() {
         walk.set(&format!("environment.{name}"), &value);
     }
@@ -125,7 +125,7 @@ pub(crate) async fn send(
     request: &Request,
     within: Duration,
 ) -> Outcome {
-    let exchange = client::once(instance.address(), request, within).await;
+    let exchange = instance.peer().once(request, within).await;
     saw(trial, client, request, &exchange)
 }
 

@@ -12,7 +12,7 @@ pub mod session;
 pub mod store;
 
 pub use isolation::Tier;
-pub use lab::{Edge, Peer};
+pub use lab::{Edge, Peer, Tls};
 pub use plan::{Plan, Step, plan};
 pub use run::{Listener, Proof, ProofError, Proven, prove};
 pub use session::{Opening, Session, Unconfined};

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use client::{Peer, Tls};
 use model::Seen;
 use model::observation::Stream;
 use process::{Launch, Line, Process};
@@ -226,6 +227,13 @@ impl Instance {
         SocketAddr::new(self.ip(), self.lease.port)
     }
 
+    /// The service as a client speaks to it.
+    pub fn peer(&self) -> Peer {
+        // Nobody signs a certificate for a service in a lab.
+        let tls = if self.lab.manifest.service.tls { Tls::Unverified } else { Tls::Off };
+        Peer { tls, ..Peer::from(self.address()) }
+    }
+
     /// Another of its ports, by its name in `service.ports`.
     pub fn named_port(&self, name: &str) -> Option<u16> {
         self.leases.get(name).map(|lease| lease.port)
@@ -384,8 +392,11 @@ impl Instance {
         let declared = if which == "live" { &service.live } else { &service.ready };
         let probe = declared.clone().unwrap_or_else(|| Probe::path("/"));
         let named = probe.0.port.as_ref().and_then(|name| self.leases.get(name));
-        let port = named.map_or(self.lease.port, |lease| lease.port);
-        Target { address: SocketAddr::new(self.ip(), port), probe, any_answer: declared.is_none() }
+        let peer = named.map_or_else(
+            || self.peer(),
+            |lease| Peer::from(SocketAddr::new(self.ip(), lease.port)),
+        );
+        Target { peer, probe, any_answer: declared.is_none() }
     }
 
     /// Watches for attempts to leave the lab for as long as the service runs.

@@ -23,12 +23,13 @@ pub mod shadow;
 pub mod site;
 pub mod stand_in;
 pub mod step;
+mod unix_socket;
 mod watch;
 pub mod workspace;
 pub mod world;
 
 pub use bench::Bench;
-pub use client::Peer;
+pub use client::{Peer, Tls};
 pub use error::LabError;
 pub use instance::Instance;
 pub use lab::{Edge, Ground, Lab, Options};

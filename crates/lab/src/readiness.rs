@@ -1,9 +1,8 @@
 //! Waiting for the first ready answer, by condition and never by time alone.
 
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use client::{End, Exchange, Request};
+use client::{End, Exchange, Peer, Request};
 use model::{Probe as ProbeOutcome, Seen};
 use settings::Probe;
 use tokio::time::sleep;
@@ -23,7 +22,7 @@ pub enum Readiness {
 /// A probe with the address where it is sent.
 #[derive(Debug, Clone)]
 pub struct Target {
-    pub address: SocketAddr,
+    pub peer: Peer,
     pub probe: Probe,
     /// Any HTTP answer counts, because the manifest declares no probe.
     pub any_answer: bool,
@@ -37,7 +36,7 @@ impl Target {
         for (name, value) in &table.headers {
             request = request.header(name, value);
         }
-        let exchange = client::once(self.address, &request, within).await;
+        let exchange = self.peer.once(&request, within).await;
         (self.judge(&exchange), exchange)
     }
 
@@ -76,7 +75,7 @@ pub async fn wait(
         let (outcome, exchange) = target.ask(within).await;
         if !opened && !matches!(exchange.end, End::NotConnected(_)) {
             opened = true;
-            saw(exchange.began, Seen::PortOpened { port: target.address.port() });
+            saw(exchange.began, Seen::PortOpened { port: target.peer.address.port() });
         }
         let accepted = outcome.is_accepted();
         if last.as_ref() != Some(&outcome) && outcome != ProbeOutcome::Refused {

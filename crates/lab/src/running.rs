@@ -15,6 +15,7 @@ use crate::log_file::Follower;
 use crate::readiness::{self, Readiness, Target};
 use crate::recipe::Mutation;
 use crate::recorder::TrialLog;
+use crate::unix_socket;
 use crate::watch::Watch;
 
 /// The fact that a start waited for a processor, in milliseconds.
@@ -101,7 +102,7 @@ impl Running {
     /// Where the probe has a port of its own, it may be answered before the main port is open:
     /// the service is ready when both are.
     async fn and_main_port(&self, readiness: Readiness, patience: Duration) -> Readiness {
-        if self.ready.address == self.main || !matches!(readiness, Readiness::Ready { .. }) {
+        if self.ready.peer.address == self.main || !matches!(readiness, Readiness::Ready { .. }) {
             return readiness;
         }
         let started = self.process.started;
@@ -168,7 +169,7 @@ impl Running {
     async fn saw_never(&mut self, waited: Duration) {
         let members: Vec<_> = self.process.members().iter().map(|member| member.pid).collect();
         let listening = sockets::listening(&members);
-        let told = self.ready.address;
+        let told = self.ready.peer.address;
         // The right port at another address, such as [::1] alone, is elsewhere, too.
         let is_ours = |address: &&SocketAddr| {
             let ip = address.ip();
@@ -179,13 +180,25 @@ impl Running {
             listening.iter().filter(|address| !is_ours(address)).map(ToString::to_string).collect();
         let alive = self.process.exit().is_none();
         self.trial.saw(Seen::NeverReady { waited: micros(waited), alive, port_open });
-        if port_open && client::old_tls::is_tls(told, Duration::from_secs(1)).await {
-            self.trial.saw(Seen::SpeaksTls { port: told.port() });
-        }
-        if !port_open && !elsewhere.is_empty() {
+        if port_open {
+            self.saw_tls(told).await;
+        } else if !elsewhere.is_empty() {
             self.trial.saw(Seen::ListensElsewhere { addresses: elsewhere });
+        } else if let Some(path) = unix_socket::served_by(&members).await {
+            self.trial.saw(Seen::ServesUnixSocket { path });
         }
         self.check_mutation();
+    }
+
+    /// Whether its open port speaks TLS, where that is not what was expected.
+    async fn saw_tls(&self, at: SocketAddr) {
+        let expected = self.ready.peer.tls.is_on();
+        let port = at.port();
+        match client::old_tls::is_tls(at, Duration::from_secs(1)).await {
+            true if !expected => self.trial.saw(Seen::SpeaksTls { port }),
+            false if expected => self.trial.saw(Seen::SpeaksNoTls { port }),
+            _ => {}
+        }
     }
 
     /// Whether the mutations took effect: no process of the tree was given a variable with another

@@ -42,7 +42,7 @@ impl Bench {
         let patience = self.patience();
         if let Some(mut running) = instance.start(trial, mutation).await? {
             if matches!(running.wait_ready(patience).await, Readiness::Ready { .. }) {
-                let peer = Peer::from(instance.address());
+                let peer = instance.peer();
                 let values = instance.values();
                 return Ok(Some(Site { peer, values, own: Some((instance, running)) }));
             }

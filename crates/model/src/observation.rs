@@ -42,6 +42,10 @@ pub enum Seen {
     PortOpened { port: u16 },
     /// The port answers in TLS.
     SpeaksTls { port: u16 },
+    /// TLS was expected there, and the port answers without it.
+    SpeaksNoTls { port: u16 },
+    /// It answers HTTP on a Unix socket.
+    ServesUnixSocket { path: String },
     /// The service's tree listens at other addresses than the one it was told.
     ListensElsewhere { addresses: Vec<String> },
     /// A health probe was sent.

@@ -14,6 +14,9 @@ pub struct Socket {
 }
 
 const LISTEN: &str = "0A";
+/// `__SO_ACCEPTCON` and `SOCK_STREAM` in `/proc/net/unix` (proc_net(5)).
+const ACCEPTS: &str = "00010000";
+const STREAM: &str = "0001";
 
 fn parse_line(line: &str) -> Option<Socket> {
     let fields: Vec<_> = line.split_whitespace().collect();
@@ -77,6 +80,30 @@ pub fn listening(pids: &[u32]) -> Vec<SocketAddr> {
     found.sort();
     found.dedup();
     found
+}
+
+/// The Unix sockets that these processes listen at, each with the process: paths as they were
+/// bound, `@` before those of the abstract namespace.
+pub fn listening_on_unix(pids: &[u32]) -> Vec<(u32, String)> {
+    let text = fs::read_to_string("/proc/net/unix").unwrap_or_default();
+    let sockets: Vec<(u64, String)> = text.lines().skip(1).filter_map(parse_unix_line).collect();
+    let of = |pid: u32| {
+        let held = inodes(pid);
+        sockets
+            .iter()
+            .filter(move |(inode, _)| held.contains(inode))
+            .map(move |(_, path)| (pid, path.clone()))
+    };
+    pids.iter().flat_map(|pid| of(*pid)).collect()
+}
+
+/// The inode and path of a stream socket that listens.
+fn parse_unix_line(line: &str) -> Option<(u64, String)> {
+    let fields: Vec<_> = line.split_whitespace().collect();
+    let (flags, kind) = (fields.get(3)?, fields.get(4)?);
+    (*flags == ACCEPTS && *kind == STREAM)
+        .then(|| Some((fields.get(6)?.parse().ok()?, fields.get(7..)?.join(" "))))?
+        .filter(|(_, path)| !path.is_empty())
 }
 
 /// Whether any connection of this machine, whosever it is, leads elsewhere: a cheap first look.
@@ -146,6 +173,18 @@ mod tests {
         let found = outside(me, &[]);
         assert!(!found.iter().any(|(_, to)| *to == address), "its own listener is no stranger");
         drop(stream);
+    }
+
+    #[test]
+    fn a_unix_listener_of_this_process_is_found() {
+        let folder = std::env::temp_dir().join(format!("sockets-{}", std::process::id()));
+        fs::create_dir_all(&folder).expect("a folder");
+        let path = folder.join("a b.sock");
+        let listener = std::os::unix::net::UnixListener::bind(&path).expect("it binds");
+        let found = listening_on_unix(&[std::process::id()]);
+        assert!(found.iter().any(|(_, at)| *at == path.to_string_lossy()), "{found:?}");
+        drop(listener);
+        fs::remove_dir_all(&folder).expect("it is removed");
     }
 
     #[test]

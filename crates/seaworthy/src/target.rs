@@ -2,7 +2,7 @@
 
 use std::net::ToSocketAddrs;
 
-use engine::Peer;
+use engine::{Peer, Tls};
 
 use crate::failure::Failure;
 
@@ -14,8 +14,8 @@ pub(crate) fn peer(url: &str) -> Result<Peer, Failure> {
     };
     let (scheme, rest) = url.split_once("://").ok_or_else(|| wrong("there is no scheme"))?;
     let (tls, port) = match scheme {
-        "http" => (false, 80),
-        "https" => (true, 443),
+        "http" => (Tls::Off, 80),
+        "https" => (Tls::Verified, 443),
         _ => return Err(wrong("only http and https are known")),
     };
     let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
@@ -41,7 +41,7 @@ mod tests {
         let peer = peer("http://127.0.0.1:8080/").expect("it is one");
         assert_eq!(
             (peer.host.as_str(), peer.tls, peer.address.port()),
-            ("127.0.0.1:8080", false, 8080)
+            ("127.0.0.1:8080", Tls::Off, 8080)
         );
         for bad in ["127.0.0.1", "ftp://a", "http://", "http://127.0.0.1/api", "http://a@127.0.0.1"]
         {

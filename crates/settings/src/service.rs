@@ -35,6 +35,11 @@ pub struct Service {
     /// The address that the service binds, filled in as `{host}`.
     #[serde(default = "loopback")]
     pub host: String,
+    /// The service itself speaks TLS at its port: it is proven over HTTPS. Any certificate will do,
+    /// since nobody signs one for a lab; `prove --target` verifies the real one. Its further ports
+    /// are spoken to in plain HTTP, and `run`, which forwards plain HTTP, refuses such a service.
+    #[serde(default)]
+    pub tls: bool,
     /// The readiness probe: a path, or a table. Without one, any HTTP answer of `/` counts.
     #[serde(default)]
     pub ready: Option<Probe>,

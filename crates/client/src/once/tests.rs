@@ -113,7 +113,7 @@ async fn a_connection_counts_its_answers_and_sees_its_end() {
         }
     })
     .await;
-    let mut connection = Connection::open(address, SOON).await.expect("it listens");
+    let mut connection = Connection::to(&Peer::from(address), SOON).await.expect("it listens");
     assert_eq!(connection.exchange(&Request::get("/"), SOON).await.reused, 0);
     let second = connection.exchange(&Request::get("/"), SOON).await;
     assert_eq!((second.reused, second.status()), (1, Some(204)));

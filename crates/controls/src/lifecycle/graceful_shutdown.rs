@@ -193,7 +193,7 @@ async fn takes_several(
         return Ok(false);
     };
     let light = clients::light_request(bench.manifest());
-    let beside = client::once(instance.address(), &light, Duration::from_millis(700)).await;
+    let beside = instance.peer().once(&light, Duration::from_millis(700)).await;
     caught.hold_and_finish(trial, Duration::ZERO, Duration::from_secs(10)).await?;
     Ok(beside.status().is_some())
 }
@@ -279,11 +279,11 @@ async fn stop_under_load(
     };
 
     let light = clients::light_request(bench.manifest());
-    let clients = Clients::start(instance.address(), trial, &light, round.busy).await;
+    let clients = Clients::start(instance.peer(), trial, &light, round.busy).await;
     sleep(BEFORE).await;
     let signalled = Instant::now();
     running.ask_to_stop();
-    let newcomers = clients.keep_coming(instance.address(), signalled, round.newcomers);
+    let newcomers = clients.keep_coming(signalled, round.newcomers);
     caught.hold_and_finish(trial, round.held, settings.within.0).await?;
     let left = settings.within.0.saturating_sub(signalled.elapsed());
     let ended = running.wait_exit(left).await.is_some();
@@ -312,7 +312,7 @@ async fn in_halves(
     held: Duration,
 ) -> Outcome {
     let within = held + Duration::from_secs(15);
-    let Ok(mut connection) = Connection::open(instance.address(), within).await else {
+    let Ok(mut connection) = Connection::to(&instance.peer(), within).await else {
         return Outcome::NotConnected;
     };
     let (first, second) = halves(instance, request);

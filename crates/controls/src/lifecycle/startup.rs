@@ -11,7 +11,7 @@ use model::{
 use settings::Manifest;
 
 use crate::control::{Applies, Control};
-use crate::trials::{Broken, Trial, by_trial, is_limited, time};
+use crate::trials::{Trial, by_trial, is_limited, time};
 
 pub(crate) struct Startup;
 
@@ -127,9 +127,9 @@ fn judge(manifest: &Manifest, trials: &[Trial<'_>]) -> Ruling {
     if trials.is_empty() {
         return Ruling::undecided("no start was tried");
     }
-    if let Some(tls) = trials.iter().find(|trial| trial.broken() == Some(Broken::SpeaksTls)) {
-        let (witness, fix) = (Broken::SpeaksTls.witness(tls), Broken::SpeaksTls.fix());
-        return Ruling::undecided(format!("{witness}: {fix}"));
+    let broken_ones = trials.iter().filter_map(|trial| Some((trial, trial.broken()?)));
+    if let Some((trial, why)) = broken_ones.into_iter().find(|(_, why)| why.is_of_the_lab()) {
+        return Ruling::undecided(format!("{}; {}", why.witness(trial), why.fix()));
     }
     let classes = manifest.classes();
     let mut findings = broken(trials);
@@ -323,6 +323,22 @@ mod tests {
         let judgement = run(&[vec![exited(0), left]]);
         assert_eq!(judgement.findings[0].cause, "forked-away");
         assert_eq!(run(&[vec![exited(0)]]).findings[0].cause, "exited-zero");
+    }
+
+    #[test]
+    fn what_cannot_be_reached_here_decides_nothing_and_says_what_to_do() {
+        for (seen, words) in [
+            (Seen::SpeaksTls { port: 1 }, "tls = true"),
+            (Seen::SpeaksNoTls { port: 1 }, "speaks no TLS"),
+            (
+                Seen::ServesUnixSocket { path: "/run/a.sock".into() },
+                "Unix sockets are not supported",
+            ),
+        ] {
+            let judgement = run(&[vec![never(), seen.clone()], vec![never(), seen]]);
+            assert_eq!(judgement.verdict(), Verdict::Inconclusive);
+            assert!(judgement.summary.contains(words), "{}", judgement.summary);
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use flate2::read::GzDecoder;
 use model::{Observation, Outcome, Probe, Seen, Verdict};
@@ -51,32 +51,38 @@ const NOT_JUDGED: &[(&str, &str)] = &[
     ("/pid-1/", "only whether it ends is judged; the requests are there to make it work"),
 ];
 
-fn evidence() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/evidence");
+/// The healthy runs that `cargo xtask evidence` stored, by fixture.
+fn evidence() -> Vec<(String, Run)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../evidence");
     let entries = fs::read_dir(folder).expect("there is evidence").flatten();
-    let mut all: Vec<_> = entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
-    all.sort();
+    let mut all: Vec<_> = entries
+        .map(|entry| (entry.file_name(), entry.path().join("healthy.json.gz")))
+        .filter(|(_, path)| path.exists())
+        .map(|(name, path)| (name.to_string_lossy().into_owned(), unpacked(&path)))
+        .collect();
+    all.sort_by(|one, other| one.0.cmp(&other.0));
     all
 }
 
-fn unpacked(path: &Path) -> String {
+/// A run's files, by their names.
+type Run = BTreeMap<String, String>;
+
+fn unpacked(path: &Path) -> Run {
     let file = fs::File::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let mut text = String::new();
     GzDecoder::new(file).read_to_string(&mut text).expect("it is packed text");
-    text
+    let mut stored: serde_json::Value = serde_json::from_str(&text).expect("it is JSON");
+    serde_json::from_value(stored["runs"][0].take()).expect("there is a run")
 }
 
 /// The manifest of a stored run, and the observations of each control.
-fn read(folder: &Path) -> (Manifest, BTreeMap<String, Vec<Observation>>) {
-    let text = unpacked(&folder.join("run.json.gz"));
-    let mut run: serde_json::Value = serde_json::from_str(&text).expect("it is JSON");
+fn read(files: &Run) -> (Manifest, BTreeMap<String, Vec<Observation>>) {
+    let mut run: serde_json::Value = serde_json::from_str(&files["run.json"]).expect("it is JSON");
     let manifest = serde_json::from_value(run["manifest"].take()).expect("it is one");
     let mut controls = BTreeMap::new();
     for control in CONTROLS {
         let id = control.card().id;
-        let path = folder.join(format!("{id}.ndjson.gz"));
-        if path.exists() {
-            let text = unpacked(&path);
+        if let Some(text) = files.get(&format!("{id}.ndjson")) {
             let lines = text.lines().map(|line| serde_json::from_str(line).expect("it is one"));
             let mut all: Vec<Observation> = lines.collect();
             all.sort_by_key(|observation| observation.at);
@@ -202,8 +208,8 @@ fn problems(id: &str, manifest: &Manifest, seen: &[Observation]) -> BTreeSet<Str
 #[test]
 fn what_does_not_land_is_missed_and_a_limiter_is_no_failure() {
     let mut wrong = BTreeSet::new();
-    for folder in evidence() {
-        let (manifest, controls) = read(&folder);
+    for (_, run) in evidence() {
+        let (manifest, controls) = read(&run);
         for (id, seen) in &controls {
             wrong.extend(problems(id, &manifest, seen));
         }
@@ -214,8 +220,8 @@ fn what_does_not_land_is_missed_and_a_limiter_is_no_failure() {
 
 #[test]
 fn every_control_has_evidence_and_nothing_is_left_of_a_pass_without_it() {
-    let folder = evidence().into_iter().find(|path| path.ends_with("harbour"));
-    let (manifest, controls) = read(&folder.expect("it is there"));
+    let harbour = evidence().into_iter().find(|(fixture, _)| fixture == "harbour");
+    let (manifest, controls) = read(&harbour.expect("it is there").1);
     for control in CONTROLS {
         let id = control.card().id;
         let seen = controls.get(id).unwrap_or_else(|| panic!("{id} has no evidence"));

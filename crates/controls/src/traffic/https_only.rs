@@ -69,6 +69,10 @@ impl SurfaceControl for HttpsOnly {
         let tour = Tour::walk(bench, visitor).await;
         let header = &bench.manifest().controls.https_only.header;
         let read = tour.read(bench.manifest());
+        if bench.manifest().service.tls {
+            over_tls(visitor, &read).await;
+            return;
+        }
         visitor.ask(SECURE, &read.clone().header(header, "https")).await;
         visitor.ask(PLAIN, &read.clone().header(header, "http")).await;
         let with_query = Request { target: format!("{}?a=1", path_of(&read)), ..read.clone() };
@@ -131,7 +135,7 @@ impl SurfaceControl for HttpsOnly {
 /// The deployed service: HTTPS as it is reached, and plain HTTP at port 80 of the same host.
 async fn target(visitor: &Visitor<'_>) {
     let peer = &visitor.peer;
-    if !peer.tls {
+    if !peer.tls.is_on() {
         visitor.ask(PLAIN, &Request::get("/")).await;
         return;
     }
@@ -148,16 +152,30 @@ async fn target(visitor: &Visitor<'_>) {
         let left = until - now.map_or(0, |now| i64::try_from(now.as_secs()).unwrap_or(i64::MAX));
         visitor.fact(CERTIFICATE, "seconds left", left);
     }
-    for version in OldTls::ALL {
-        if old_tls::speaks(peer, version, PATIENCE).await == Hello::Spoken {
-            visitor.fact(OLD, version.name(), 1);
-        }
-    }
+    old_versions(visitor).await;
     // Only at the usual port is it known where plain HTTP would be.
     if !peer.host.contains(':') {
-        let mut plain = client::Peer { tls: false, ..peer.clone() };
+        let mut plain = client::Peer { tls: client::Tls::Off, ..peer.clone() };
         plain.address.set_port(80);
         visitor.at(plain).ask(PLAIN, &Request::get("/")).await;
+    }
+}
+
+/// A service in the lab that ends TLS itself: plain HTTP is tried at the same port, and its
+/// certificate, which nobody signed, is not judged.
+async fn over_tls(visitor: &Visitor<'_>, read: &Request) {
+    visitor.ask(SECURE, read).await;
+    visitor.ask(SECURE, &Request::get("/seaworthy-no-such-path")).await;
+    let plain = client::Peer { tls: client::Tls::Off, ..visitor.peer.clone() };
+    visitor.at(plain).ask(PLAIN, read).await;
+    old_versions(visitor).await;
+}
+
+async fn old_versions(visitor: &Visitor<'_>) {
+    for version in OldTls::ALL {
+        if old_tls::speaks(&visitor.peer, version, PATIENCE).await == Hello::Spoken {
+            visitor.fact(OLD, version.name(), 1);
+        }
     }
 }
 

@@ -14,6 +14,8 @@ pub enum Broken {
     ListensElsewhere { addresses: Vec<String> },
     NeverListens,
     SpeaksTls,
+    SpeaksNoTls,
+    UnixSocket { path: String },
     NotHttp { start: String },
     NeverAnswers,
     NeverReady { answer: String },
@@ -31,6 +33,11 @@ impl Broken {
         )
     }
 
+    /// Whether it says more about how the service is reached here than about the service.
+    pub fn is_of_the_lab(&self) -> bool {
+        matches!(self, Self::SpeaksTls | Self::SpeaksNoTls | Self::UnixSocket { .. })
+    }
+
     pub fn cause(&self) -> &'static str {
         match self {
             Self::CannotExecute { .. } => "cannot-execute",
@@ -40,6 +47,8 @@ impl Broken {
             Self::ListensElsewhere { .. } => "listens-elsewhere",
             Self::NeverListens => "never-listens",
             Self::SpeaksTls => "speaks-tls",
+            Self::SpeaksNoTls => "speaks-no-tls",
+            Self::UnixSocket { .. } => "unix-socket",
             Self::NotHttp { .. } => "not-http",
             Self::NeverAnswers => "never-answers",
             Self::NeverReady { .. } => "never-ready",
@@ -64,6 +73,10 @@ impl Broken {
                 format!("it lives, but nothing listens on port {port}{waited}")
             }
             Self::SpeaksTls => format!("port {port} speaks TLS, and no plain HTTP"),
+            Self::SpeaksNoTls => format!("[service] tls is true, but port {port} speaks no TLS"),
+            Self::UnixSocket { path } => {
+                format!("it answers on the Unix socket {path} and not on port {port}")
+            }
             Self::NotHttp { start } => {
                 format!("port {port} answers something that is not HTTP: {start:?}")
             }
@@ -91,12 +104,14 @@ impl Broken {
             Self::NeverListens => {
                 "look for what it waits for at the start: give every wait a limit, then exit with a message"
             }
-            Self::SpeaksTls => {
-                "let it speak plain HTTP in the lab; a service that ends TLS itself cannot be proven yet"
+            Self::SpeaksTls => "say so and it is proven over TLS: [service] tls = true",
+            Self::SpeaksNoTls => {
+                "take tls out of [service], or give it the certificate that it waits for"
             }
-            Self::NotHttp { .. } => {
-                "point {port} at the HTTP port; seaworthy speaks plain HTTP/1.1"
+            Self::UnixSocket { .. } => {
+                "Unix sockets are not supported: let it listen on a TCP port in the lab"
             }
+            Self::NotHttp { .. } => "point {port} at the HTTP port; seaworthy speaks HTTP/1.1",
             Self::NeverAnswers => "look for what blocks its first request",
             Self::NeverReady { .. } => {
                 "check the path and the accepted codes in service.ready, and what it waits for"
@@ -129,6 +144,16 @@ impl Trial<'_> {
         }
         if self.find(|seen| matches!(seen, Seen::SpeaksTls { .. }).then_some(())).is_some() {
             return Some(Broken::SpeaksTls);
+        }
+        if self.find(|seen| matches!(seen, Seen::SpeaksNoTls { .. }).then_some(())).is_some() {
+            return Some(Broken::SpeaksNoTls);
+        }
+        let unix = self.find(|seen| match seen {
+            Seen::ServesUnixSocket { path } => Some(path.clone()),
+            _ => None,
+        });
+        if let Some(path) = unix {
+            return Some(Broken::UnixSocket { path });
         }
         if let Some(addresses) = self.listens_elsewhere() {
             return Some(Broken::ListensElsewhere { addresses: addresses.to_vec() });

@@ -122,6 +122,12 @@ impl Config {
                 problems.push(format!("supply.{key}: expected more than nothing, found {span}"));
             }
         }
+        if manifest.service.tls {
+            problems.push(
+                "service.tls is true: the service ends TLS itself, and the edge forwards plain HTTP only"
+                    .to_owned(),
+            );
+        }
         let header = &manifest.controls.https_only.header;
         let proto = header.parse().unwrap_or_else(|_| {
             problems.push(format!("controls.https-only.header: {header:?} is no header's name"));

@@ -80,6 +80,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
 
 /// Whether the edge can supply what is declared.
 fn supply(manifest: &Manifest) -> Vec<Checked> {
+    if manifest.service.tls && manifest.supply.controls.is_empty() {
+        return Vec::new();
+    }
     let (values, _) = process::spawn::environment();
     let checked = |problem| Checked { what: "[supply]".to_owned(), problem };
     match edge::Config::new(manifest, &manifest.supply.controls, Vec::new(), &values) {

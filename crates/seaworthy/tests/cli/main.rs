@@ -5,6 +5,7 @@ mod bad_services;
 mod bench;
 mod cleanup;
 mod dependencies;
+mod findings;
 mod no_harm;
 mod steps;
 mod stored;

@@ -28,7 +28,7 @@ pub(super) async fn wait_for_lock(lock: &TableLock, trial: &TrialLog) -> Result<
 
 /// The head with half of the body, and the other half.
 pub(super) fn halves(instance: &Instance, request: &Request) -> (Vec<u8>, Vec<u8>) {
-    let mut first = request.head(&instance.address().to_string());
+    let mut first = request.head(&instance.peer().host);
     let (start, rest) = request.body.split_at(request.body.len() / 2);
     first.extend_from_slice(start);
     (first, rest.to_vec())
@@ -106,18 +106,18 @@ fn send(
     request: Request,
     released: oneshot::Receiver<()>,
 ) -> JoinHandle<()> {
-    let address = instance.address();
+    let peer = instance.peer();
     let parts = match way {
         Way::HalfBody => halves(instance, &request),
         Way::SlowRequest | Way::TableLock => {
-            let mut whole = request.head(&address.to_string());
+            let mut whole = request.head(&peer.host);
             whole.extend_from_slice(&request.body);
             (whole, Vec::new())
         }
     };
     let told = trial.clone();
     tokio::spawn(async move {
-        let Ok(mut connection) = Connection::open(address, Duration::from_secs(5)).await else {
+        let Ok(mut connection) = Connection::to(&peer, Duration::from_secs(5)).await else {
             return;
         };
         let began = Instant::now();

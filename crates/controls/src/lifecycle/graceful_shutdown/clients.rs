@@ -1,9 +1,8 @@
 //! The other clients around a stop signal: busy, idle and new ones, each with its own ledger.
 
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use client::{Connection, Request};
+use client::{Connection, Peer, Request};
 use lab::TrialLog;
 use model::{Outcome, Seen};
 use settings::Manifest;
@@ -41,18 +40,14 @@ pub(super) fn light_request(manifest: &Manifest) -> Request {
 pub(super) struct Clients {
     trial: TrialLog,
     light: Request,
+    peer: Peer,
     busy: Vec<JoinHandle<()>>,
     idle: Option<Connection>,
 }
 
 impl Clients {
-    pub(super) async fn start(
-        address: SocketAddr,
-        trial: &TrialLog,
-        light: &Request,
-        count: usize,
-    ) -> Self {
-        let mut idle = Connection::open(address, WITHIN).await.ok();
+    pub(super) async fn start(peer: Peer, trial: &TrialLog, light: &Request, count: usize) -> Self {
+        let mut idle = Connection::to(&peer, WITHIN).await.ok();
         if let Some(connection) = &mut idle {
             connection.exchange(light, WITHIN).await;
         }
@@ -60,26 +55,21 @@ impl Clients {
         let idle = idle.filter(|connection| connection.ended().is_none());
         // Many make no more requests than a few do: it is their connections that matter.
         let pause = PAUSE * u32::try_from(count.div_ceil(BUSY_CLIENTS)).unwrap_or(1);
-        let busy = |_| tokio::spawn(be_busy(address, trial.clone(), light.clone(), pause));
+        let busy = |_| tokio::spawn(be_busy(peer.clone(), trial.clone(), light.clone(), pause));
         let busy = (0..count).map(busy);
         let busy = busy.collect();
-        Self { trial: trial.clone(), light: light.clone(), busy, idle }
+        Self { trial: trial.clone(), light: light.clone(), peer, busy, idle }
     }
 
     /// From the signal on, new clients come as well.
-    pub(super) fn keep_coming(
-        self,
-        address: SocketAddr,
-        signalled: Instant,
-        how_long: Duration,
-    ) -> Newcomers {
-        let (trial, light) = (self.trial.clone(), self.light.clone());
+    pub(super) fn keep_coming(self, signalled: Instant, how_long: Duration) -> Newcomers {
+        let (trial, light, peer) = (self.trial.clone(), self.light.clone(), self.peer);
         let new = tokio::spawn(async move {
             let mut waiting = Vec::new();
             while signalled.elapsed() < how_long {
-                let (trial, light) = (trial.clone(), light.clone());
+                let (trial, light, peer) = (trial.clone(), light.clone(), peer.clone());
                 waiting.push(tokio::spawn(async move {
-                    let exchange = client::once(address, &light, WITHIN).await;
+                    let exchange = peer.once(&light, WITHIN).await;
                     work_request::saw(&trial, NEW_CLIENT, &light, &exchange);
                 }));
                 // A long drain is looked at less often.
@@ -134,9 +124,9 @@ impl Newcomers {
 
 /// One request after another on the same connection, and on a new one when the service ends it,
 /// until no connection is to be had.
-async fn be_busy(address: SocketAddr, trial: TrialLog, light: Request, pause: Duration) {
+async fn be_busy(peer: Peer, trial: TrialLog, light: Request, pause: Duration) {
     loop {
-        let Ok(mut connection) = Connection::open(address, WITHIN).await else { return };
+        let Ok(mut connection) = Connection::to(&peer, WITHIN).await else { return };
         while connection.ended().is_none() {
             let exchange = connection.exchange(&light, WITHIN).await;
             let outcome = work_request::saw(&trial, BUSY_CLIENT, &light, &exchange);
