@@ -2,6 +2,7 @@
 //! everything that came back, a tour of what the service answers, and errors provoked on purpose.
 
 pub(crate) mod feature;
+pub(crate) mod internals;
 pub(crate) mod judging;
 pub(crate) mod limiter;
 mod secrets;

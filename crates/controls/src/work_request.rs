@@ -61,7 +61,7 @@ impl WorkRequest {
         let steps = u32::try_from(journey.entries.len()).unwrap_or(u32::MAX);
         trial.saw(Seen::Walked { journey: name.to_owned(), failure, steps });
         result.ok()?;
-        let with_body = |entry: &Entry| entry.body.is_some() || !entry.form.is_empty();
+        let with_body = Entry::has_body;
         let entries = &journey.entries;
         let last = entries.iter().rposition(with_body).unwrap_or(entries.len() - 1);
         let way = Journey { entries: entries[..last].to_vec() };

@@ -18,6 +18,8 @@ pub struct Entry {
     pub headers: Vec<(String, String)>,
     pub query: Vec<(String, String)>,
     pub form: Vec<(String, String)>,
+    /// The text fields of a `multipart/form-data` body.
+    pub multipart: Vec<(String, String)>,
     pub cookies: Vec<(String, String)>,
     pub basic_auth: Option<(String, String)>,
     pub body: Option<String>,
@@ -72,9 +74,19 @@ impl Journey {
 }
 
 impl Entry {
+    /// Whether its request carries a body of any sort.
+    pub fn has_body(&self) -> bool {
+        self.body.is_some() || !self.form.is_empty() || !self.multipart.is_empty()
+    }
+
+    /// The values of its form's fields, urlencoded or multipart.
+    pub fn form_values(&self) -> impl Iterator<Item = &str> {
+        self.form.iter().chain(&self.multipart).map(|(_, value)| value.as_str())
+    }
+
     /// Every text of the request that may hold variables.
     fn texts(&self) -> impl Iterator<Item = &str> {
-        let pairs = [&self.headers, &self.query, &self.form, &self.cookies];
+        let pairs = [&self.headers, &self.query, &self.form, &self.multipart, &self.cookies];
         let pairs = pairs.into_iter().flatten().chain(&self.basic_auth);
         let single = [Some(self.url.as_str()), self.body.as_deref()].into_iter().flatten();
         single.chain(pairs.flat_map(|(name, value)| [name.as_str(), value.as_str()]))
@@ -103,6 +115,7 @@ enum Part {
     Headers,
     Query,
     Form,
+    Multipart,
     Cookies,
     BasicAuth,
     AnswerHeaders,
@@ -110,7 +123,7 @@ enum Part {
     Asserts,
 }
 
-const UNSUPPORTED: &[&str] = &["Options", "MultipartFormData", "Multipart"];
+const UNSUPPORTED: &[&str] = &["Options"];
 
 /// Reads a file.
 ///
@@ -200,6 +213,10 @@ impl Reader<'_> {
             Part::Headers => entry.headers.push((key, value)),
             Part::Query => entry.query.push((key, value)),
             Part::Form => entry.form.push((key, value)),
+            Part::Multipart if value.starts_with("file,") => {
+                return Err(mistake(number, "files in [Multipart] are not supported, only texts"));
+            }
+            Part::Multipart => entry.multipart.push((key, value)),
             Part::Cookies => entry.cookies.push((key, value)),
             Part::BasicAuth => entry.basic_auth = Some((key, value)),
             Part::AnswerHeaders => entry.expected_headers.push((key, value)),
@@ -304,6 +321,7 @@ fn section_part(name: &str) -> Option<Part> {
     Some(match name {
         "QueryStringParams" | "Query" => Part::Query,
         "FormParams" | "Form" => Part::Form,
+        "MultipartFormData" | "Multipart" => Part::Multipart,
         "Cookies" => Part::Cookies,
         "BasicAuth" => Part::BasicAuth,
         "Captures" => Part::Captures,

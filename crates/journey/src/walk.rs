@@ -21,6 +21,18 @@ pub struct WalkError {
     pub why: String,
 }
 
+/// What stands between the parts of a multipart body.
+const BOUNDARY: &str = "seaworthy-part-of-a-form";
+
+/// Text fields as `multipart/form-data` (RFC 7578).
+fn multipart(fields: &[(String, String)]) -> String {
+    let part = |(name, value): &(String, String)| {
+        let head = format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"");
+        format!("{head}\r\n\r\n{value}\r\n")
+    };
+    format!("{}--{BOUNDARY}--\r\n", fields.iter().map(part).collect::<String>())
+}
+
 /// Somebody on their way: what they have captured, and their cookies.
 #[derive(Debug, Clone)]
 pub struct Walk {
@@ -145,6 +157,11 @@ impl Walk {
             if !typed {
                 request = request.header("Content-Type", "application/x-www-form-urlencoded");
             }
+        } else if !entry.multipart.is_empty() {
+            let fields: Result<Vec<_>, WalkError> =
+                entry.multipart.iter().map(|(n, v)| Ok((fill(n)?, fill(v)?))).collect();
+            let kind = format!("multipart/form-data; boundary={BOUNDARY}");
+            request = request.body(multipart(&fields?)).header("Content-Type", &kind);
         } else if let Some(body) = &entry.body {
             let json = body.trim_start().starts_with(['{', '[']);
             request = request.body(fill(body)?);
@@ -270,6 +287,19 @@ mod tests {
             error.to_string().split(';').next(),
             Some("line 1: GET /{{id}}: the variable id has no value")
         );
+    }
+
+    #[test]
+    fn texts_of_a_multipart_form_become_its_parts() {
+        let text = "POST /notes\n[Multipart]\ntitle: a b\nHTTP 201\n";
+        let journey = crate::parse::parse(text).expect("it is good");
+        let request = walk().request(&journey.entries[0]).expect("it can be made");
+        let body = String::from_utf8_lossy(&request.body).into_owned();
+        let expected = format!(
+            "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"title\"\r\n\r\na b\r\n--{BOUNDARY}--\r\n"
+        );
+        assert_eq!(body, expected);
+        assert!(request.headers.iter().any(|(_, kind)| kind.ends_with(BOUNDARY)));
     }
 
     #[test]

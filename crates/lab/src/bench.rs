@@ -97,9 +97,8 @@ impl Bench {
         let found = match name {
             Some(name) => journeys.get_key_value(name),
             None => {
-                let writes = |journey: &Journey| {
-                    journey.entries.iter().any(|one| one.body.is_some() || !one.form.is_empty())
-                };
+                let writes =
+                    |journey: &Journey| journey.entries.iter().any(journey::Entry::has_body);
                 let first = journeys.iter().find(|(_, journey)| writes(journey));
                 first.or_else(|| journeys.iter().next())
             }

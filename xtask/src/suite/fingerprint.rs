@@ -1,8 +1,9 @@
 //! What a run's evidence depends on: a hash of the sources of its experiment.
 //!
-//! The crates in which experiments are made, the files that several controls share, those of the
-//! control itself without its judge, and what is proven. Tests, comments and pages are left out. The
-//! engine, which orders experiments, is not counted: the runs that are always done try it.
+//! The crates in which experiments are made, what several controls share, the control's own files
+//! and settings, and what is proven. Judges, tests, comments and pages are left out: stored evidence
+//! is there to try them. So are lists of all controls, which each new one changes, the manifest's
+//! parser and the engine, which orders experiments: the runs that are always done try those.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,9 +14,26 @@ use super::proof::Proof;
 use crate::root;
 
 /// The crates on whose every line each experiment depends.
-const SHARED: &[&str] = &["client", "isolation", "journey", "lab", "model", "process", "redact"];
+const SHARED: &[&str] = &["client", "isolation", "journey", "lab", "process", "redact"];
 /// Those on which a run through the edge depends as well.
 const EDGE: &[&str] = &["edge", "layers"];
+/// What experiments share among the controls.
+const EXPERIMENTS: &[&str] = &[
+    "baseline.rs",
+    "outage.rs",
+    "work_request.rs",
+    "surface.rs",
+    "surface/feature.rs",
+    "surface/limiter.rs",
+    "surface/secrets.rs",
+    "surface/tour.rs",
+    "surface/visitor.rs",
+];
+/// Defaults that change what a lab does.
+const SETTINGS: &[&str] =
+    &["dependency.rs", "environment.rs", "journey.rs", "probe.rs", "service.rs"];
+/// Files and folders that conclude from evidence and gather none.
+const JUDGES: &[&str] = &["judge", "account"];
 /// Beside a manifest and an application: lists of expectations, and what runs leave behind.
 const NO_SOURCES: &[&str] =
     &["defects.toml", "oddities.toml", "expected.toml", ".seaworthy", "node_modules", "README.md"];
@@ -28,10 +46,11 @@ pub(super) fn of(proof: &Proof) -> String {
         .iter()
         .flat_map(|name| rust_files(&root.join("crates").join(name).join("src")))
         .collect();
-    let controls = rust_files(&root.join("crates/controls/src"));
-    files.extend(controls.into_iter().filter(|path| concerns(path, &proof.controls)));
-    let settings = rust_files(&root.join("crates/settings/src"));
-    files.extend(settings.into_iter().filter(|path| concerns(path, &proof.controls)));
+    let (controls, settings) = (root.join("crates/controls/src"), root.join("crates/settings/src"));
+    files.extend(EXPERIMENTS.iter().map(|name| controls.join(name)));
+    files.extend(SETTINGS.iter().map(|name| settings.join(name)));
+    let own = [rust_files(&controls), rust_files(&settings.join("controls"))].concat();
+    files.extend(own.into_iter().filter(|path| is_own(path, &proof.controls)));
     for path in files {
         feed(&mut hasher, &path, &code(&fs::read_to_string(&path).unwrap_or_default()));
     }
@@ -61,24 +80,15 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Whether a file of the controls or their settings concerns one of these: it is shared, or it is
-/// the control's own and no judge.
-fn concerns(path: &Path, controls: &[String]) -> bool {
+/// Whether a file belongs to one of these controls, and gathers evidence.
+fn is_own(path: &Path, controls: &[String]) -> bool {
     let parts: Vec<String> = path
         .components()
         .map(|part| part.as_os_str().to_string_lossy().replace(".rs", ""))
         .collect();
-    let owner = controls::CONTROLS.iter().map(|control| control.card().id).find(|id| {
-        let name = id.replace('-', "_");
-        parts.contains(&name)
-    });
-    match owner {
-        None => true,
-        Some(id) => {
-            let judges = parts.iter().any(|part| part == "judge" || part == "account");
-            controls.iter().any(|control| control == id) && !judges
-        }
-    }
+    let is_part = |name: &str| parts.iter().any(|part| part == name);
+    controls.iter().any(|id| is_part(&id.replace('-', "_")))
+        && !JUDGES.iter().any(|judge| is_part(judge))
 }
 
 /// Without comments and without the tests at the end.
@@ -125,19 +135,28 @@ mod tests {
     }
 
     #[test]
-    fn a_control_depends_on_what_is_shared_and_on_its_own_experiment() {
-        let of = |path: &str, control: &str| concerns(Path::new(path), &[control.to_owned()]);
-        assert!(of("crates/controls/src/surface/visitor.rs", "cors"));
+    fn a_control_depends_on_its_own_experiment_and_not_on_its_judge() {
+        let of = |path: &str, control: &str| is_own(Path::new(path), &[control.to_owned()]);
         assert!(of("crates/controls/src/traffic/cors/origins.rs", "cors"));
         assert!(!of("crates/controls/src/traffic/cors/origins.rs", "metrics"));
-        assert!(!of(
-            "crates/controls/src/lifecycle/graceful_shutdown/judge.rs",
-            "graceful-shutdown"
-        ));
-        assert!(of(
-            "crates/controls/src/lifecycle/graceful_shutdown/round.rs",
-            "graceful-shutdown"
-        ));
+        let shutdown = |file: &str| {
+            of(
+                &format!("crates/controls/src/lifecycle/graceful_shutdown/{file}"),
+                "graceful-shutdown",
+            )
+        };
+        assert!(shutdown("round.rs") && !shutdown("judge.rs"));
         assert!(!of("crates/settings/src/controls/cors.rs", "metrics"));
+    }
+
+    #[test]
+    fn what_is_shared_is_there() {
+        let root = root();
+        for name in EXPERIMENTS {
+            assert!(root.join("crates/controls/src").join(name).exists(), "{name}");
+        }
+        for name in SETTINGS {
+            assert!(root.join("crates/settings/src").join(name).exists(), "{name}");
+        }
     }
 }

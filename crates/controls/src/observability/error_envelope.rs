@@ -1,7 +1,5 @@
 //! Every error has one shape with code, message and status, and leaks nothing.
 
-mod internals;
-
 use std::time::{Duration, Instant};
 
 use lab::fault::{Fault, Kind};
@@ -11,11 +9,11 @@ use settings::Manifest;
 use settings::Serves;
 use settings::controls::Shape;
 
+use crate::surface::internals;
 use crate::surface::judging::{once_per_cause, showing};
 use crate::surface::tour::ERRORS;
 use crate::surface::tries::{CAME, FAULT};
 use crate::surface::{Surface, SurfaceControl, Tour, Tries, Visitor};
-use internals::{internals, unescaped};
 
 pub(crate) struct ErrorEnvelope;
 
@@ -102,10 +100,7 @@ async fn until_noticed(bench: &Bench, site: &Site, trial: &TrialLog) {
 }
 
 fn leak(answer: &Answer) -> Option<Finding> {
-    let body = unescaped(&answer.body);
-    let at = internals(&body, &answer.request.target)?;
-    let from = body[..at].char_indices().rev().nth(30).map_or(0, |(at, _)| at);
-    let around: String = body[from..].chars().take(90).collect();
+    let around = internals::shown(answer)?;
     let text =
         format!("the {} of {:?} shows {around:?}", answer.status().unwrap_or(0), answer.label);
     let mend = "log it with the request's id, and answer a code that stays";

@@ -53,7 +53,7 @@ impl SurfaceControl for ErrorMapping {
     async fn visit(bench: &Bench, visitor: &Visitor<'_>) {
         for (name, journey) in bench.journeys() {
             for (at, entry) in journey.entries.iter().enumerate() {
-                let carries = entry.body.is_some() || !entry.form.is_empty();
+                let carries = entry.has_body();
                 let writes = carries && entry.method != "GET";
                 let place = format!("{name}/{}", at + 1);
                 bench.progress(format!("{} {}", entry.method, entry.url));
@@ -186,9 +186,8 @@ async fn collide(visitor: &Visitor<'_>, journey: &Journey, at: usize, place: &st
 async fn refer(visitor: &Visitor<'_>, journey: &Journey, at: usize, place: &str) -> Option<()> {
     let entry = &journey.entries[at];
     let texts = [Some(entry.url.as_str()), entry.body.as_deref()];
-    let form = entry.form.iter().map(|(_, value)| value.as_str());
-    let mut names: Vec<&str> =
-        texts.into_iter().flatten().chain(form).flat_map(variables).collect();
+    let texts = texts.into_iter().flatten().chain(entry.form_values());
+    let mut names: Vec<&str> = texts.flat_map(variables).collect();
     names.sort_unstable();
     names.dedup();
     for name in names {

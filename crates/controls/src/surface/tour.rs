@@ -51,10 +51,18 @@ impl TourStep {
 
     /// The body of a form, as browsers send it.
     pub(crate) fn has_form_body(&self) -> bool {
-        let kind =
-            self.request.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case("content-type"));
-        !self.request.body.is_empty()
-            && kind.is_some_and(|(_, kind)| kind.starts_with("application/x-www-form-urlencoded"))
+        self.has_body_of("application/x-www-form-urlencoded")
+    }
+
+    /// The body of a form that may carry files.
+    pub(crate) fn has_multipart_body(&self) -> bool {
+        self.has_body_of("multipart/form-data")
+    }
+
+    fn has_body_of(&self, kind: &str) -> bool {
+        let mut headers = self.request.headers.iter();
+        let declared = headers.find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+        !self.request.body.is_empty() && declared.is_some_and(|(_, found)| found.starts_with(kind))
     }
 
     pub(crate) fn has_json_body(&self) -> bool {
@@ -153,6 +161,11 @@ impl Tour {
     /// The steps that carried a form and succeeded.
     pub(crate) fn forms(&self) -> impl Iterator<Item = &TourStep> {
         self.steps.iter().filter(|step| step.has_form_body() && step.is_success())
+    }
+
+    /// The steps that carried a form with parts and succeeded.
+    pub(crate) fn multiparts(&self) -> impl Iterator<Item = &TourStep> {
+        self.steps.iter().filter(|step| step.has_multipart_body() && step.is_success())
     }
 
     /// The steps that carried a JSON body and succeeded.

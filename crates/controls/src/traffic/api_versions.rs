@@ -94,12 +94,18 @@ impl SurfaceControl for ApiVersions {
         for answer in tried {
             let text = format!("an unknown version {}", answer.outcome.words());
             let cause = match answer.status() {
-                Some(200..400) => "accepts-unknown",
+                Some(200..300) => "accepts-unknown",
+                // Often to the log-in page: the client never learns what was wrong.
+                Some(300..400) => "redirects",
                 Some(500..) | None => "fails",
                 Some(_) if answer.bytes == 0 => "unclear",
                 Some(_) => continue,
             };
-            let text = if cause == "unclear" { format!("{text} without a word") } else { text };
+            let text = match (cause, answer.header("location")) {
+                ("unclear", _) => format!("{text} without a word"),
+                ("redirects", Some(to)) => format!("{text}, a redirect to {to}"),
+                _ => text,
+            };
             findings.push(showing(Finding::fail(cause, text).fix(mend), answer));
         }
         if count == 0 {
@@ -129,5 +135,8 @@ mod tests {
         assert_eq!(run(unknown(404)).findings[0].cause, "unclear");
         assert_eq!(run(unknown(200).json("{}")).findings[0].cause, "accepts-unknown");
         assert_eq!(run(unknown(500).json("{}")).findings[0].cause, "fails");
+        let judgement = run(unknown(302).with("Location", "/login"));
+        assert_eq!(judgement.findings[0].cause, "redirects");
+        assert!(judgement.findings[0].witness.contains("a redirect to /login"));
     }
 }

@@ -1,6 +1,8 @@
 //! No input makes it fail: hostile and generated input gets 4xx, never 5xx.
 
+mod credentials;
 mod document;
+mod forms;
 mod generate;
 mod openapi;
 mod shrink;
@@ -14,9 +16,10 @@ use serde_json::Value;
 use settings::Manifest;
 
 use crate::control::Applies;
+use crate::surface::internals;
 use crate::surface::judging::showing;
 use crate::surface::tour::{TourStep, path_of};
-use crate::surface::tries::REACHED;
+use crate::surface::tries::{REACHED, WHATEVER};
 use crate::surface::visitor::PATIENCE;
 use crate::surface::{Surface, SurfaceControl, Tour, Tries, Visitor};
 use generate::Variant;
@@ -24,6 +27,9 @@ use generate::Variant;
 pub(crate) struct InputValidation;
 
 const GENERATED: &str = "generated";
+/// A good request of each operation; and those whose credentials are odd.
+const OPERATION: &str = "operation";
+const CREDENTIALS: &str = "credentials";
 const WITNESS: &str = "witness";
 const AFTER: &str = "afterwards";
 /// The declared document could not be read; about why.
@@ -50,6 +56,8 @@ impl SurfaceControl for InputValidation {
     const TRIES: &'static [Tries] = &[
         Tries::all("odd requests that reached a handler", &[GENERATED], REACHED)
             .needs(Need::Percent(10)),
+        Tries::all("operations that reached a handler", &[OPERATION], REACHED).needs(Need::Told),
+        Tries::each("requests without or with odd credentials", &[CREDENTIALS], WHATEVER),
         Tries::all("good requests afterwards", &[AFTER], REACHED),
     ];
 
@@ -80,29 +88,17 @@ impl SurfaceControl for InputValidation {
         let usual = visitor.peer.once(&tour.read(bench.manifest()), PATIENCE).await.took;
         let tries = Trying { bench, visitor, settings, within: WITHIN.max(usual * SLOWER) };
         let most = usize::try_from(settings.requests).unwrap_or(usize::MAX);
-        let variants = generate::variants(&bases, most);
-        let mut looked_at: Vec<(String, String)> = Vec::new();
-        let (mut confirmed, mut hanging) = (0, 0);
-        for (count, variant) in variants.iter().enumerate() {
-            if count % 50 == 0 {
-                bench.progress(format!("{count} of {} odd requests", variants.len()));
-            }
-            let exchange = visitor.ask_within(GENERATED, &variant.request, tries.within).await;
-            let place = (path_of(&variant.base).to_owned(), variant.field.clone());
-            let is_new = confirmed < SHRUNK && !looked_at.contains(&place);
-            if is_failure(settings, &exchange) && is_new && site.is_alive() {
-                looked_at.push(place);
-                let key = shape(&variant.base);
-                let origin = origins.iter().find(|(known, _)| *known == key);
-                let step = origin.map(|(_, step)| *step);
-                confirmed += usize::from(tries.confirm(variant, step).await);
-            }
-            hanging += usize::from(matches!(exchange.end, client::End::TimedOut { .. }));
-            if !site.is_alive() || hanging >= HANGING {
-                break;
-            }
+        visitor.plan(OPERATION, bases.len());
+        for base in &bases {
+            visitor.ask_within(OPERATION, base, tries.within).await;
         }
+        let mut seen = Seen::default();
+        tries.all(GENERATED, &generate::variants(&bases, most), &origins, &mut seen).await;
         visitor.ask(AFTER, &tour.read(bench.manifest())).await;
+        // Last, because a door may close after some of these.
+        if site.is_alive() {
+            tries.all(CREDENTIALS, &credentials::variants(&bases), &origins, &mut seen).await;
+        }
     }
 
     fn rule(manifest: &Manifest, surface: &Surface<'_>) -> Ruling {
@@ -126,9 +122,11 @@ impl SurfaceControl for InputValidation {
                 continue;
             }
             places.push(place);
-            let shown: String = answer.request.body.chars().take(120).collect();
-            let with = if shown.is_empty() { String::new() } else { format!(" with {shown:?}") };
-            let text = format!("{}{with}: it {}", answer.asked(), answer.outcome.words());
+            let text = format!("{}{}: it {}", answer.asked(), with(answer), answer.outcome.words());
+            let text = match internals::shown(answer) {
+                Some(shown) => format!("{text}; its answer shows {shown:?}"),
+                None => text,
+            };
             let mend = "check input where it comes in, and map what the database refuses to 4xx";
             findings.push(showing(Finding::fail(cause, text).fix(mend), answer));
         }
@@ -158,6 +156,27 @@ impl SurfaceControl for InputValidation {
         }
         let held = format!("{count} odd requests, none made it fail");
         Ruling::from_findings(held, findings)
+    }
+}
+
+/// What was odd about a witness: its credentials, or its body.
+fn with(answer: &Answer) -> String {
+    let field = answer.label.strip_prefix(WITNESS).unwrap_or_default().trim_start();
+    if let Some(name) = field.strip_prefix("header ") {
+        let headers = answer.request.headers.iter();
+        let value = headers.filter(|(known, _)| known.eq_ignore_ascii_case(name));
+        let value = value.map(|(_, value)| value.as_str()).next().unwrap_or_default();
+        return format!(" with {name}: {value:?}");
+    }
+    let shown: String = answer.request.body.chars().take(120).collect();
+    match (field, shown.as_str()) {
+        ("no credentials", _) => " without credentials".to_owned(),
+        (_, "") => String::new(),
+        // What is odd stands behind what is shown.
+        _ if answer.request.body.len() > shown.len() && !field.is_empty() => {
+            format!(" with {shown:?}, odd in {field}")
+        }
+        _ => format!(" with {shown:?}"),
     }
 }
 
@@ -193,7 +212,46 @@ struct Trying<'a> {
     within: Duration,
 }
 
+/// What was met so far.
+#[derive(Default)]
+struct Seen {
+    /// Paths and places whose failure was looked at.
+    looked_at: Vec<(String, String)>,
+    confirmed: usize,
+    hanging: usize,
+}
+
 impl Trying<'_> {
+    /// Sends all of these, and looks closer at what fails.
+    async fn all(
+        &self,
+        label: &str,
+        variants: &[Variant],
+        origins: &[(String, &TourStep)],
+        seen: &mut Seen,
+    ) {
+        let site = self.visitor.site();
+        for (count, variant) in variants.iter().enumerate() {
+            if count % 50 == 0 {
+                self.bench.progress(format!("{count} of {} odd requests", variants.len()));
+            }
+            let exchange = self.visitor.ask_within(label, &variant.request, self.within).await;
+            let place = (path_of(&variant.base).to_owned(), variant.field.clone());
+            let is_new = seen.confirmed < SHRUNK && !seen.looked_at.contains(&place);
+            if is_failure(self.settings, &exchange) && is_new && site.is_alive() {
+                seen.looked_at.push(place);
+                let key = shape(&variant.base);
+                let origin = origins.iter().find(|(known, _)| *known == key);
+                let step = origin.map(|(_, step)| *step);
+                seen.confirmed += usize::from(self.confirm(variant, step).await);
+            }
+            seen.hanging += usize::from(matches!(exchange.end, client::End::TimedOut { .. }));
+            if !site.is_alive() || seen.hanging >= HANGING {
+                break;
+            }
+        }
+    }
+
     /// Tries the same oddity again in a request of somebody new, whose own request is answered well:
     /// what failed may have been a duplicate, or a slow moment. Whether it fails again.
     async fn confirm(&self, variant: &Variant, step: Option<&TourStep>) -> bool {
@@ -224,7 +282,8 @@ impl Trying<'_> {
             async move { is_failure(&settings, &peer.once(&request, within).await) }
         })
         .await;
-        self.visitor.ask_within(WITNESS, &smallest, self.within).await;
+        let label = format!("{WITNESS} {}", variant.field);
+        self.visitor.ask_within(&label, &smallest, self.within).await;
         true
     }
 

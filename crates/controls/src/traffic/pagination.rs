@@ -1,10 +1,11 @@
 //! Every list is bounded.
 
+mod counts;
+
 use client::Request;
 use journey::{Entry, Journey, Walk};
 use lab::Bench;
 use model::{Applicability, Card, Finding, Lane, Reach, Ruling, Seen};
-use serde_json::Value;
 use settings::Manifest;
 
 use crate::control::Applies;
@@ -18,6 +19,8 @@ pub(crate) struct Pagination;
 
 const ROWS: &str = "rows made";
 const LISTED: &str = "rows listed";
+/// How many rows there are in all, as a list says beside its own.
+const TOTAL: &str = "rows in all";
 const BEFORE: &str = "before";
 const AFTER: &str = "after";
 const HUGE: &str = "a huge page";
@@ -65,56 +68,31 @@ impl SurfaceControl for Pagination {
 
     async fn visit(bench: &Bench, visitor: &Visitor<'_>) {
         let settings = &bench.manifest().controls.pagination;
+        let mut people = Vec::new();
         for (name, journey) in bench.journeys() {
-            // One person does everything: lists may hold only their own rows.
-            let mut walk = visitor.person();
-            let mut lists: Vec<Request> = Vec::new();
-            let mut writes = Vec::new();
-            let mut done = true;
-            let entries = journey.before_log_out();
-            for entry in entries {
-                let Some((request, exchange, result)) = visitor.step(TOUR, &mut walk, entry).await
-                else {
-                    done = false;
-                    break;
-                };
-                let rows = exchange.response.as_ref().and_then(|response| rows(&response.body));
-                if settings.lists.is_empty() && request.method == "GET" && rows.is_some() {
-                    lists.push(request.clone());
-                }
-                // A form's success is the redirect that its step expects.
-                let created = exchange.status().is_some_and(|status| {
-                    (200..300).contains(&status) || (300..400).contains(&status) && result.is_ok()
-                });
-                if created && request.method == "POST" && !request.body.is_empty() {
-                    writes.push(entry.clone());
-                }
-                if result.is_err() {
-                    done = false;
-                    break;
-                }
+            people.extend(Person::walk(visitor, settings, name, journey).await);
+        }
+        // What one journey makes may stand in a list that another reads.
+        let lists: Vec<Request> = people.iter().flat_map(|one| one.lists.clone()).collect();
+        for list in &lists {
+            list_it(visitor, list, BEFORE).await;
+        }
+        let mut made = 0;
+        for one in &mut people {
+            bench.progress(format!("making {} rows with {}", settings.rows, one.journey));
+            let own = make_rows(visitor, &mut one.walk, &one.writes, settings.rows).await;
+            visitor.fact(ROWS, one.journey.as_str(), i64::from(own));
+            made = made.max(own);
+        }
+        let largest = list_all(visitor, settings, &lists, (AFTER, HUGE)).await;
+        // A largest page of a few hundred looks like none until there are more rows than that.
+        if largest >= settings.rows as usize && made < CERTAIN {
+            bench.progress("making more rows, because a page held all of them");
+            for one in &mut people {
+                let more = make_rows(visitor, &mut one.walk, &one.writes, CERTAIN - made).await;
+                visitor.fact(MANY, one.journey.as_str(), i64::from(made + more));
             }
-            let steps = u32::try_from(entries.len()).unwrap_or(u32::MAX);
-            let failure = (!done).then(|| "a step was not as expected".to_owned());
-            visitor.trial().saw(Seen::Walked { journey: name.clone(), failure, steps });
-            if !done {
-                continue;
-            }
-            lists.extend(settings.lists.iter().map(|text| with_identity(text, &walk, journey)));
-            for list in &lists {
-                list_it(visitor, list, BEFORE).await;
-            }
-            bench.progress(format!("making {} rows with {name}", settings.rows));
-            let made = make_rows(visitor, &mut walk, &writes, settings.rows).await;
-            visitor.fact(ROWS, name.as_str(), i64::from(made));
-            let largest = list_all(visitor, settings, &lists, (AFTER, HUGE)).await;
-            // A largest page of a few hundred looks like none until there are more rows than that.
-            if largest >= settings.rows as usize && made < CERTAIN {
-                bench.progress("making more rows, because a page held all of them");
-                let more = make_rows(visitor, &mut walk, &writes, CERTAIN - made).await;
-                visitor.fact(MANY, name.as_str(), i64::from(made + more));
-                list_all(visitor, settings, &lists, (LATER, LATER_HUGE)).await;
-            }
+            list_all(visitor, settings, &lists, (LATER, LATER_HUGE)).await;
         }
     }
 
@@ -122,7 +100,8 @@ impl SurfaceControl for Pagination {
         let wanted = manifest.controls.pagination.rows as usize;
         let made = surface.facts(ROWS).map(|(_, made)| made).max().unwrap_or(0);
         let made = usize::try_from(made).unwrap_or(0);
-        let listed: Vec<(usize, &str, &str)> = surface.facts(LISTED).filter_map(listed).collect();
+        let listed: Vec<(usize, &str, &str)> =
+            surface.facts(LISTED).filter_map(listed_as).collect();
         if listed.is_empty() {
             return Ruling::undecided(
                 "no step of a journey answers a list; declare one: [controls.pagination] lists = \
@@ -166,7 +145,10 @@ impl SurfaceControl for Pagination {
             findings.push(showing(Finding::fail("fails", text).fix(mend), answer));
         }
         let largest = listed.iter().map(|(count, ..)| *count).max().unwrap_or(0);
-        let grew = grown(&listed);
+        let totals: Vec<_> = surface.facts(TOTAL).filter_map(listed_as).collect();
+        let mut grew = [grown(&listed), grown(&totals)].concat();
+        grew.sort_unstable();
+        grew.dedup();
         let bounded = many >= LARGE;
         if findings.is_empty() && !bounded && made >= wanted && grew.is_empty() && largest < wanted
         {
@@ -194,6 +176,57 @@ impl SurfaceControl for Pagination {
             ),
         };
         Ruling::from_findings(held, once_per_cause(findings, listed.len()))
+    }
+}
+
+/// Somebody who has walked a journey. Lists may hold only one's own rows, so one person makes rows
+/// and lists them.
+struct Person {
+    journey: String,
+    walk: Walk,
+    lists: Vec<Request>,
+    writes: Vec<Entry>,
+}
+
+impl Person {
+    /// Walks a journey. `None` when a step was not as expected, which is recorded.
+    async fn walk(
+        visitor: &Visitor<'_>,
+        settings: &settings::controls::Pagination,
+        name: &str,
+        journey: &Journey,
+    ) -> Option<Self> {
+        let mut walk = visitor.person();
+        let (mut lists, mut writes) = (Vec::new(), Vec::new());
+        let mut done = true;
+        let entries = journey.before_log_out();
+        for entry in entries {
+            let Some((request, exchange, result)) = visitor.step(TOUR, &mut walk, entry).await
+            else {
+                done = false;
+                break;
+            };
+            let rows = exchange.response.as_ref().and_then(|response| counts::rows(&response.body));
+            if settings.lists.is_empty() && request.method == "GET" && rows.is_some() {
+                lists.push(request.clone());
+            }
+            // A form's success is the redirect that its step expects.
+            let created = exchange.status().is_some_and(|status| {
+                (200..300).contains(&status) || (300..400).contains(&status) && result.is_ok()
+            });
+            if created && request.method == "POST" && !request.body.is_empty() {
+                writes.push(entry.clone());
+            }
+            if result.is_err() {
+                done = false;
+                break;
+            }
+        }
+        let steps = u32::try_from(entries.len()).unwrap_or(u32::MAX);
+        let failure = (!done).then(|| "a step was not as expected".to_owned());
+        visitor.trial().saw(Seen::Walked { journey: name.to_owned(), failure, steps });
+        lists.extend(settings.lists.iter().map(|text| with_identity(text, &walk, journey)));
+        done.then(|| Self { journey: name.to_owned(), walk, lists, writes })
     }
 }
 
@@ -231,7 +264,10 @@ fn with_identity(text: &str, walk: &Walk, journey: &Journey) -> Request {
 /// How many rows it answered.
 async fn list_it(visitor: &Visitor<'_>, list: &Request, phase: &str) -> usize {
     let exchange = visitor.ask(phase, list).await;
-    let count = exchange.response.as_ref().and_then(|response| rows(&response.body));
+    let count = exchange.response.as_ref().and_then(|response| counts::rows(&response.body));
+    if let Some(total) = exchange.response.as_ref().and_then(counts::total) {
+        visitor.fact(TOTAL, format!("{phase} {}", list.target), total);
+    }
     if let Some(count) = count {
         let count = i64::try_from(count).unwrap_or(i64::MAX);
         visitor.fact(LISTED, format!("{phase} {}", list.target), count);
@@ -267,25 +303,8 @@ pub(super) async fn make_rows(
     most
 }
 
-/// How many rows a list has: the longest array at the top or in one of the envelopes that are used
-/// (`{"items": []}`, `{"data": {"items": []}}`, HAL, GraphQL).
-fn rows(body: &[u8]) -> Option<usize> {
-    let body: Value = serde_json::from_slice(body).ok()?;
-    longest_array(&body, 3)
-}
-
-fn longest_array(value: &Value, depth: usize) -> Option<usize> {
-    match value {
-        Value::Array(rows) => Some(rows.len()),
-        Value::Object(map) if depth > 0 => {
-            map.values().filter_map(|value| longest_array(value, depth - 1)).max()
-        }
-        _ => None,
-    }
-}
-
 /// A count, the phase in which it was read, and the list.
-fn listed((about, count): (&str, i64)) -> Option<(usize, &str, &str)> {
+fn listed_as((about, count): (&str, i64)) -> Option<(usize, &str, &str)> {
     let (phase, target) = about.rsplit_once(' ')?;
     Some((usize::try_from(count).ok()?, phase, target))
 }
@@ -357,15 +376,26 @@ mod tests {
     }
 
     #[test]
-    fn too_few_rows_decide_nothing() {
-        assert_eq!(run(3, &[("after /a", 3)]).verdict(), Verdict::Inconclusive);
+    fn a_full_page_that_says_how_many_there_are_holds_what_was_made() {
+        let seen = |before: i64, after: i64| {
+            let mut seen = main(vec![answer(AFTER, "GET /a", 200)]);
+            let trial = seen[0].trial.clone();
+            let all = [
+                fact(LISTED, "before /a", 20),
+                fact(LISTED, "after /a", 20),
+                fact(TOTAL, "before /a", before),
+                fact(TOTAL, "after /a", after),
+                fact(ROWS, "order", 250),
+            ];
+            seen.extend(all.map(|seen| Observation { at: 9, trial: trial.clone(), seen }));
+            Pagination.judged(&manifest(""), &seen)
+        };
+        assert_eq!(seen(50, 300).verdict(), Verdict::Pass);
+        assert_eq!(seen(50, 50).verdict(), Verdict::Inconclusive);
     }
 
     #[test]
-    fn rows_are_counted_where_they_are() {
-        assert_eq!(rows(br#"{"items":[1,2],"total":2}"#), Some(2));
-        assert_eq!(rows(b"[1]"), Some(1));
-        assert_eq!(rows(br#"{"data":{"query":{"items":[1,2,3]}}}"#), Some(3));
-        assert_eq!(rows(br#"{"id":1}"#), None);
+    fn too_few_rows_decide_nothing() {
+        assert_eq!(run(3, &[("after /a", 3)]).verdict(), Verdict::Inconclusive);
     }
 }

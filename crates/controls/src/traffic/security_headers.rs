@@ -19,6 +19,9 @@ pub(crate) struct SecurityHeaders;
 const NOSNIFF: (&str, &str) = ("X-Content-Type-Options", "nosniff");
 const PAGE_POLICY: (&str, &str) = ("Content-Security-Policy", "");
 
+/// It was asked over TLS; about where.
+const OVER_TLS: &str = "over TLS";
+
 impl SurfaceControl for SecurityHeaders {
     const CARD: &'static Card = &Card {
         id: "security-headers",
@@ -38,6 +41,9 @@ impl SurfaceControl for SecurityHeaders {
 
     async fn visit(bench: &Bench, visitor: &Visitor<'_>) {
         let site = visitor.site();
+        if visitor.peer.tls.is_on() {
+            visitor.fact(OVER_TLS, visitor.peer.base(), 1);
+        }
         let tour = Tour::walk(bench, visitor).await;
         let errors = tour.errors(bench.manifest(), site.is_target());
         for (label, request) in errors {
@@ -102,7 +108,8 @@ impl SurfaceControl for SecurityHeaders {
             }));
         }
         let all: Vec<&Answer> = surface.answers.clone();
-        findings.extend(cookies::about_cookies(&all));
+        let over_tls = surface.facts(OVER_TLS).next().is_some();
+        findings.extend(cookies::about_cookies(&all, over_tls));
         findings.extend(cookies::about_forms(surface));
         let held = format!("on every answer (successes {}, errors {})", good.len(), bad.len());
         Ruling::from_findings(held, once_per_cause(findings, answers.len()))

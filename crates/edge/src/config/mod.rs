@@ -122,12 +122,7 @@ impl Config {
                 problems.push(format!("supply.{key}: expected more than nothing, found {span}"));
             }
         }
-        if manifest.service.tls {
-            problems.push(
-                "service.tls is true: the service ends TLS itself, and the edge forwards plain HTTP only"
-                    .to_owned(),
-            );
-        }
+        problems.extend(forwards_no_tls(manifest));
         let header = &manifest.controls.https_only.header;
         let proto = header.parse().unwrap_or_else(|_| {
             problems.push(format!("controls.https-only.header: {header:?} is no header's name"));
@@ -190,6 +185,13 @@ fn masks(manifest: &Manifest, values: &BTreeMap<String, String>) -> Style {
             None => fastrand::u128(..).to_be_bytes().to_vec(),
         }),
     }
+}
+
+/// What it says of a service that ends TLS itself.
+fn forwards_no_tls(manifest: &Manifest) -> Option<Problem> {
+    let problem = "service.tls is true: the service ends TLS itself, and the edge forwards plain \
+                   HTTP only";
+    manifest.service.tls.then(|| problem.to_owned())
 }
 
 fn life(manifest: &Manifest) -> Life {

@@ -3,7 +3,7 @@
 use client::Request;
 use serde_json::Value;
 
-use crate::surface::tour::proves_a_form;
+use super::{credentials, forms};
 
 /// A request made odd in one place.
 #[derive(Debug, Clone)]
@@ -110,9 +110,11 @@ pub(super) fn again(variant: &Variant, fresh: &Request) -> Option<Request> {
     if variant.request.target != variant.base.target {
         return Some(Request { target: variant.request.target.clone(), ..fresh.clone() });
     }
-    if is_form(&variant.base) {
-        let at = variant.field.strip_prefix(FORM)?;
-        return Some(fresh.clone().body(with_field(&pairs(fresh), at, variant.value.as_deref()?)));
+    if let Some(request) = credentials::again(variant, fresh) {
+        return Some(request);
+    }
+    if forms::is_form(&variant.base) {
+        return forms::again(variant, fresh);
     }
     let body = serde_json::from_slice::<Value>(&fresh.body).ok();
     let text = match (&variant.value, variant.field.strip_prefix("no ")) {
@@ -125,76 +127,15 @@ pub(super) fn again(variant: &Variant, fresh: &Request) -> Option<Request> {
 
 fn of_one(base: &Request) -> Vec<Variant> {
     let mut all = in_url(base);
-    if is_form(base) {
-        all.extend(in_form(base));
+    if forms::is_form(base) {
+        all.extend(forms::variants(base));
     } else if let Ok(body) = serde_json::from_slice::<Value>(&base.body) {
         all.extend(in_body(base, &body));
     }
     all
 }
 
-/// What the place of a field of a form begins with.
-const FORM: &str = "field ";
-/// Values as they stand in a form, without their name; those that begin with `[` make a list or an
-/// object of what was a text.
-const FORM_VALUES: [&str; 15] = [
-    // As long as a time stamp, and no time.
-    "=99999999999999",
-    "=",
-    "=%00",
-    "=a%00b",
-    "=%ff%fe",
-    "=-1",
-    "=99999999999999999999",
-    "=1e400",
-    "=1.5",
-    "=2026-02-30",
-    "=%27%3B+DROP+TABLE+x%3B--",
-    "=..%2F..%2Fetc%2Fpasswd",
-    "=%F0%9F%98%80",
-    "[]=1",
-    "[a]=1",
-];
-
-fn is_form(request: &Request) -> bool {
-    request.headers.iter().any(|(name, kind)| {
-        name.eq_ignore_ascii_case("content-type")
-            && kind.starts_with("application/x-www-form-urlencoded")
-    })
-}
-
-fn pairs(request: &Request) -> Vec<String> {
-    let body = String::from_utf8_lossy(&request.body).into_owned();
-    body.split('&').filter(|pair| !pair.is_empty()).map(str::to_owned).collect()
-}
-
-/// The fields of a form with another value in one of them.
-fn with_field(pairs: &[String], field: &str, value: &str) -> String {
-    let name = |pair: &str| pair.split('=').next().unwrap_or_default().to_owned();
-    let changed = pairs
-        .iter()
-        .map(|pair| if name(pair) == field { format!("{field}{value}") } else { pair.clone() });
-    changed.collect::<Vec<_>>().join("&")
-}
-
-/// Every field but those that prove that the form was shown: without them, the handler is not reached.
-fn in_form(base: &Request) -> Vec<Variant> {
-    let pairs = pairs(base);
-    let names = pairs.iter().filter_map(|pair| pair.split('=').next()).map(str::to_owned);
-    let names: Vec<String> = names.filter(|name| !proves_a_form(name)).collect();
-    let mut all = Vec::new();
-    for name in &names {
-        let long = format!("={}", "a".repeat(20_000));
-        for value in FORM_VALUES.iter().copied().chain([long.as_str()]) {
-            let request = base.clone().body(with_field(&pairs, name, value));
-            let value = Some(value.to_owned());
-            all.push(Variant { value, ..variant(base, request, &format!("{FORM}{name}")) });
-        }
-    }
-    all
-}
-
-fn variant(base: &Request, request: Request, field: &str) -> Variant {
+pub(super) fn variant(base: &Request, request: Request, field: &str) -> Variant {
     Variant { base: base.clone(), request, field: field.to_owned(), value: None }
 }
 
@@ -346,25 +287,6 @@ mod tests {
             let first = few.iter().find(|variant| variant.field == field).expect("it has one");
             assert_eq!(first.value.as_deref(), Some("=99999999999999"));
         }
-    }
-
-    #[test]
-    fn fields_of_forms_are_varied_and_what_proves_the_form_stays() {
-        let form = |name: &str| {
-            Request::new("POST", "/signup")
-                .header("Content-Type", "application/x-www-form-urlencoded")
-                .body(format!("csrf_token=t&name={name}&age=3"))
-        };
-        let all = of_one(&form("one"));
-        let null =
-            all.iter().find(|v| v.field == "field name" && v.value.as_deref() == Some("=%00"));
-        let null = null.expect("it is among them");
-        assert_eq!(null.request.body, b"csrf_token=t&name=%00&age=3");
-        assert!(all.iter().all(|v| v.field != "field csrf_token"));
-        let list =
-            all.iter().find(|v| v.field == "field age" && v.value.as_deref() == Some("[]=1"));
-        let again = again(list.expect("it is among them"), &form("two")).expect("it can be");
-        assert_eq!(again.body, b"csrf_token=t&name=two&age[]=1");
     }
 
     #[test]

@@ -35,16 +35,23 @@ impl<'a> Cookie<'a> {
         self.attributes.iter().find_map(|one| one.strip_prefix("samesite="))
     }
 
-    /// Whether it carries a session, as far as its name says; what a page's own script must read (a
-    /// token against forgery) does not, nor one that is taken away.
+    /// Whether it carries a session, as far as its name says, or because it is long, made up and
+    /// hidden from scripts; what a page's own script must read (a token against forgery) does not,
+    /// nor one that is taken away.
     fn is_session(&self) -> bool {
         let name = self.name.to_ascii_lowercase();
         let words = ["sess", "sid", "auth", "jwt", "remember", "login", "token"];
         let gone = self.value.is_empty() || self.has("max-age=0");
+        let named = words.iter().any(|word| name.contains(word));
         !gone
             && !name.contains("csrf")
             && !name.contains("xsrf")
-            && words.iter().any(|word| name.contains(word))
+            && (named || self.is_made_up() && self.has("httponly"))
+    }
+
+    fn is_made_up(&self) -> bool {
+        let has = |is: fn(&char) -> bool| self.value.chars().any(|c| is(&c));
+        self.value.len() >= 20 && has(char::is_ascii_digit) && has(char::is_ascii_alphabetic)
     }
 }
 
@@ -53,9 +60,9 @@ fn cookies(answer: &Answer) -> impl Iterator<Item = Cookie<'_>> {
     set.filter_map(|(_, value)| Cookie::parse(value))
 }
 
-/// What the cookies of a session lack. Whether one is Secure behind HTTPS cannot be seen in the lab,
-/// which speaks plain HTTP.
-pub(super) fn about_cookies(answers: &[&Answer]) -> Vec<Finding> {
+/// What the cookies of a session lack. Over plain HTTP it cannot be seen whether one is Secure behind
+/// HTTPS.
+pub(super) fn about_cookies(answers: &[&Answer], over_tls: bool) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut told = Vec::new();
     for answer in answers {
@@ -75,7 +82,11 @@ pub(super) fn about_cookies(answers: &[&Answer]) -> Vec<Finding> {
                 let fix = "set it with SameSite=Lax, or Strict";
                 findings.push(showing(Finding::warn("no-samesite", text).fix(fix), answer));
             }
-            if !cookie.has("secure") {
+            if !cookie.has("secure") && over_tls {
+                let text = format!("the cookie {name} of a session is sent over plain HTTP, too");
+                let fix = "set it with Secure";
+                findings.push(showing(Finding::fail("no-secure", text).fix(fix), answer));
+            } else if !cookie.has("secure") {
                 let text = format!("the cookie {name} is set without Secure over plain HTTP");
                 let fix = "see to it that it is Secure behind HTTPS";
                 findings.push(showing(Finding::note("no-secure", text).fix(fix), answer));
@@ -145,7 +156,7 @@ mod tests {
     fn a_session_s_cookie_is_told_from_others() {
         let causes = |cookie: &str| {
             let answer = set(cookie);
-            let findings = about_cookies(&[&answer]);
+            let findings = about_cookies(&[&answer], false);
             findings.iter().map(|f| f.cause.clone()).collect::<Vec<_>>()
         };
         assert_eq!(causes("sid=1; HttpOnly; SameSite=Lax; Secure"), Vec::<String>::new());
@@ -155,7 +166,14 @@ mod tests {
             assert_eq!(causes(other), Vec::<String>::new(), "{other}");
         }
         let answer = set("sid=1; HttpOnly; Secure");
-        assert_eq!(about_cookies(&[&answer])[0].severity, Severity::Warn);
+        assert_eq!(about_cookies(&[&answer], false)[0].severity, Severity::Warn);
+        // Its name says nothing, but what it holds does, and that scripts may not read it.
+        let hidden = "Redmine=BAh7CEkiD3Nlc3Npb25faWQG; path=/; HttpOnly";
+        assert_eq!(causes(hidden), ["no-samesite", "no-secure"]);
+        assert_eq!(causes("lang=en; HttpOnly"), Vec::<String>::new());
+        let answer = set("sid=1; HttpOnly; SameSite=Lax");
+        let finding = &about_cookies(&[&answer], true)[0];
+        assert_eq!((finding.cause.as_str(), finding.severity), ("no-secure", Severity::Fail));
     }
 
     #[test]

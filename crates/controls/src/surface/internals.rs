@@ -1,6 +1,7 @@
 //! What shows the inside of a service: stack traces, queries, paths of its machine (OWASP ASVS 5.0
 //! 16.5.1).
 
+use model::Answer;
 use std::sync::OnceLock;
 
 use regex_lite::Regex;
@@ -54,9 +55,17 @@ const PATTERNS: [&str; 2] = [
     ),
 ];
 
+/// A piece of the inside that an error shows, with what stands around it.
+pub(crate) fn shown(answer: &Answer) -> Option<String> {
+    let body = unescaped(&answer.body);
+    let at = internals(&body, &answer.request.target)?;
+    let from = body[..at].char_indices().rev().nth(30).map_or(0, |(at, _)| at);
+    Some(body[from..].chars().take(90).collect())
+}
+
 /// Where an error shows something of the inside, if it does. A path that the request itself named is
 /// only repeated.
-pub(super) fn internals(body: &str, target: &str) -> Option<usize> {
+fn internals(body: &str, target: &str) -> Option<usize> {
     static COMPILED: OnceLock<Vec<Regex>> = OnceLock::new();
     let compiled = COMPILED
         .get_or_init(|| PATTERNS.iter().filter_map(|pattern| Regex::new(pattern).ok()).collect());
@@ -79,7 +88,7 @@ pub(super) fn internals(body: &str, target: &str) -> Option<usize> {
 }
 
 /// A body with the usual HTML escapes taken away: pages of frameworks hide paths behind them.
-pub(super) fn unescaped(body: &str) -> String {
+fn unescaped(body: &str) -> String {
     let escapes = [
         ("&#x2F;", "/"),
         ("&#x2f;", "/"),
