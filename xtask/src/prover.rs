@@ -49,15 +49,15 @@ pub(crate) fn clean() {
     }
 }
 
-/// Works on all of these, two at a time. What each came to.
-pub(crate) fn two_at_a_time<T: Send, R: Send>(
+/// Works on all of these, several at a time: most of a proof is waiting. What each came to.
+pub(crate) fn several_at_a_time<T: Send, R: Send>(
     all: Vec<T>,
     work: impl Fn(&T) -> Vec<R> + Sync,
 ) -> Vec<R> {
     let (waiting, results) = (Mutex::new(all), Mutex::new(Vec::new()));
     let taken = || waiting.lock().ok().and_then(|mut waiting| waiting.pop());
     std::thread::scope(|scope| {
-        for _ in 0..2 {
+        for _ in 0..AT_ONCE {
             scope.spawn(|| {
                 while let Some(one) = taken() {
                     let result = work(&one);
@@ -70,6 +70,9 @@ pub(crate) fn two_at_a_time<T: Send, R: Send>(
     });
     results.into_inner().unwrap_or_default()
 }
+
+/// So many proofs at once. Two processors bear them, and each is disturbed as on a busy machine.
+const AT_ONCE: usize = 4;
 
 /// Proves what is in a folder, with further words on the command line.
 pub(crate) fn prove(folder: &Path, only: Option<&str>, more: &[&str]) -> Result<Value, String> {

@@ -66,7 +66,7 @@ pub(crate) fn all(only: Option<&str>, mode: Mode) -> Result<String, String> {
     let proofs: Vec<_> = proofs.into_iter().map(|proof| (fingerprint::of(&proof), proof)).collect();
     prover::program();
     let outcomes =
-        prover::two_at_a_time(proofs, |(sources, proof)| vec![one(proof, mode, sources)]);
+        prover::several_at_a_time(proofs, |(sources, proof)| vec![one(proof, mode, sources)]);
     let replayed = outcomes.iter().filter(|outcome| outcome.replayed).count();
     let (count, ran) = (outcomes.len(), outcomes.len() - replayed);
     let mut wrong: Vec<String> = outcomes.into_iter().flat_map(|outcome| outcome.wrong).collect();

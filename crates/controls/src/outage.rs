@@ -1,10 +1,10 @@
 //! One outage of one dependency: a time line that several controls observe.
 //!
 //! Readiness, liveness and the service's work are watched at once, as they are in production. The
-//! first control that asks for a round has it made; the others get what concerns them. A fault meets
-//! an instance that lives and has connected; an instance that came back whole meets the next fault,
-//! any other is replaced. One fault of each dependency is held for as long as the manifest says:
-//! some services give up only after a while.
+//! first control that asks for a round has it made; the others get what concerns them. Each fault
+//! meets an instance of its own that lives and has connected, so that faults are waited for together.
+//! One fault of each dependency is held for as long as the manifest says: some services give up only
+//! after a while.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -112,134 +112,65 @@ pub(crate) fn merged(findings: Vec<Finding>) -> Vec<Finding> {
     first.into_values().collect()
 }
 
-/// The outages that one control looks at, one after the other.
-pub(crate) struct Outages<'a> {
-    bench: &'a Bench,
+/// One outage, and what this observer saw of it. Whoever asks first has it made, on an instance of
+/// its own, so that several can be made at once.
+///
+/// # Errors
+/// When the lab cannot provide an instance.
+pub(crate) async fn round(
+    bench: &Bench,
     observer: Observer,
-    /// The instance that came back whole from the last one.
-    alive: Option<(Instance, Running)>,
-}
-
-impl<'a> Outages<'a> {
-    pub(crate) fn new(bench: &'a Bench, observer: Observer) -> Self {
-        Self { bench, observer, alive: None }
-    }
-
-    /// One outage, and what this observer saw of it.
-    ///
-    /// # Errors
-    /// When the lab cannot provide an instance.
-    pub(crate) async fn round(
-        &mut self,
-        dependency: &str,
-        loss: Loss,
-        round: u32,
-    ) -> Result<Vec<Observation>, LabError> {
-        let (bench, observer) = (self.bench, self.observer);
-        bench.progress(format!("{dependency} {}, round {round}", loss.word()));
-        let name = format!("{dependency}/{}/{round}", loss.word());
-        let mut shared = bench.shared(&name).await;
-        let seen = match &*shared {
-            Some(seen) => seen.clone(),
-            None => {
-                let apart = bench.apart();
-                self.make(&apart.trial(&name), dependency, loss, round).await?;
-                let seen = apart.finish().unwrap_or_default();
-                shared.insert(seen).clone()
-            }
-        };
-        drop(shared);
-        let is_fault = |seen: &&Observation| matches!(seen.seen, Seen::FaultSet { .. });
-        let faulted = seen.iter().find(is_fault).map(|fault| fault.at);
-        let seen: Vec<_> =
-            seen.into_iter().filter(|seen| observer.concerns(seen, faulted)).collect();
-        bench.take_over(&seen);
-        Ok(seen)
-    }
-
-    async fn make(
-        &mut self,
-        trial: &TrialLog,
-        dependency: &str,
-        loss: Loss,
-        round: u32,
-    ) -> Result<(), LabError> {
-        let (subject, method) = (dependency.to_owned(), loss.word().to_owned());
-        trial.saw(Seen::Trial { subject, method, round });
-        // What is repeated is repeated from the start.
-        let earlier = self.alive.take();
-        let earlier = if round == 1 { earlier } else { end(earlier).await };
-        self.alive = outage(self.bench, trial, dependency, loss, earlier).await?;
-        Ok(())
-    }
-
-    /// Ends what is left.
-    pub(crate) async fn end(mut self) {
-        end(self.alive.take()).await;
-    }
-}
-
-async fn end(alive: Option<(Instance, Running)>) -> Option<(Instance, Running)> {
-    if let Some((instance, running)) = alive {
-        running.kill().await;
-        instance.end().await;
-    }
-    None
+    dependency: &str,
+    loss: Loss,
+    round: u32,
+) -> Result<Vec<Observation>, LabError> {
+    bench.progress(format!("{dependency} {}, round {round}", loss.word()));
+    let name = format!("{dependency}/{}/{round}", loss.word());
+    let mut shared = bench.shared(&name).await;
+    let seen = match &*shared {
+        Some(seen) => seen.clone(),
+        None => {
+            let apart = bench.apart();
+            let trial = apart.trial(&name);
+            let (subject, method) = (dependency.to_owned(), loss.word().to_owned());
+            trial.saw(Seen::Trial { subject, method, round });
+            outage(bench, &trial, dependency, loss).await?;
+            let seen = apart.finish().unwrap_or_default();
+            shared.insert(seen).clone()
+        }
+    };
+    drop(shared);
+    let is_fault = |seen: &&Observation| matches!(seen.seen, Seen::FaultSet { .. });
+    let faulted = seen.iter().find(is_fault).map(|fault| fault.at);
+    let seen: Vec<_> = seen.into_iter().filter(|seen| observer.concerns(seen, faulted)).collect();
+    bench.take_over(&seen);
+    Ok(seen)
 }
 
 /// A request that stands for the service's work, and the status that it has in good health.
 type Work = (WorkRequest, u16);
 
-/// One outage. The instance, when it came back whole.
 async fn outage(
     bench: &Bench,
     trial: &TrialLog,
     dependency: &str,
     loss: Loss,
-    earlier: Option<(Instance, Running)>,
-) -> Result<Option<(Instance, Running)>, LabError> {
-    let Some((instance, mut running, work)) = at_work(bench, trial, dependency, earlier).await?
-    else {
-        return Ok(None);
-    };
-    let outage = Outage { bench, trial, instance: &instance, running: &running, dependency, loss };
-    let back = outage.watch(work).await;
-    if running.process().exit().is_some() {
-        running.wait_exit(Duration::ZERO).await;
-        return Ok(end(Some((instance, running))).await);
-    }
-    if back { Ok(Some((instance, running))) } else { Ok(end(Some((instance, running))).await) }
-}
-
-/// An instance that is ready, and its work where it can be done: the earlier one, or a new one where
-/// there is none or its limiter has had enough of us.
-async fn at_work(
-    bench: &Bench,
-    trial: &TrialLog,
-    dependency: &str,
-    earlier: Option<(Instance, Running)>,
-) -> Result<Option<(Instance, Running, Option<Work>)>, LabError> {
-    let settings = &bench.manifest().controls.dependency_outage;
-    let has_work = work_request::is_declared(bench.manifest(), settings.request.as_deref());
-    if let Some((instance, running)) = earlier {
-        running.go_on_in(trial);
-        let work = work(bench, trial, &instance, dependency).await;
-        if work.is_some() || !has_work {
-            return Ok(Some((instance, running, work)));
-        }
-        end(Some((instance, running))).await;
-    }
+) -> Result<(), LabError> {
     let mut instance = bench.instance().await?;
-    let Some(mut running) = instance.start(trial, None).await? else {
-        instance.end().await;
-        return Ok(None);
-    };
-    if !matches!(running.wait_ready(bench.patience()).await, Readiness::Ready { .. }) {
-        end(Some((instance, running))).await;
-        return Ok(None);
+    if let Some(mut running) = instance.start(trial, None).await? {
+        if matches!(running.wait_ready(bench.patience()).await, Readiness::Ready { .. }) {
+            let work = work(bench, trial, &instance, dependency).await;
+            let (instance, running) = (&instance, &running);
+            Outage { bench, trial, instance, running, dependency, loss }.watch(work).await;
+        }
+        // How it ended is part of what was seen.
+        if running.process().exit().is_some() {
+            running.wait_exit(Duration::ZERO).await;
+        }
+        running.kill().await;
     }
-    let work = work(bench, trial, &instance, dependency).await;
-    Ok(Some((instance, running, work)))
+    instance.end().await;
+    Ok(())
 }
 
 async fn work(
@@ -273,8 +204,8 @@ struct Outage<'a> {
 }
 
 impl Outage<'_> {
-    /// Breaks the dependency, watches, mends it and watches again. Whether everything came back.
-    async fn watch(&self, mut work: Option<Work>) -> bool {
+    /// Breaks the dependency, watches, mends it and watches again until everything came back.
+    async fn watch(&self, mut work: Option<Work>) {
         let (instance, trial) = (self.instance, self.trial);
         // A probe that never asks it must not look as if the service did not need it.
         instance.wait_for_connection(self.dependency, self.notice_limit()).await;
@@ -292,9 +223,7 @@ impl Outage<'_> {
         };
         tokio::join!(work_and_hold, self.ask_ready(&over), self.ask_live(&over));
         instance.heal(trial, self.dependency).await;
-        let (work, ready, live) =
-            tokio::join!(self.works_again(work), self.ready_again(), self.live_again());
-        work && ready && live
+        tokio::join!(self.works_again(work), self.ready_again(), self.live_again());
     }
 
     fn has_ended(&self) -> bool {
@@ -368,46 +297,38 @@ impl Outage<'_> {
         }
     }
 
-    async fn works_again(&self, work: Option<Work>) -> bool {
-        let Some((work, good)) = work else { return true };
+    async fn works_again(&self, work: Option<Work>) {
+        let Some((work, good)) = work else { return };
         let settings = &self.bench.manifest().controls.dependency_outage;
         let longest = settings.within.0 + Duration::from_secs(2);
         let healed = Instant::now();
         while healed.elapsed() < settings.recover_within.0 && !self.has_ended() {
             let outcome = work.try_anew(self.instance, self.trial, AFTER, longest).await;
             if outcome.status() == Some(good) {
-                return true;
+                return;
             }
             sleep(SELDOM).await;
         }
-        false
     }
 
-    async fn ready_again(&self) -> bool {
+    async fn ready_again(&self) {
         let manifest = self.bench.manifest();
-        let Some(probe) = &manifest.service.ready else { return true };
+        let Some(probe) = &manifest.service.ready else { return };
         let limit = manifest.controls.readiness.recover_within.0;
         let within = probe.0.within.0;
-        self.again(limit, || self.running.ask_ready(self.trial, within)).await
+        self.again(limit, || self.running.ask_ready(self.trial, within)).await;
     }
 
-    async fn live_again(&self) -> bool {
-        if self.bench.manifest().service.live.is_none() {
-            return true;
+    async fn live_again(&self) {
+        if self.bench.manifest().service.live.is_some() {
+            self.again(LIVE_RECOVERY, || self.running.ask_live(self.trial, LIVE_PATIENCE)).await;
         }
-        self.again(LIVE_RECOVERY, || self.running.ask_live(self.trial, LIVE_PATIENCE)).await
     }
 
     /// Probes until one is accepted, the process ends or time is up.
-    async fn again<F: Future<Output = Probe>>(&self, limit: Duration, ask: impl Fn() -> F) -> bool {
+    async fn again<F: Future<Output = Probe>>(&self, limit: Duration, ask: impl Fn() -> F) {
         let began = Instant::now();
-        loop {
-            if ask().await.is_accepted() {
-                return true;
-            }
-            if began.elapsed() > limit || self.has_ended() {
-                return false;
-            }
+        while !ask().await.is_accepted() && began.elapsed() <= limit && !self.has_ended() {
             sleep(OFTEN).await;
         }
     }

@@ -1,4 +1,4 @@
-//! Running a plan: the shared lane beside each other, then the quiet lane one by one.
+//! Running a plan: starts alone, then everything beside each other, the quiet lane in the foreground.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use controls::Control;
 use controls::baseline::{self, Baseline};
 use futures_util::future;
-use lab::{Bench, Lab, LabError, Recorder};
+use lab::{Bench, Lab, LabError, Priority, Recorder};
 use model::{Event, Judgement, Lane, Note, Row, Scorecard};
 use redact::Redactor;
 use settings::Manifest;
@@ -188,7 +188,7 @@ impl Proving<'_> {
             follower.tell(&event);
             tell(event);
         };
-        let bench = Bench::new(Arc::clone(lab), recorder.clone(), progress);
+        let bench = Bench::new(Arc::clone(lab), recorder.clone(), Priority::Foreground, progress);
         let result = baseline::measure(&bench).await;
         let mut baseline = baseline::conclude(&recorder.finish()?);
         if let Err(error) = result {
@@ -234,12 +234,15 @@ impl Proving<'_> {
                 self.add(step.control.card().id, judgement.clone(), Duration::ZERO);
             }
         }
-        let shared =
-            self.plan.lane(Lane::Shared).map(|control| self.experiment(control, lab, store));
-        future::join_all(shared).await;
-        for control in self.plan.lane(Lane::Quiet) {
+        let quiet = || self.plan.lane(Lane::Quiet);
+        // Starts are judged by their time: nothing runs beside them.
+        for control in quiet().filter(|control| control.card().id == STARTUP) {
             self.experiment(control, lab, store).await;
         }
+        // The other quiet ones mostly wait; what runs beside them gives way to them.
+        let quiet = quiet().filter(|control| control.card().id != STARTUP);
+        let all = quiet.chain(self.plan.lane(Lane::Shared));
+        future::join_all(all.map(|control| self.experiment(control, lab, store))).await;
     }
 
     /// Whatever goes wrong concerns this control alone: what others decided is kept.
@@ -266,7 +269,11 @@ impl Proving<'_> {
             follower.tell(&event);
             tell(event);
         };
-        let bench = Bench::new(Arc::clone(lab), recorder.clone(), progress);
+        let priority = match control.card().lane {
+            Lane::Quiet => Priority::Foreground,
+            Lane::Shared => Priority::Background,
+        };
+        let bench = Bench::new(Arc::clone(lab), recorder.clone(), priority, progress);
         let result = control.prove(&bench).await;
         let seen = recorder.finish()?;
         Ok(match result {

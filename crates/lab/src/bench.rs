@@ -12,6 +12,7 @@ use model::Observation;
 use settings::Manifest;
 use tokio::sync::OwnedMutexGuard;
 
+use crate::capacity::Priority;
 use crate::error::LabError;
 use crate::instance::{Instance, UNSHARE};
 use crate::lab::Lab;
@@ -23,6 +24,7 @@ use crate::world::World;
 pub struct Bench {
     lab: Arc<Lab>,
     recorder: Recorder,
+    priority: Priority,
     progress: Arc<dyn Fn(String) + Send + Sync>,
 }
 
@@ -30,9 +32,10 @@ impl Bench {
     pub fn new(
         lab: Arc<Lab>,
         recorder: Recorder,
+        priority: Priority,
         progress: impl Fn(String) + Send + Sync + 'static,
     ) -> Self {
-        Self { lab, recorder, progress: Arc::new(progress) }
+        Self { lab, recorder, priority, progress: Arc::new(progress) }
     }
 
     pub fn manifest(&self) -> &Manifest {
@@ -111,7 +114,7 @@ impl Bench {
     /// # Errors
     /// When the lab cannot provide them.
     pub async fn world(&self) -> Result<Arc<World>, LabError> {
-        self.lab.world().await
+        self.lab.world(self.priority).await
     }
 
     /// Whether a service can be started as process 1 here: not where Landlock has taken the right

@@ -11,10 +11,11 @@ use model::observation::Stream;
 use process::{Launch, Line, Process};
 use settings::{Port, Probe};
 
+use crate::capacity::Slot;
 use crate::database::{Link, TableLock};
 use crate::error::LabError;
 use crate::fault::{Fault, Proxy, Traffic};
-use crate::lab::{Lab, Slot, located};
+use crate::lab::{Lab, located};
 use crate::log_file::Follower;
 use crate::place::Place;
 use crate::ports::Lease;
@@ -167,9 +168,10 @@ impl Instance {
             folder: self.place.record().folder().to_owned(),
             env: env.into_iter().collect(),
             user: None,
+            nice: self.world.priority.nice(),
             mark: self.place.mark(),
         };
-        let starting = self.lab.may_start().await;
+        let starting = self.lab.may_start(self.world.priority).await;
         let log_file = self.follow_log(trial)?;
         let _ = self.lab.shadow.opened_since(Instant::now());
         let sink = trial.clone();

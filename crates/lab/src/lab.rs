@@ -13,9 +13,10 @@ use process::spawn;
 use redact::Redactor;
 use settings::upstreams::{Upstream, UpstreamKind};
 use settings::{DependencyKind, Manifest, Port};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::audit;
+use crate::capacity::{Capacity, Priority};
 use crate::database::{Link, Server};
 use crate::error::LabError;
 use crate::instance::Instance;
@@ -78,10 +79,7 @@ pub struct Lab {
     pub(crate) ground: Ground,
     pub(crate) redactor: Redactor,
     pub(crate) shadow: Shadow,
-    /// How many instances may be starting, which takes the processor.
-    starting: Arc<Semaphore>,
-    /// How many instances may live, which takes memory.
-    living: Arc<Semaphore>,
+    capacity: Capacity,
     pub(crate) servers: BTreeMap<String, Server>,
     /// What keeps every instance from being had.
     obstacle: Option<Obstacle>,
@@ -124,12 +122,14 @@ impl Lab {
         };
         let fixed = matches!(manifest.service.port, Some(Port::Fixed(_)));
         let shared = manifest.dependencies.values().any(|dependency| dependency.url.is_some());
-        let jobs = if fixed || shared { 1 } else { options.jobs.max(1) };
         let mut lab = Self {
             root: options.root,
             shadow: Shadow::watch(&template.shadowed),
-            starting: Arc::new(Semaphore::new(jobs)),
-            living: Arc::new(Semaphore::new(if fixed || shared { 1 } else { jobs * WAITING })),
+            capacity: if fixed || shared {
+                Capacity::one()
+            } else {
+                Capacity::of(options.jobs.max(1))
+            },
             servers: BTreeMap::new(),
             obstacle: None,
             journeys,
@@ -174,11 +174,14 @@ impl Lab {
     ///
     /// # Errors
     /// When one of them cannot be had.
-    pub(crate) async fn world(self: &Arc<Self>) -> Result<Arc<World>, LabError> {
+    pub(crate) async fn world(
+        self: &Arc<Self>,
+        priority: Priority,
+    ) -> Result<Arc<World>, LabError> {
         if let Some(obstacle) = &self.obstacle {
             return Err(obstacle.error());
         }
-        World::open(self).await
+        World::open(self, priority).await
     }
 
     /// A new instance in a world, with a folder, ports and proxies of its own.
@@ -189,7 +192,7 @@ impl Lab {
         self: &Arc<Self>,
         world: Arc<World>,
     ) -> Result<Instance, LabError> {
-        let slot = Slot { _living: Arc::clone(&self.living).acquire_owned().await.ok() };
+        let slot = self.capacity.may_live(world.priority).await;
         let Ground { confinement, source, .. } = &self.ground;
         let place = self.ground.place.next();
         let workspace = self.template.instance(confinement, source, &place.folder("workspace"))?;
@@ -210,8 +213,8 @@ impl Lab {
     }
 
     /// Waits until a further start is allowed.
-    pub(crate) async fn may_start(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.starting).acquire_owned().await.ok()
+    pub(crate) async fn may_start(&self, priority: Priority) -> Option<OwnedSemaphorePermit> {
+        self.capacity.may_start(priority).await
     }
 
     /// What the lab provided, with versions.
@@ -426,15 +429,6 @@ impl Lab {
     pub(crate) fn resolve(&self, provided: &Provided, mutations: &[Mutation]) -> Recipe {
         recipe::resolve(&self.manifest, provided, mutations)
     }
-}
-
-/// So many instances may live for each that may be starting: most of them only wait.
-const WAITING: usize = 4;
-
-/// An instance's share of the machine.
-#[derive(Debug)]
-pub(crate) struct Slot {
-    _living: Option<OwnedSemaphorePermit>,
 }
 
 /// A program of the manifest as a path that can be executed: what holds a slash is looked for in the

@@ -4,6 +4,7 @@
 
 pub mod audit;
 pub mod bench;
+mod capacity;
 pub mod database;
 pub mod error;
 pub mod fault;
@@ -29,6 +30,7 @@ pub mod workspace;
 pub mod world;
 
 pub use bench::Bench;
+pub use capacity::Priority;
 pub use client::{Peer, Tls};
 pub use error::LabError;
 pub use instance::Instance;

@@ -28,7 +28,7 @@ pub async fn run(
     let lines = Arc::new(Mutex::new(VecDeque::new()));
     let kept = Arc::clone(&lines);
     let folder = place.record().folder().to_owned();
-    let launch = Launch { argv, folder, env, user: None, mark: place.mark() };
+    let launch = Launch { argv, folder, env, user: None, nice: 0, mark: place.mark() };
     let failed = |outcome: String| {
         let lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
         let output: Vec<String> = lines.iter().cloned().collect();

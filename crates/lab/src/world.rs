@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use settings::{DependencyKind, upstreams::UpstreamKind};
 
+use crate::capacity::Priority;
 use crate::database::{Postgres, Provisioned};
 use crate::error::LabError;
 use crate::instance::Instance;
@@ -18,6 +19,7 @@ use crate::stand_in::StandIn;
 #[derive(Debug)]
 pub struct World {
     lab: Arc<Lab>,
+    pub(crate) priority: Priority,
     pub(crate) dependencies: Vec<Provisioned>,
     /// In the place of the third parties of `[upstreams]`.
     stand_ins: Vec<StandIn>,
@@ -30,7 +32,7 @@ impl World {
     ///
     /// # Errors
     /// When one of them cannot be had.
-    pub(crate) async fn open(lab: &Arc<Lab>) -> Result<Arc<Self>, LabError> {
+    pub(crate) async fn open(lab: &Arc<Lab>, priority: Priority) -> Result<Arc<Self>, LabError> {
         let place = lab.ground.place.next();
         let mut dependencies = Vec::new();
         for (name, server) in &lab.servers {
@@ -46,7 +48,7 @@ impl World {
             })?);
         }
         let (lab, filled) = (Arc::clone(lab), AtomicBool::new(false));
-        Ok(Arc::new(Self { lab, dependencies, stand_ins, filled }))
+        Ok(Arc::new(Self { lab, priority, dependencies, stand_ins, filled }))
     }
 
     /// An instance with a workspace, ports and proxies of its own, on the data of this world.

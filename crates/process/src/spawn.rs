@@ -30,6 +30,8 @@ pub struct Launch {
     pub folder: PathBuf,
     pub env: Vec<(String, String)>,
     pub user: Option<User>,
+    /// How much it leaves the processor to others (nice(2)); 0 is usual.
+    pub nice: i32,
     /// The value of [`MARK`].
     pub mark: String,
 }
@@ -83,6 +85,12 @@ impl Process {
         let mut child = tokio::process::Command::from(command).spawn()?;
         let pid = child.id().ok_or_else(|| io::Error::other("the process has no id"))?;
         tree::own(pid, true);
+        // What it starts inherits this.
+        if launch.nice != 0
+            && let Some(pid) = rustix::process::Pid::from_raw(pid.cast_signed())
+        {
+            let _ = rustix::process::setpriority_process(Some(pid), launch.nice);
+        }
         record.process(pid)?;
         let sink: output::Sink = Arc::new(sink);
         let mut pumps = Vec::new();

@@ -3,13 +3,16 @@
 
 mod judge;
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use async_trait::async_trait;
+use futures_util::future;
 use lab::{Bench, LabError};
 use model::{Account, Applicability, Card, Lane, Observation, Reach, Ruling};
 use settings::Manifest;
 
 use crate::control::{Applies, Control};
-use crate::outage::{Loss, Observer, Outages};
+use crate::outage::{self, Loss, Observer};
 use crate::trials::by_trial;
 use crate::work_request;
 
@@ -58,24 +61,19 @@ impl Control for DependencyOutage {
     async fn prove(&self, bench: &Bench) -> Result<(), LabError> {
         let critical = bench.manifest().dependencies.iter().filter(|(_, d)| d.critical);
         let names: Vec<String> = critical.map(|(name, _)| name.clone()).collect();
-        let mut outages = Outages::new(bench, Observer::Work);
-        let mut stuck = 0;
-        'tries: for name in &names {
-            for loss in LOSSES {
-                for round in 1..=ROUNDS {
-                    let seen = outages.round(name, loss, round).await?;
-                    if judge::came_back(bench.manifest(), &seen) {
-                        break;
-                    }
-                    stuck += 1;
-                }
-                if stuck >= ENOUGH {
-                    break 'tries;
+        let stuck = &AtomicU32::new(0);
+        let all = names.iter().flat_map(|name| LOSSES.map(|loss| (name, loss)));
+        let rounds = all.map(|(name, loss)| async move {
+            for round in 1..=ROUNDS {
+                let seen = outage::round(bench, Observer::Work, name, loss, round).await?;
+                let enough = || stuck.fetch_add(1, Ordering::Relaxed) + 1 >= ENOUGH;
+                if judge::came_back(bench.manifest(), &seen) || enough() {
+                    break;
                 }
             }
-        }
-        outages.end().await;
-        Ok(())
+            Ok::<_, LabError>(())
+        });
+        future::try_join_all(rounds).await.map(|_| ())
     }
 
     fn rule(&self, manifest: &Manifest, seen: &[Observation]) -> (Account, Ruling) {

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use client::{Connection, Request};
+use futures_util::future;
 use lab::{Bench, Instance, LabError, Readiness, Running, TrialLog};
 use model::{Account, Applicability, Card, Lane, Observation, Outcome, Reach, Ruling, Seen};
 use settings::Manifest;
@@ -73,8 +74,6 @@ const HELD: Duration = Duration::from_millis(600);
 const LARGE_PART: f64 = 0.6;
 /// What a round takes beside that, generously.
 const MARGIN: Duration = Duration::from_millis(300);
-/// After so many ends that did not come, more waiting teaches nothing.
-const ENOUGH: u32 = 3;
 
 #[async_trait]
 impl Control for GracefulShutdown {
@@ -95,25 +94,24 @@ impl Control for GracefulShutdown {
     async fn prove(&self, bench: &Bench) -> Result<(), LabError> {
         let Found { ways, long, several } = ways(bench).await?;
         let settings = &bench.manifest().controls.graceful_shutdown;
-        let mut stubborn = 0;
+        let numbers = 1..=settings.rounds.max(3);
+        let mut rounds: Vec<(Way, Round, u32)> = Vec::new();
         for way in &ways {
             let held = long.filter(|(able, _)| able == way).map_or(HELD, |(_, held)| held);
-            for number in 1..=settings.rounds.max(3) {
-                let round = Round::of(number, held, settings.drain, several);
-                bench.progress(format!("{}, {} clients", way.word(), round.method));
-                stubborn += u32::from(!attempt(bench, *way, &round, number).await?);
-                if stubborn >= ENOUGH {
-                    return Ok(());
-                }
-            }
+            let of = |number| (*way, Round::of(number, held, settings.drain, several), number);
+            rounds.extend(numbers.clone().map(of));
         }
         if let Some(way) = ways.first()
             && bench.init_is_possible().await
         {
-            bench.progress("as process 1");
-            attempt(bench, *way, &Round::as_process_1(), 1).await?;
+            rounds.push((*way, Round::as_process_1(), 1));
         }
-        Ok(())
+        // Each stops an instance of its own; most of the time is waiting.
+        let attempts = rounds.iter().map(|(way, round, number)| async move {
+            bench.progress(format!("{}, {} clients", way.word(), round.method));
+            attempt(bench, *way, round, *number).await
+        });
+        future::try_join_all(attempts).await.map(|_| ())
     }
 
     fn rule(&self, manifest: &Manifest, seen: &[Observation]) -> (Account, Ruling) {
@@ -234,8 +232,8 @@ async fn can_be_held(
     Ok(outcome.status().is_some_and(|status| status < 500))
 }
 
-/// One round. Whether the process ended in time, as far as it was asked to.
-async fn attempt(bench: &Bench, way: Way, round: &Round, number: u32) -> Result<bool, LabError> {
+/// One round.
+async fn attempt(bench: &Bench, way: Way, round: &Round, number: u32) -> Result<(), LabError> {
     let (subject, method) = (way.word(), round.method);
     let trial = bench.trial(&format!("{subject}/{}/{number}", method.replace(' ', "-")));
     trial.saw(Seen::Trial { subject: subject.into(), method: method.into(), round: number });
@@ -245,16 +243,15 @@ async fn attempt(bench: &Bench, way: Way, round: &Round, number: u32) -> Result<
         PID_1 => instance.start_as_init(&trial).await?,
         _ => instance.start(&trial, None).await?,
     };
-    let mut ended = true;
     if let Some(mut running) = started {
         let patience = bench.patience();
         if matches!(running.wait_ready(patience).await, Readiness::Ready { .. }) {
-            ended = stop_under_load(bench, &instance, &mut running, &trial, way, round).await?;
+            stop_under_load(bench, &instance, &mut running, &trial, way, round).await?;
         }
         running.kill().await;
     }
     instance.end().await;
-    Ok(ended)
+    Ok(())
 }
 
 async fn stop_under_load(
@@ -264,18 +261,18 @@ async fn stop_under_load(
     trial: &TrialLog,
     way: Way,
     round: &Round,
-) -> Result<bool, LabError> {
+) -> Result<(), LabError> {
     let settings = &bench.manifest().controls.graceful_shutdown;
     let declared = settings.slow_request.as_deref().filter(|_| way == Way::SlowRequest);
     let journey = settings.journey.as_deref();
     let persons = 1 + round.in_flight;
     let work = WorkRequest::prepare(bench, instance, trial, declared, journey, persons).await;
-    let Some(mut work) = work else { return Ok(true) };
-    let Some(request) = work.request() else { return Ok(true) };
+    let Some(mut work) = work else { return Ok(()) };
+    let Some(request) = work.request() else { return Ok(()) };
     control(instance, trial, way, &request).await;
     let requests: Vec<_> = (0..round.in_flight).filter_map(|_| work.request()).collect();
     let Some(caught) = Caught::catch(instance, trial, way, requests).await? else {
-        return Ok(true);
+        return Ok(());
     };
 
     let light = clients::light_request(bench.manifest());
@@ -286,12 +283,11 @@ async fn stop_under_load(
     let newcomers = clients.keep_coming(signalled, round.newcomers);
     caught.hold_and_finish(trial, round.held, settings.within.0).await?;
     let left = settings.within.0.saturating_sub(signalled.elapsed());
-    let ended = running.wait_exit(left).await.is_some();
-    if !ended {
+    if running.wait_exit(left).await.is_none() {
         trial.saw(Seen::StillRuns { waited: work_request::since(signalled) });
     }
     newcomers.finish(signalled).await;
-    Ok(ended)
+    Ok(())
 }
 
 /// The positive control: the same request, caught in the same way where that needs no lock,

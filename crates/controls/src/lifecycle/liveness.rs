@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use futures_util::future;
 use lab::{Bench, LabError, Readiness, Running, TrialLog};
 use model::{
     Account, Applicability, Card, Classes, Finding, Lane, Need, Observation, Probe, Reach, Ruling,
@@ -11,7 +12,7 @@ use model::{
 use settings::Manifest;
 
 use crate::control::{Applies, Control};
-use crate::outage::{LIVE_PATIENCE as LONGEST, Loss, Observer, Outages};
+use crate::outage::{self, LIVE_PATIENCE as LONGEST, Loss, Observer};
 use crate::trials::{Trial, by_trial, is_limited, time};
 
 pub(crate) struct Liveness;
@@ -63,14 +64,11 @@ impl Control for Liveness {
             running.kill().await;
         }
         instance.end().await;
-        let mut outages = Outages::new(bench, Observer::Liveness);
-        for name in bench.manifest().dependencies.keys() {
-            for loss in LOSSES {
-                outages.round(name, loss, 1).await?;
-            }
-        }
-        outages.end().await;
-        Ok(())
+        let dependencies = bench.manifest().dependencies.keys();
+        let all = dependencies.flat_map(|name| LOSSES.map(|loss| (name, loss)));
+        let rounds =
+            all.map(|(name, loss)| outage::round(bench, Observer::Liveness, name, loss, 1));
+        future::try_join_all(rounds).await.map(|_| ())
     }
 
     fn rule(&self, manifest: &Manifest, seen: &[Observation]) -> (Account, Ruling) {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::future;
 use lab::{Bench, LabError};
 use model::{
     Account, Applicability, Card, Classes, Finding, Kind, Lane, Need, Observation, Probe, Reach,
@@ -12,7 +13,7 @@ use settings::Manifest;
 use settings::controls::OnLoss;
 
 use crate::control::{Applies, Control};
-use crate::outage::{Loss, Observer, Outages, merged};
+use crate::outage::{self, Loss, Observer, merged};
 use crate::trials::{Trial, by_trial, is_limited, time, words_of_end};
 
 pub(crate) struct Readiness;
@@ -55,22 +56,20 @@ impl Control for Readiness {
 
     async fn prove(&self, bench: &Bench) -> Result<(), LabError> {
         let names: Vec<String> = critical(bench.manifest()).map(str::to_owned).collect();
-        let mut outages = Outages::new(bench, Observer::Readiness);
-        for name in &names {
-            for loss in LOSSES {
-                let mut bad = 0;
-                for round in 1..=ROUNDS {
-                    let seen = outages.round(name, loss, round).await?;
-                    bad += u32::from(!went_as_promised(bench.manifest(), &seen));
-                    // One good round is enough, and two bad ones are.
-                    if bad < round || bad == 2 {
-                        break;
-                    }
+        let all = names.iter().flat_map(|name| LOSSES.map(|loss| (name, loss)));
+        let rounds = all.map(|(name, loss)| async move {
+            let mut bad = 0;
+            for round in 1..=ROUNDS {
+                let seen = outage::round(bench, Observer::Readiness, name, loss, round).await?;
+                bad += u32::from(!went_as_promised(bench.manifest(), &seen));
+                // One good round is enough, and two bad ones are.
+                if bad < round || bad == 2 {
+                    break;
                 }
             }
-        }
-        outages.end().await;
-        Ok(())
+            Ok::<_, LabError>(())
+        });
+        future::try_join_all(rounds).await.map(|_| ())
     }
 
     fn rule(&self, manifest: &Manifest, seen: &[Observation]) -> (Account, Ruling) {

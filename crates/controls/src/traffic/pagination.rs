@@ -145,10 +145,7 @@ impl SurfaceControl for Pagination {
             findings.push(showing(Finding::fail("fails", text).fix(mend), answer));
         }
         let largest = listed.iter().map(|(count, ..)| *count).max().unwrap_or(0);
-        let totals: Vec<_> = surface.facts(TOTAL).filter_map(listed_as).collect();
-        let mut grew = [grown(&listed), grown(&totals)].concat();
-        grew.sort_unstable();
-        grew.dedup();
+        let grew = grown_by_either(surface, &listed);
         let bounded = many >= LARGE;
         if findings.is_empty() && !bounded && made >= wanted && grew.is_empty() && largest < wanted
         {
@@ -307,6 +304,18 @@ pub(super) async fn make_rows(
 fn listed_as((about, count): (&str, i64)) -> Option<(usize, &str, &str)> {
     let (phase, target) = about.rsplit_once(' ')?;
     Some((usize::try_from(count).ok()?, phase, target))
+}
+
+/// The lists that grew: in rows on the page, or in how many they say there are.
+fn grown_by_either<'a>(
+    surface: &Surface<'a>,
+    listed: &[(usize, &'a str, &'a str)],
+) -> Vec<&'a str> {
+    let totals: Vec<_> = surface.facts(TOTAL).filter_map(listed_as).collect();
+    let mut grew = [grown(listed), grown(&totals)].concat();
+    grew.sort_unstable();
+    grew.dedup();
+    grew
 }
 
 /// The lists that grew by what was made: what stays the same says nothing of its bound.

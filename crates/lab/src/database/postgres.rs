@@ -106,6 +106,7 @@ impl Postgres {
             folder: folder.clone(),
             env: vec![("PATH".into(), "/usr/bin:/bin".into()), ("LC_ALL".into(), "C.UTF-8".into())],
             user,
+            nice: 0,
             mark: place.mark(),
         };
         let initdb = launch(vec![

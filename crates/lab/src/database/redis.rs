@@ -41,7 +41,7 @@ pub(super) async fn start(place: &Place) -> Result<(Address, Process), LabError>
     let mut argv = vec![program()?.to_string_lossy().into_owned()];
     argv.extend(words(&format!("--port {} --bind 127.0.0.1 --appendonly no", lease.port)));
     argv.extend(["--save".to_owned(), String::new()]);
-    let launch = Launch { argv, folder, env: Vec::new(), user: None, mark: place.mark() };
+    let launch = Launch { argv, folder, env: Vec::new(), user: None, nice: 0, mark: place.mark() };
     let wrong = |why: String| LabError::Dependency { what: "starting Redis".to_owned(), why };
     let process =
         Process::start(&launch, place.record(), |_| {}).map_err(|e| wrong(e.to_string()))?;

@@ -60,7 +60,12 @@ async fn bench(folder: &tempfile::TempDir, run: &str) -> Bench {
     let redactor = Redactor::default();
     let lab = Lab::open(manifest, ground, options, redactor.clone(), |_| {}).await;
     let recorder = Recorder::new(Instant::now(), redactor, None);
-    Bench::new(Arc::new(lab.expect("PostgreSQL is installed")), recorder, |_| {})
+    Bench::new(
+        Arc::new(lab.expect("PostgreSQL is installed")),
+        recorder,
+        lab::Priority::Foreground,
+        |_| {},
+    )
 }
 
 async fn start(instance: &mut Instance, trial: &TrialLog, mutations: &[Mutation]) -> Running {
