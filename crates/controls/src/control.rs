@@ -1,5 +1,7 @@
 //! What a control is made of.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use lab::{Bench, LabError};
 use model::{Account, Card, Judgement, Observation, Ruling};
@@ -21,6 +23,12 @@ pub trait Control: Send + Sync {
     fn card(&self) -> &'static Card;
 
     fn applies(&self, manifest: &Manifest) -> Applies;
+
+    /// How long the longest chain of waits is that its promises demand, where a start takes `start`.
+    /// Several starts go on at once.
+    fn waits(&self, _: &Manifest, start: Duration) -> Duration {
+        start + Duration::from_secs(self.card().budget.into())
+    }
 
     /// Drives the bench and records; concludes nothing.
     async fn prove(&self, bench: &Bench) -> Result<(), LabError>;

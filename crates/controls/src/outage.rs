@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use lab::fault::{Fault, Kind};
 use lab::{Bench, Instance, LabError, Readiness, Running, TrialLog};
 use model::{Finding, Observation, Probe, Seen};
+use settings::Manifest;
 use tokio::time::sleep;
 
 use crate::work_request::{self, WorkRequest};
@@ -110,6 +111,17 @@ pub(crate) fn merged(findings: Vec<Finding>) -> Vec<Finding> {
             .or_insert(finding);
     }
     first.into_values().collect()
+}
+
+/// How long the longest outage takes when all are made at once.
+pub(crate) fn waits(manifest: &Manifest, start: Duration) -> Duration {
+    let settings = &manifest.controls.dependency_outage;
+    let lost = if manifest.dependencies.is_empty() {
+        Duration::ZERO
+    } else {
+        settings.hold.0.max(SHORTEST) + settings.within.0
+    };
+    start + lost + Duration::from_secs(2)
 }
 
 /// One outage, and what this observer saw of it. Whoever asks first has it made, on an instance of

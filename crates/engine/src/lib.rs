@@ -3,6 +3,7 @@
 pub mod binding;
 mod build;
 pub mod check;
+pub mod estimate;
 mod follow;
 pub mod judge;
 mod notes;
@@ -10,6 +11,7 @@ pub mod plan;
 pub mod run;
 pub mod session;
 pub mod store;
+pub mod timings;
 
 pub use isolation::Tier;
 pub use lab::{Edge, Peer, Tls};

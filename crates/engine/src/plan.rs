@@ -46,10 +46,14 @@ fn what(manifest: &Manifest, control: &dyn Control) -> What {
 }
 
 impl Plan {
-    /// The controls that are tried in this lane.
+    /// The controls that are tried.
+    pub fn tried(&self) -> impl Iterator<Item = &'static dyn Control> {
+        self.steps.iter().filter(|step| step.what == What::Try).map(|step| step.control)
+    }
+
+    /// Those that are tried in this lane.
     pub fn lane(&self, lane: Lane) -> impl Iterator<Item = &'static dyn Control> {
-        let tried = self.steps.iter().filter(|step| step.what == What::Try);
-        tried.map(|step| step.control).filter(move |control| control.card().lane == lane)
+        self.tried().filter(move |control| control.card().lane == lane)
     }
 }
 

@@ -15,6 +15,7 @@ use settings::Manifest;
 use tokio::sync::watch;
 
 use crate::binding;
+use crate::estimate::{Earlier, estimate};
 use crate::follow::Follower;
 use crate::judge::{self, Context};
 use crate::notes;
@@ -23,7 +24,7 @@ use crate::session::Session;
 use crate::store::{FORMAT, RunFile, Store, StoreError};
 
 /// The control that is about starts alone.
-const STARTUP: &str = "startup";
+pub(crate) const STARTUP: &str = "startup";
 
 /// What is to be proven.
 #[derive(Debug, Clone)]
@@ -44,6 +45,8 @@ pub struct Proof {
     pub target: Option<lab::Peer>,
     /// What stands before each instance, if anything.
     pub edge: Option<lab::Edge>,
+    /// What the scorecard says of the choice of controls.
+    pub note: Option<Note>,
 }
 
 /// Why there is no scorecard.
@@ -164,7 +167,8 @@ impl Proving<'_> {
         self.follower.write_to(store.events_file()?);
         let lab = Arc::new(lab);
         let ids = self.plan.steps.iter().map(|step| step.control.card().id.to_owned()).collect();
-        self.say(Event::Planned { controls: ids });
+        let seconds = self.estimated();
+        self.say(Event::Planned { controls: ids, seconds });
         match self.baseline(&lab, &store).await?.never_ready() {
             None => self.experiments(&lab, &store).await,
             Some(problem) => self.only_the_start(&lab, &store, problem).await,
@@ -217,6 +221,21 @@ impl Proving<'_> {
         }
     }
 
+    /// How long everything is likely to take, from now on, in seconds.
+    fn estimated(&self) -> f64 {
+        let earlier = Earlier::read(&self.proof.out);
+        let all = estimate(&self.proof.manifest, &self.plan, &earlier).total;
+        all.saturating_sub(self.zero.elapsed()).as_secs_f64()
+    }
+
+    /// How long the run took beside its experiments, in seconds.
+    fn around(&self, rows: &[Row]) -> f64 {
+        let (alone, beside): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row.id == STARTUP);
+        let longest = |rows: &[&Row]| rows.iter().map(|row| row.seconds).fold(0.0, f64::max);
+        let experiments = longest(&alone) + longest(&beside);
+        (self.zero.elapsed().as_secs_f64() - experiments).max(0.0)
+    }
+
     /// Tells the listener, and whoever follows the run.
     fn say(&self, event: Event) {
         self.follower.tell(&event);
@@ -241,8 +260,10 @@ impl Proving<'_> {
         }
         // The other quiet ones mostly wait; what runs beside them gives way to them.
         let quiet = quiet().filter(|control| control.card().id != STARTUP);
-        let all = quiet.chain(self.plan.lane(Lane::Shared));
-        future::join_all(all.map(|control| self.experiment(control, lab, store))).await;
+        let mut all: Vec<_> = quiet.chain(self.plan.lane(Lane::Shared)).collect();
+        // Who asks first starts first: what matters most is known first.
+        all.sort_by_key(|control| control.card().entry().risk);
+        future::join_all(all.into_iter().map(|control| self.experiment(control, lab, store))).await;
     }
 
     /// Whatever goes wrong concerns this control alone: what others decided is kept.
@@ -337,13 +358,15 @@ impl Proving<'_> {
         if self.proof.target.is_none() {
             evidence.isolation = self.session.tier().word().to_owned();
         }
-        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut notes: Vec<Note> = self.proof.note.iter().cloned().collect();
+        notes.extend(self.notes.lock().unwrap_or_else(PoisonError::into_inner).clone());
         notes.extend(lab.map(|lab| notes::of_attempts(&lab.attempts())).unwrap_or_default());
         let run = RunFile {
             format: FORMAT,
             binding: evidence.clone(),
             manifest: self.proof.manifest.clone(),
             seconds: rows.iter().map(|row| (row.id.clone(), row.seconds)).collect(),
+            around: self.around(&rows),
             is_part: self.plan.is_part || partial,
             asked: self.proof.asked.clone(),
             supplied: supplied(&self.proof),

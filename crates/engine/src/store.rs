@@ -31,6 +31,9 @@ pub struct RunFile {
     pub manifest: Manifest,
     /// How long each experiment took, in seconds.
     pub seconds: Vec<(String, f64)>,
+    /// How long the run took beside its experiments, in seconds.
+    #[serde(default)]
+    pub around: f64,
     /// Whether only a part of the controls was asked for.
     pub is_part: bool,
     /// How the manifest was named on the command line.
@@ -120,6 +123,15 @@ impl Store {
                 known.iter().rev().take(5).cloned().collect::<Vec<_>>().join(", ")
             },
         })
+    }
+
+    /// The last runs below `out` that were finished, the newest first.
+    pub fn recent(out: &Path, most: usize) -> Vec<Self> {
+        let entries = fs::read_dir(out.join("runs")).into_iter().flatten().flatten();
+        let mut folders: Vec<_> = entries.map(|entry| entry.path()).collect();
+        folders.retain(|folder| folder.join("run.json").is_file());
+        folders.sort();
+        folders.into_iter().rev().take(most).map(|folder| Self { folder }).collect()
     }
 
     pub fn folder(&self) -> &Path {

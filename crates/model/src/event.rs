@@ -15,6 +15,9 @@ pub enum Event {
     /// The plan is known: this many experiments will run, in this order of ids.
     Planned {
         controls: Vec<String>,
+        /// How long they are likely to take.
+        #[serde(default)]
+        seconds: f64,
     },
     ExperimentStarted {
         control: String,

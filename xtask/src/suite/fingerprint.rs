@@ -17,17 +17,21 @@ use crate::root;
 const SHARED: &[&str] = &["client", "isolation", "journey", "lab", "process", "redact"];
 /// Those on which a run through the edge depends as well.
 const EDGE: &[&str] = &["edge", "layers"];
-/// What experiments share among the controls.
-const EXPERIMENTS: &[&str] = &[
-    "baseline.rs",
-    "outage.rs",
-    "work_request.rs",
+/// What several experiments share, by the word with which a control asks for it.
+const EXPERIMENTS: &[(&str, &[&str])] = &[
+    ("outage", &["outage.rs", "work_request.rs"]),
+    ("work_request", &["work_request.rs"]),
+    ("surface", SURFACE),
+    ("SurfaceControl", SURFACE),
+];
+const SURFACE: &[&str] = &[
     "surface.rs",
     "surface/feature.rs",
     "surface/limiter.rs",
     "surface/secrets.rs",
     "surface/tour.rs",
     "surface/visitor.rs",
+    "work_request.rs",
 ];
 /// Defaults that change what a lab does.
 const SETTINGS: &[&str] =
@@ -47,10 +51,17 @@ pub(super) fn of(proof: &Proof) -> String {
         .flat_map(|name| rust_files(&root.join("crates").join(name).join("src")))
         .collect();
     let (controls, settings) = (root.join("crates/controls/src"), root.join("crates/settings/src"));
-    files.extend(EXPERIMENTS.iter().map(|name| controls.join(name)));
     files.extend(SETTINGS.iter().map(|name| settings.join(name)));
     let own = [rust_files(&controls), rust_files(&settings.join("controls"))].concat();
-    files.extend(own.into_iter().filter(|path| is_own(path, &proof.controls)));
+    let own = own.into_iter().filter(|path| is_own(path, &proof.controls));
+    for path in own {
+        let text = code(&fs::read_to_string(&path).unwrap_or_default());
+        let asked = EXPERIMENTS.iter().filter(|(word, _)| text.contains(word));
+        files.extend(asked.flat_map(|(_, names)| *names).map(|name| controls.join(name)));
+        files.push(path);
+    }
+    files.sort();
+    files.dedup();
     for path in files {
         feed(&mut hasher, &path, &code(&fs::read_to_string(&path).unwrap_or_default()));
     }
@@ -152,7 +163,7 @@ mod tests {
     #[test]
     fn what_is_shared_is_there() {
         let root = root();
-        for name in EXPERIMENTS {
+        for name in EXPERIMENTS.iter().flat_map(|(_, names)| *names) {
             assert!(root.join("crates/controls/src").join(name).exists(), "{name}");
         }
         for name in SETTINGS {

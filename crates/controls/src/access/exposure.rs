@@ -109,12 +109,13 @@ impl SurfaceControl for Exposure {
         let classes = manifest.classes();
         let let_in = |answer: &&Answer| classes.kind(answer) == Kind::Accepted;
         for answer in surface.labelled(INTERNAL).filter(let_in) {
+            let mend = "ask for credentials there, or serve it on a port of its own";
             let text = format!(
                 "{} is declared internal and answered {}",
                 answer.path(),
                 answer.status().unwrap_or(0)
             );
-            findings.push(showing(Finding::fail("internal-route", text), answer));
+            findings.push(showing(Finding::fail("internal-route", text).fix(mend), answer));
         }
         let told = |fact| surface.facts(fact).map(|(address, _)| (address, is_local(address)));
         for (address, local) in told(LISTENS) {

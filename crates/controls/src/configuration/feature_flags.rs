@@ -111,7 +111,8 @@ fn about(
         if flag.required {
             if method != ODD && trial.ready().is_some() {
                 let text = format!("{how} it starts, although it needs the feature");
-                findings.push(Finding::fail("starts-without", text).about(name));
+                let mend = "check the flag at the start, and exit with a message that names it";
+                findings.push(Finding::fail("starts-without", text).about(name).fix(mend));
             }
             continue;
         }
@@ -119,7 +120,8 @@ fn about(
             // A value that means nothing may be refused; the others may not.
             if method != ODD {
                 let text = format!("{how} {}", broken.witness(trial));
-                findings.push(Finding::fail("does-not-start", text).about(name));
+                let mend = "leave the feature out when the flag is off; the rest must start";
+                findings.push(Finding::fail("does-not-start", text).about(name).fix(mend));
             }
             continue;
         }
@@ -131,7 +133,9 @@ fn about(
             findings.push(Finding::fail(cause, text).about(name).fix(mend).request(answer.curl()));
         } else if answer.status() != Some(flag.status) {
             let text = format!("{text}, expected {}", flag.status);
-            findings.push(Finding::fail("wrong-status", text).about(name).request(answer.curl()));
+            let mend = "answer as if the feature were not there: 404, or what the manifest says";
+            let finding = Finding::fail("wrong-status", text).about(name).fix(mend);
+            findings.push(finding.request(answer.curl()));
         }
     }
     Ok(findings)

@@ -4,6 +4,7 @@
 mod judge;
 
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future;
@@ -56,6 +57,10 @@ impl Control for DependencyOutage {
             return Applies::Undeclared(what.to_owned());
         }
         Applies::Yes
+    }
+
+    fn waits(&self, manifest: &Manifest, start: Duration) -> Duration {
+        outage::waits(manifest, start)
     }
 
     async fn prove(&self, bench: &Bench) -> Result<(), LabError> {

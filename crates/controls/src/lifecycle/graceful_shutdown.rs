@@ -91,6 +91,12 @@ impl Control for GracefulShutdown {
         Applies::Undeclared(what.to_owned())
     }
 
+    fn waits(&self, manifest: &Manifest, start: Duration) -> Duration {
+        // Once without a signal, to see that it can be held for so long, and once with one.
+        let held = manifest.controls.graceful_shutdown.within.0.mul_f64(LARGE_PART).max(HELD);
+        2 * (start + held) + Duration::from_secs(4)
+    }
+
     async fn prove(&self, bench: &Bench) -> Result<(), LabError> {
         let Found { ways, long, several } = ways(bench).await?;
         let settings = &bench.manifest().controls.graceful_shutdown;

@@ -117,7 +117,8 @@ impl SurfaceControl for HealthReport {
             if let Some(at) = answer.body.find('‹') {
                 let around: String = answer.body[at..].chars().take(40).collect();
                 let text = format!("it shows a secret: {around}");
-                findings.push(showing(Finding::fail("leaks", text), answer));
+                let mend = "report states and no settings: who asks need not be a friend";
+                findings.push(showing(Finding::fail("leaks", text).fix(mend), answer));
                 break;
             }
         }
@@ -135,11 +136,13 @@ impl SurfaceControl for HealthReport {
                     continue;
                 };
                 if after.status() != Some(settings.healthy_status) {
+                    let mend =
+                        "check each dependency anew for each report, or soon after it came back";
                     let text = format!(
                         "{name} was {word} and came back; the report still {}",
                         after.outcome.words()
                     );
-                    findings.push(showing(Finding::fail("no-recovery", text), after));
+                    findings.push(showing(Finding::fail("no-recovery", text).fix(mend), after));
                 }
             }
         }

@@ -51,6 +51,10 @@ impl Control for Liveness {
         Applies::Undeclared(what.to_owned())
     }
 
+    fn waits(&self, manifest: &Manifest, start: Duration) -> Duration {
+        outage::waits(manifest, start)
+    }
+
     async fn prove(&self, bench: &Bench) -> Result<(), LabError> {
         let first = bench.trial(HEALTHY);
         let mut instance = bench.instance().await?;
@@ -205,7 +209,9 @@ fn judge(manifest: &Manifest, trials: &[Trial<'_>]) -> Ruling {
         let probes = probes(&classes, trial);
         let ended = probes.last().is_some_and(|(probe, _)| !probe.is_accepted());
         let text = "after the process was stopped and went on, the probe did not come back";
-        ended.then(|| Finding::fail("does-not-come-back", text))
+        let mend =
+            "a pause is no death: answer again once it is over, whatever was missed meanwhile";
+        ended.then(|| Finding::fail("does-not-come-back", text).fix(mend))
     }));
     let Some(stopped) =
         find(STOPPED).map(|trial| probes(&classes, trial)).filter(|probes| !probes.is_empty())

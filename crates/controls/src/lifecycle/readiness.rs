@@ -54,6 +54,10 @@ impl Control for Readiness {
         Applies::Yes
     }
 
+    fn waits(&self, manifest: &Manifest, start: Duration) -> Duration {
+        outage::waits(manifest, start)
+    }
+
     async fn prove(&self, bench: &Bench) -> Result<(), LabError> {
         let names: Vec<String> = critical(bench.manifest()).map(str::to_owned).collect();
         let all = names.iter().flat_map(|name| LOSSES.map(|loss| (name, loss)));

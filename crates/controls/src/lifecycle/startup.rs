@@ -40,6 +40,12 @@ impl Control for Startup {
         Applies::Yes
     }
 
+    fn waits(&self, manifest: &Manifest, start: Duration) -> Duration {
+        let settings = &manifest.controls.startup;
+        let count = settings.cold.max(3) + settings.restarts.max(1);
+        (start + settings.settle.0) * count
+    }
+
     async fn prove(&self, bench: &Bench) -> Result<(), LabError> {
         let settings = &bench.manifest().controls.startup;
         let (cold, restarts) = (settings.cold.max(3), settings.restarts.max(1));

@@ -192,7 +192,10 @@ fn about_hostile(declared: Option<&str>, answer: &Answer) -> Option<Finding> {
         let text = format!("an id of {LONG} characters is taken over as it is");
         return Some(failed("takes-anything", text, answer));
     }
-    Some(showing(Finding::warn("takes-markup", format!("{sent} is taken over")), answer))
+    let text = format!("{sent} is taken over");
+    let mend =
+        "take over only what looks like an id: letters, digits and dashes, up to 128 of them";
+    Some(showing(Finding::warn("takes-markup", text).fix(mend), answer))
 }
 
 /// A random UUID (RFC 9562, version 4).

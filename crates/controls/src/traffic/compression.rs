@@ -32,6 +32,10 @@ const CERTAIN: u64 = 2048;
 /// How many rows are made to get a list that is longer than that.
 const ROWS: u32 = 60;
 
+const FIX_UNASKED: &str = "compress only what the client accepts: its Accept-Encoding says so";
+const FIX_BROKEN: &str = "let one layer compress, and send Content-Encoding only for what it did";
+const FIX_CACHE: &str = "give static files an ETag, and Cache-Control with a max-age";
+
 impl SurfaceControl for Compression {
     const CARD: &'static Card = &Card {
         id: "compression",
@@ -97,7 +101,8 @@ impl SurfaceControl for Compression {
             |answer: &Answer| answer.header("content-encoding").unwrap_or("identity").to_owned();
         if encoding(plain) != "identity" {
             let text = format!("asked for identity, it answered with {}", encoding(plain));
-            findings.push(showing(Finding::fail("compresses-unasked", text), plain));
+            findings
+                .push(showing(Finding::fail("compresses-unasked", text).fix(FIX_UNASKED), plain));
         }
         if !plain.is_success() || plain.bytes < WORTH_IT || !is_text(plain) {
             if findings.iter().any(|finding| finding.severity == Severity::Fail) {
@@ -128,7 +133,7 @@ impl SurfaceControl for Compression {
             findings.push(showing(Finding::fail("not-compressed", text).fix(mend), gzip));
         } else if decoded.is_some_and(|(_, length)| length == NEVER) {
             let text = "it says gzip, and the body cannot be unpacked";
-            findings.push(showing(Finding::fail("broken-encoding", text), gzip));
+            findings.push(showing(Finding::fail("broken-encoding", text).fix(FIX_BROKEN), gzip));
         } else if !names_encoding(gzip) {
             let text = "the answer depends on Accept-Encoding, but Vary does not say so";
             findings.push(showing(Finding::warn("no-vary", text), gzip));
@@ -197,7 +202,7 @@ fn files(surface: &Surface<'_>) -> Vec<Finding> {
                 answer.path(),
                 answer.outcome.words()
             );
-            findings.push(showing(Finding::fail("not-cacheable", text), answer));
+            findings.push(showing(Finding::fail("not-cacheable", text).fix(FIX_CACHE), answer));
         }
     }
     for answer in surface.labelled(AGAIN).filter(|answer| answer.status() != Some(304)) {

@@ -17,6 +17,9 @@ const COOKIE: &str = "simple with a cookie";
 const PREFLIGHT: &str = "preflight";
 const ERROR: &str = "error";
 
+const FIX_DECLARED: &str = "allow it, preflights without a session included, or take it out of \
+                            [controls.cors] origins";
+
 impl SurfaceControl for Cors {
     const CARD: &'static Card = &Card {
         id: "cors",
@@ -161,7 +164,7 @@ fn about_allowed(answer: &Answer, constant: bool) -> Vec<Finding> {
     let preflight_fails = kind == PREFLIGHT && !answer.is_success();
     let mut findings = Vec::new();
     if !is_granted || preflight_fails {
-        findings.push(showing(Finding::fail("refuses-declared", text), answer));
+        findings.push(showing(Finding::fail("refuses-declared", text).fix(FIX_DECLARED), answer));
     } else if granted != "*" && !constant {
         let vary = answer.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("vary"));
         let names_it = vary

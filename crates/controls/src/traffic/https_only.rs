@@ -93,7 +93,8 @@ impl SurfaceControl for HttpsOnly {
             if is_redirect_to_https(answer) {
                 let text =
                     "a request that came over HTTPS is redirected to HTTPS: a loop".to_owned();
-                findings.push(showing(Finding::fail("redirect-loop", text), answer));
+                let mend = "believe the proxy's X-Forwarded-Proto, or let the proxy redirect";
+                findings.push(showing(Finding::fail("redirect-loop", text).fix(mend), answer));
             }
             findings.extend(about_hsts(answer, settings.hsts.0.as_secs()));
         }

@@ -152,7 +152,10 @@ impl SurfaceControl for InputValidation {
             return Ruling::undecided(why);
         }
         if findings.is_empty() && surface.find(AFTER).is_some_and(|answer| !answer.is_success()) {
-            findings.push(Finding::fail("does-not-recover", "afterwards a good request fails"));
+            let mend =
+                "look for what an odd request leaves behind: a broken connection, a held lock";
+            let text = "afterwards a good request fails";
+            findings.push(Finding::fail("does-not-recover", text).fix(mend));
         }
         let held = format!("{count} odd requests, none made it fail");
         Ruling::from_findings(held, findings)

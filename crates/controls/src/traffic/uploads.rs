@@ -123,10 +123,11 @@ impl SurfaceControl for Uploads {
         }
         if let Some((code, signal)) = exit {
             let text = format!("it ended (code {code:?}, signal {signal:?}) during these uploads");
-            let finding = Finding::fail("crashes", text).log(surface.trial.few_lines());
+            let finding = Finding::fail("crashes", text).fix(mend).log(surface.trial.few_lines());
             findings.push(last.map_or(finding.clone(), |answer| showing(finding, answer)));
         } else if surface.find(AFTER).is_some_and(|answer| !answer.is_success()) {
-            findings.push(Finding::fail("does-not-recover", "afterwards a good file is refused"));
+            let text = "afterwards a good file is refused";
+            findings.push(Finding::fail("does-not-recover", text).fix(mend));
         }
         if tried == 0 {
             return Ruling::undecided("no file was tried").with(findings);

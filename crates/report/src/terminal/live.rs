@@ -1,7 +1,7 @@
 //! What is happening now: a status line that is redrawn on a terminal, plain lines elsewhere.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use model::{Event, Row, Verdict};
 
@@ -18,6 +18,8 @@ pub struct Live {
     running: BTreeMap<String, String>,
     done: usize,
     planned: usize,
+    /// When it is likely to be over.
+    until: Option<Instant>,
     stage: String,
     /// Why controls were undecided, as far as it was told.
     told: BTreeSet<String>,
@@ -34,6 +36,7 @@ impl Live {
             running: BTreeMap::new(),
             done: 0,
             planned: 0,
+            until: None,
             stage: String::new(),
             told: BTreeSet::new(),
             drawn: false,
@@ -44,8 +47,9 @@ impl Live {
     pub fn event(&mut self, event: &Event) -> String {
         let line = match event {
             Event::Stage { text } => self.stage(text),
-            Event::Planned { controls } => {
+            Event::Planned { controls, seconds } => {
                 self.planned = controls.len();
+                self.until = Some(Instant::now() + Duration::from_secs_f64(seconds.max(0.0)));
                 self.stage.clear();
                 None
             }
@@ -127,10 +131,15 @@ impl Live {
             0 => String::new(),
             planned => format!("{}/{planned} ", self.done),
         };
+        let left = self.until.map(|until| until.saturating_duration_since(Instant::now()));
+        let left = match left.map(|left| left.as_secs()) {
+            None | Some(0) => String::new(),
+            Some(seconds) => format!("about {seconds} s left · "),
+        };
         let seconds = self.began.elapsed().as_secs_f64();
         self.drawn = true;
         fit(
-            &format!("{:>11}s {progress}{doing}{more}", format!("{seconds:.1}")),
+            &format!("{:>11}s {progress}{left}{doing}{more}", format!("{seconds:.1}")),
             width.saturating_sub(1),
         )
     }

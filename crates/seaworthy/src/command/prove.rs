@@ -2,6 +2,7 @@
 
 mod live_run;
 mod plan_text;
+mod selection;
 mod through_edge;
 
 use std::path::PathBuf;
@@ -19,8 +20,11 @@ use crate::failure::Failure;
 use crate::manifest_file::ManifestFile;
 use crate::screen;
 use crate::target;
+use engine::estimate::Earlier;
+use engine::timings::Spent;
 use live_run::{listener, prove, stop_on_signal};
 use plan_text::plan_text;
+use selection::Selection;
 use through_edge::{both, edge_of};
 
 #[derive(Debug, clap::Args)]
@@ -35,6 +39,15 @@ pub(super) struct Arguments {
     /// https://api.example.com.
     #[arg(long, value_name = "URL")]
     target: Option<String>,
+    /// Try only what decides within about 15 seconds; gives no score.
+    #[arg(long)]
+    quick: bool,
+    /// Try only what failed in the last run; gives no score.
+    #[arg(long, conflicts_with = "quick")]
+    failed: bool,
+    /// Say where the time went.
+    #[arg(long)]
+    timings: bool,
     /// Try the service alone and then through the edge of seaworthy run, with what [supply] names or
     /// with these controls; the edge's verdicts count.
     #[arg(long, value_name = "ID[,ID]", value_delimiter = ',', num_args = 0.., require_equals = true,
@@ -94,9 +107,17 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         }
     }
     let edge = arguments.supplied.as_ref().map(|ids| edge_of(ids, &file)).transpose()?;
+    let out = absolute(&arguments.out.clone().unwrap_or_else(|| file.root().join(".seaworthy")))?;
+    let selection = match (arguments.quick, arguments.failed) {
+        (true, _) => selection::quick(&manifest, &out, &only),
+        (_, true) => selection::failed(&out, &only)?,
+        _ => Selection { only, note: None },
+    };
+    let only = selection.only;
     let plan = engine::plan(&manifest, &only);
     if arguments.plan {
-        screen::data(&plan_text(&plan));
+        let estimate = engine::estimate::estimate(&manifest, &plan, &Earlier::read(&out));
+        screen::data(&plan_text(&plan, &estimate));
         return Ok(exit::OK);
     }
     let notes = file.parsed.notes.iter();
@@ -109,12 +130,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         text: file.text.clone(),
         root: file.root(),
         asked: asked(arguments, &file.parsed.manifest),
-        out: absolute(&arguments.out.clone().unwrap_or_else(|| file.root().join(".seaworthy")))?,
+        out,
         extra: arguments.env.iter().cloned().collect(),
         seed: arguments.seed.unwrap_or_else(|| fastrand::u64(..)),
         jobs: arguments.jobs.map_or(processors, usize::from),
         target,
         edge: None,
+        note: selection.note,
     };
     let opening = Opening {
         program: this_program()?,
@@ -134,6 +156,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     };
     let shown = proven.and_then(|proven| {
         show(&proven, arguments.format)?;
+        if arguments.timings {
+            screen::message(&timings(&proven)?);
+        }
         Ok(exit::of(&proven.scorecard, arguments.min_coverage))
     });
     session.finish()?;
@@ -217,6 +242,31 @@ fn asked(arguments: &Arguments, manifest: &settings::Manifest) -> String {
         }
     });
     shell_words::join(path.into_iter().chain(target).chain(supplied).chain(env))
+}
+
+/// Where the time of each experiment went, the longest first.
+fn timings(proven: &Proven) -> Result<String, Failure> {
+    let mut all = Vec::new();
+    for row in &proven.scorecard.controls {
+        if let Some(seen) = proven.store.observations(&row.id)? {
+            all.push(Spent::of(&row.id, row.seconds, &seen));
+        }
+    }
+    all.sort_by(|one, other| other.seconds.total_cmp(&one.seconds));
+    let mut out = format!(
+        "{:<20} {:>8} {:>14} {:>16} {:>9}\n",
+        "control", "seconds", "starts", "requests", "waiting"
+    );
+    for spent in &all {
+        let starts = format!("{} in {:.1}", spent.starts, spent.starting);
+        let requests = format!("{} in {:.1}", spent.requests, spent.asking);
+        let (control, seconds, waiting) = (&spent.control, spent.seconds, spent.waiting());
+        out.push_str(&format!(
+            "{control:<20} {seconds:>8.1} {starts:>14} {requests:>16} {waiting:>9.1}\n"
+        ));
+    }
+    out.push_str("starts and requests that went on at once are added up\n");
+    Ok(out)
 }
 
 /// Prints the scorecard, and writes the page beside the evidence.

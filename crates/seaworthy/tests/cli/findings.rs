@@ -65,6 +65,7 @@ fn details(path: &Path) -> String {
     let text = String::from_utf8(judged.stdout).expect("it is text");
     let start = text.find("\nFAIL ").map_or(0, |at| at + 1);
     let end = text[start..].find("\n\n").map_or(text.len(), |at| start + at);
+    assert!(every_failure_has_a_fix(&text[start..end]), "{}\n{text}", path.display());
     let mut left_out = false;
     let lines = text[start..end].lines().filter(|line| {
         // What follows without a name belongs to what went before.
@@ -74,6 +75,21 @@ fn details(path: &Path) -> String {
         !left_out
     });
     lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Whether each finding that fails says what to do.
+fn every_failure_has_a_fix(text: &str) -> bool {
+    let is_title = |line: &&str| line.starts_with("  ") && !line.starts_with("   ");
+    let parts = ["  why ", "  tried ", "  supply ", "  rerun ", "  explain "];
+    let lines: Vec<&str> = text.lines().collect();
+    let titles = lines
+        .iter()
+        .enumerate()
+        .filter(|(_, line)| is_title(line) && !parts.iter().any(|part| line.starts_with(part)));
+    titles.filter(|(_, line)| !line.contains("note · ")).all(|(at, _)| {
+        let own = lines[at + 1..].iter().take_while(|line| !is_title(line));
+        own.into_iter().any(|line| line.starts_with("    fix "))
+    })
 }
 
 fn masked(text: &str) -> String {

@@ -9,7 +9,7 @@ use settings::controls::GracefulShutdown;
 
 use super::clients::{BUSY_CLIENT, NEW_CLIENT};
 use super::round::{FACT_BUSY, FACT_HELD, FACT_IN_FLIGHT};
-use super::{CONTROL, HELD, JOURNEY, PID_1, SLOW};
+use super::{BUSY, CONTROL, HELD, JOURNEY, MANY, PID_1, QUIET, SLOW};
 use crate::trials::{Trial, time};
 
 const SIGTERM: i32 = 15;
@@ -192,7 +192,19 @@ impl<'a> Ledger<'a> {
     }
 
     fn words(&self) -> String {
-        format!("{}, {} clients", self.trial.subject, self.trial.method)
+        let held = match self.trial.subject {
+            "slow-request" => "a slow request",
+            "table-lock" => "held by a locked table",
+            "half-body" => "half of its body sent",
+            other => other,
+        };
+        let beside = match self.trial.method {
+            BUSY => "beside busy clients",
+            QUIET => "beside no other client",
+            MANY => "beside many busy clients",
+            _ => "as process 1",
+        };
+        format!("{held}, {beside}")
     }
 }
 
@@ -354,8 +366,9 @@ fn exit(ledger: &Ledger<'_>, settings: &GracefulShutdown, findings: &mut Finding
             findings.add(Finding::note("exit-143", text), "exit-143");
         }
         (Some(137), _) | (None, Some(9)) => {
-            let text = format!("{}: it was killed (137)", ledger.words());
-            findings.add(Finding::fail("killed", text), "killed");
+            let text = format!("{}: it was killed by SIGKILL (137)", ledger.words());
+            let mend = "find who kills it: a supervisor of its own with a shorter grace, or itself";
+            findings.add(Finding::fail("killed", text).fix(mend), "killed");
         }
         _ => {
             let text = format!("{}: it {}", ledger.words(), ledger.trial.exit_words());
