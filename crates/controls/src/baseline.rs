@@ -11,6 +11,8 @@ use crate::trials::{LAST_LINES, Trial, by_trial};
 
 /// The name under which its observations are stored.
 pub const NAME: &str = "baseline";
+/// A file that all instances write to; about its path.
+const SHARED: &str = "shared file";
 /// A start beside others may take so many times as long as one alone, and more is not waited for.
 const SLOWER: u32 = 10;
 
@@ -21,6 +23,8 @@ pub struct Baseline {
     pub ready: Option<Duration>,
     /// The slowest answer on the way through the journeys.
     pub slowest: Duration,
+    /// A file outside the repository that all instances would write to.
+    pub shared: Option<String>,
     /// What went wrong, the root first.
     pub problems: Vec<Note>,
 }
@@ -50,6 +54,12 @@ pub async fn measure(bench: &Bench) -> Result<(), LabError> {
     if !bench.journeys().is_empty() {
         Tour::walk_whole(bench, &Visitor::new(bench.manifest(), &site, &trial)).await;
     }
+    if let Some(running) = site.running() {
+        for path in running.shared_files() {
+            let (name, about) = (SHARED.to_owned(), path.display().to_string());
+            trial.saw(Seen::Fact { name, about, value: 1 });
+        }
+    }
     site.end().await;
     Ok(())
 }
@@ -66,10 +76,14 @@ pub fn conclude(seen: &[Observation]) -> Baseline {
     if let Some(broken) = trial.broken() {
         let text = format!("the service did not become ready: {}", broken.witness(trial));
         let note = Note { text, advice: broken.fix().to_owned(), log: trial.last_lines() };
-        return Baseline { ready: None, slowest, problems: vec![note] };
+        return Baseline { slowest, problems: vec![note], ..Baseline::default() };
     }
     let problems = steps_that_failed(trial).chain(journeys_that_failed(trial)).collect();
-    Baseline { ready: trial.ready(), slowest, problems }
+    let shared = trial.seen.iter().find_map(|observation| match &observation.seen {
+        Seen::Fact { name, about, .. } if name == SHARED => Some(about.clone()),
+        _ => None,
+    });
+    Baseline { ready: trial.ready(), slowest, shared, problems }
 }
 
 fn steps_that_failed<'a>(trial: &'a Trial<'_>) -> impl Iterator<Item = Note> + 'a {

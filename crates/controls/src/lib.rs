@@ -18,6 +18,17 @@ mod work_request;
 
 pub use control::{Applies, Control};
 
+/// A request for each operation that a description of an interface has (OpenAPI 3.x, Swagger 2.0),
+/// with made-up values; `{{unique}}` stands where two people must differ.
+pub fn described_requests(document: &serde_json::Value) -> Vec<client::Request> {
+    let mut all = traffic::input_validation::openapi::requests(document, &[]);
+    for request in &mut all {
+        let body = String::from_utf8_lossy(&request.body);
+        request.body = body.replace("somebody@example.com", "{{unique}}@example.com").into_bytes();
+    }
+    all
+}
+
 /// Every control that is built, in the order of the documentation.
 pub const CONTROLS: &[&dyn Control] = &[
     &lifecycle::startup::Startup,

@@ -27,10 +27,6 @@ pub fn row(
     seconds: f64,
 ) -> Row {
     let mut row = Row::new(id, judgement, (seconds * 1000.0).round() / 1000.0);
-    let asked = match context.asked.as_str() {
-        "" => String::new(),
-        words => format!("{words} "),
-    };
     let supplied = context.supplied.iter().flatten().any(|one| one == id);
     let supply = edge::supply::find(id).filter(|supply| {
         row.findings.iter().any(|finding| {
@@ -42,7 +38,7 @@ pub fn row(
     if row.verdict == Verdict::Fail && !supplied {
         row.supply = supply.map(|supply| supply.how.to_owned());
     }
-    row.rerun = format!("seaworthy prove {asked}--only {id}");
+    row.rerun = rerun(&context.asked, id);
     if matches!(row.verdict, Verdict::Fail | Verdict::Inconclusive) {
         row.waived = manifest.waivers.get(id).map(|waiver| AppliedWaiver {
             reason: waiver.reason.clone(),
@@ -52,6 +48,14 @@ pub fn row(
         });
     }
     row
+}
+
+/// The command that tries a control again. A start command stays at its end.
+fn rerun(asked: &str, id: &str) -> String {
+    let command = asked.find("-- ").filter(|at| *at == 0 || asked[..*at].ends_with(' '));
+    let (words, command) = asked.split_at(command.unwrap_or(asked.len()));
+    let words = ["seaworthy prove", words.trim(), "--only", id, command.trim()];
+    words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 /// What a control concludes from what was seen. Nothing, where the service reached something outside
@@ -143,4 +147,17 @@ pub fn again(store: &Store) -> Result<Scorecard, StoreError> {
         rows.push(row(&context, &manifest, id, judgement, took));
     }
     Ok(scorecard(&manifest, rows, binding, notes, is_part, false))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_start_command_stays_at_the_end() {
+        assert_eq!(rerun("", "cors"), "seaworthy prove --only cors");
+        assert_eq!(rerun("shop", "cors"), "seaworthy prove shop --only cors");
+        assert_eq!(rerun("-- npm start", "cors"), "seaworthy prove --only cors -- npm start");
+        assert_eq!(rerun("a -- x -- y", "cors"), "seaworthy prove a --only cors -- x -- y");
+    }
 }

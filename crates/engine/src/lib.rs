@@ -3,6 +3,7 @@
 pub mod binding;
 mod build;
 pub mod check;
+pub mod discover;
 pub mod estimate;
 mod follow;
 pub mod judge;
@@ -13,6 +14,7 @@ pub mod session;
 pub mod store;
 pub mod timings;
 
+pub use client::Request;
 pub use isolation::Tier;
 pub use lab::{Edge, Peer, Tls};
 pub use plan::{Plan, Step, plan};

@@ -45,8 +45,8 @@ pub struct Proof {
     pub target: Option<lab::Peer>,
     /// What stands before each instance, if anything.
     pub edge: Option<lab::Edge>,
-    /// What the scorecard says of the choice of controls.
-    pub note: Option<Note>,
+    /// What the scorecard says beside the experiments: which controls were chosen, what was inferred.
+    pub notes: Vec<Note>,
 }
 
 /// Why there is no scorecard.
@@ -130,6 +130,28 @@ fn supplied(proof: &Proof) -> Option<Vec<String>> {
     proof.edge.as_ref().map(|edge| edge.controls.clone())
 }
 
+/// What a lab is opened with.
+pub(crate) fn options(proof: &Proof) -> lab::Options {
+    lab::Options {
+        jobs: proof.jobs,
+        extra: proof.extra.clone(),
+        seed: proof.seed,
+        root: proof.root.clone(),
+        target: proof.target.clone(),
+        edge: proof.edge.clone(),
+    }
+}
+
+/// Where a lab of this session stands.
+pub(crate) fn ground(session: &Session) -> lab::Ground {
+    lab::Ground {
+        confinement: Arc::clone(&session.confinement),
+        source: session.source.clone(),
+        place: session.place.clone(),
+        program: session.program.clone(),
+    }
+}
+
 struct Proving<'a> {
     session: &'a Session,
     proof: Proof,
@@ -147,21 +169,9 @@ struct Proving<'a> {
 impl Proving<'_> {
     async fn run(&self) -> Result<Proven, ProofError> {
         let stage = |text: &str| self.say(Event::Stage { text: text.to_owned() });
-        let options = lab::Options {
-            jobs: self.proof.jobs,
-            extra: self.proof.extra.clone(),
-            seed: self.proof.seed,
-            root: self.proof.root.clone(),
-            target: self.proof.target.clone(),
-            edge: self.proof.edge.clone(),
-        };
+        let options = options(&self.proof);
         let manifest = self.proof.manifest.clone();
-        let ground = lab::Ground {
-            confinement: Arc::clone(&self.session.confinement),
-            source: self.session.source.clone(),
-            place: self.session.place.clone(),
-            program: self.session.program.clone(),
-        };
+        let ground = ground(self.session);
         let lab = Lab::open(manifest, ground, options, self.redactor.clone(), stage).await?;
         let store = Store::begin(&self.proof.out, &self.run)?;
         self.follower.write_to(store.events_file()?);
@@ -198,6 +208,18 @@ impl Proving<'_> {
         if let Err(error) = result {
             let other = || Note { text: error.to_string(), ..Note::default() };
             baseline.problems.insert(0, notes::of_error(&error).unwrap_or_else(other));
+        }
+        if let Some(path) = &baseline.shared {
+            lab.take_turns();
+            self.note(Note {
+                text: format!(
+                    "the service writes to {path}, outside the repository, which its instances \
+                     share: experiments take turns, and the run takes longer"
+                ),
+                advice: "give each instance its own, by a variable or a file of the manifest"
+                    .to_owned(),
+                log: Vec::new(),
+            });
         }
         let patience = baseline.patience(self.proof.manifest.service.patience.0);
         lab.set_patience(baseline.ready.unwrap_or_default(), patience);
@@ -358,7 +380,7 @@ impl Proving<'_> {
         if self.proof.target.is_none() {
             evidence.isolation = self.session.tier().word().to_owned();
         }
-        let mut notes: Vec<Note> = self.proof.note.iter().cloned().collect();
+        let mut notes = self.proof.notes.clone();
         notes.extend(self.notes.lock().unwrap_or_else(PoisonError::into_inner).clone());
         notes.extend(lab.map(|lab| notes::of_attempts(&lab.attempts())).unwrap_or_default());
         let run = RunFile {

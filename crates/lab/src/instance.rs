@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,7 @@ use model::observation::Stream;
 use process::{Launch, Line, Process};
 use settings::{Port, Probe};
 
-use crate::capacity::Slot;
+use crate::capacity::Permit;
 use crate::database::{Link, TableLock};
 use crate::error::LabError;
 use crate::fault::{Fault, Proxy, Traffic};
@@ -46,7 +47,7 @@ pub struct Instance {
     inner: Option<Behind>,
     /// The steps after the first ready answer have been handed to a running service.
     prepared: bool,
-    _slot: Slot,
+    _slot: Permit,
 }
 
 /// The ports of a service behind an edge.
@@ -63,7 +64,7 @@ impl Instance {
         place: Place,
         workspace: Workspace,
         links: Vec<Link>,
-        slot: Slot,
+        slot: Permit,
     ) -> Result<Self, LabError> {
         let own = match lab.manifest.service.port {
             Some(Port::Fixed(port)) => place.fixed_port(port)?,
@@ -153,24 +154,7 @@ impl Instance {
             self.saw_mutation(trial, mutation);
         }
         let argv = located(recipe.argv, &self.workspace);
-        let mut env = self.lab.base_environment(&self.workspace);
-        env.extend(recipe.env);
-        // A mutation takes a variable away even where the allow-list would pass it on.
-        for Mutation { variable, .. } in mutations.iter().filter(|one| one.value.is_none()) {
-            env.remove(variable);
-        }
-        let edge = self.edge_words();
-        let wrapped = wrapper.iter().map(|word| (*word).to_owned());
-        let wrapped = wrapped.chain(edge).chain(argv.iter().cloned()).collect();
-        let own: Vec<u16> = self.ports().into_iter().chain(self.ports_behind()).collect();
-        let launch = Launch {
-            argv: self.lab.confined(wrapped, &self.workspace, &self.links, &own),
-            folder: self.place.record().folder().to_owned(),
-            env: env.into_iter().collect(),
-            user: None,
-            nice: self.world.priority.nice(),
-            mark: self.place.mark(),
-        };
+        let launch = self.what_is_launched(&argv, recipe.env, mutations, wrapper);
         let starting = self.lab.may_start(self.world.priority).await;
         let log_file = self.follow_log(trial)?;
         let _ = self.lab.shadow.opened_since(Instant::now());
@@ -204,8 +188,50 @@ impl Instance {
             as_init: !wrapper.is_empty(),
             after_ready,
             mutations: mutations.to_vec(),
-            starting,
+            starting: Some(starting),
+            own: self.own_folders(),
         }))
+    }
+
+    fn what_is_launched(
+        &self,
+        argv: &[String],
+        of_recipe: impl IntoIterator<Item = (String, String)>,
+        mutations: &[Mutation],
+        wrapper: &[&str],
+    ) -> Launch {
+        let mut env = self.lab.base_environment(&self.workspace);
+        env.extend(of_recipe);
+        // A mutation takes a variable away even where the allow-list would pass it on.
+        for Mutation { variable, .. } in mutations.iter().filter(|one| one.value.is_none()) {
+            env.remove(variable);
+        }
+        let edge = self.edge_words();
+        let wrapped = wrapper.iter().map(|word| (*word).to_owned());
+        let wrapped = wrapped.chain(edge).chain(argv.iter().cloned()).collect();
+        let own: Vec<u16> = self.ports().into_iter().chain(self.ports_behind()).collect();
+        Launch {
+            argv: self.lab.confined(wrapped, &self.workspace, &self.links, &own),
+            folder: self.place.record().folder().to_owned(),
+            env: env.into_iter().collect(),
+            user: None,
+            nice: self.world.priority.nice(),
+            mark: self.place.mark(),
+        }
+    }
+
+    /// The folders that no other instance sees.
+    fn own_folders(&self) -> Vec<PathBuf> {
+        let workspace = &self.workspace;
+        let all = [
+            self.lab.root.as_path(),
+            &workspace.inside,
+            &workspace.outside,
+            workspace.home(),
+            workspace.temporary(),
+            self.place.record().folder(),
+        ];
+        all.map(std::path::Path::to_owned).to_vec()
     }
 
     fn saw_mutation(&self, trial: &TrialLog, mutation: &Mutation) {

@@ -13,10 +13,9 @@ use process::spawn;
 use redact::Redactor;
 use settings::upstreams::{Upstream, UpstreamKind};
 use settings::{DependencyKind, Manifest, Port};
-use tokio::sync::OwnedSemaphorePermit;
 
 use crate::audit;
-use crate::capacity::{Capacity, Priority};
+use crate::capacity::{Capacity, Permit, Priority};
 use crate::database::{Link, Server};
 use crate::error::LabError;
 use crate::instance::Instance;
@@ -125,11 +124,7 @@ impl Lab {
         let mut lab = Self {
             root: options.root,
             shadow: Shadow::watch(&template.shadowed),
-            capacity: if fixed || shared {
-                Capacity::one()
-            } else {
-                Capacity::of(options.jobs.max(1))
-            },
+            capacity: Capacity::of(options.jobs.max(1)),
             servers: BTreeMap::new(),
             obstacle: None,
             journeys,
@@ -146,6 +141,9 @@ impl Lab {
             ground,
             redactor,
         };
+        if fixed || shared {
+            lab.capacity.take_turns();
+        }
         lab.learn_secrets();
         if lab.target.is_some() {
             return Ok(lab);
@@ -213,8 +211,13 @@ impl Lab {
     }
 
     /// Waits until a further start is allowed.
-    pub(crate) async fn may_start(&self, priority: Priority) -> Option<OwnedSemaphorePermit> {
+    pub(crate) async fn may_start(&self, priority: Priority) -> Permit {
         self.capacity.may_start(priority).await
+    }
+
+    /// From now on one instance lives at a time, because they share something.
+    pub fn take_turns(&self) {
+        self.capacity.take_turns();
     }
 
     /// What the lab provided, with versions.

@@ -62,7 +62,7 @@ impl Target {
 pub async fn wait(
     target: &Target,
     started: Instant,
-    patience: Duration,
+    patience: impl Fn() -> Duration,
     ended: impl Fn() -> bool,
     mut saw: impl FnMut(Instant, Seen),
 ) -> Readiness {
@@ -92,7 +92,7 @@ pub async fn wait(
         if ended() {
             return Readiness::Exited;
         }
-        if started.elapsed() >= patience {
+        if started.elapsed() >= patience() {
             return Readiness::Never;
         }
         let young = started.elapsed() < Duration::from_secs(1);

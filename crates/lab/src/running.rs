@@ -1,14 +1,15 @@
 //! A service that was started: probing, signalling and ending it, and seeing what became of it.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use model::{Probe as ProbeOutcome, Seen};
 use process::{Exit, Process, sockets, tree};
-use tokio::sync::OwnedSemaphorePermit;
 
 use std::sync::Arc;
 
+use crate::capacity::Permit;
 use crate::error::LabError;
 use crate::lab::Lab;
 use crate::log_file::Follower;
@@ -47,7 +48,9 @@ pub struct Running {
     pub(crate) as_init: bool,
     pub(crate) after_ready: Vec<AfterReady>,
     pub(crate) mutations: Vec<Mutation>,
-    pub(crate) starting: Option<OwnedSemaphorePermit>,
+    pub(crate) starting: Option<Permit>,
+    /// The folders that no other instance sees.
+    pub(crate) own: Vec<PathBuf>,
 }
 
 impl Running {
@@ -59,13 +62,21 @@ impl Running {
         let ended = || self.process.exit().is_some();
         let mut starting = self.starting.take();
         let readiness = {
-            let waiting = readiness::wait(&self.ready, started, patience, ended, saw);
+            // Time in which it was given no processor is not its own.
+            let longest = || patience + self.waited_for_processor().min(patience * 2);
+            let waiting = readiness::wait(&self.ready, started, longest, ended, saw);
             tokio::pin!(waiting);
-            match tokio::time::timeout(self.lab.works_for(), &mut waiting).await {
-                Ok(readiness) => readiness,
-                Err(_) => {
-                    drop(starting.take());
-                    waiting.await
+            let step = self.lab.works_for();
+            loop {
+                let worked = self.worked();
+                match tokio::time::timeout(step, &mut waiting).await {
+                    Ok(readiness) => break readiness,
+                    // One that still works goes on holding its place; one that waits gives it up.
+                    Err(_) if self.worked().saturating_sub(worked) > step / 3 => {}
+                    Err(_) => {
+                        drop(starting.take());
+                        break waiting.await;
+                    }
                 }
             }
         };
@@ -115,11 +126,23 @@ impl Running {
         if self.process.exit().is_some() { Readiness::Exited } else { Readiness::Never }
     }
 
+    fn pids(&self) -> Vec<u32> {
+        self.process.members().iter().map(|member| member.pid).collect()
+    }
+
+    fn waited_for_processor(&self) -> Duration {
+        tree::waited_for_processor(&self.pids())
+    }
+
+    /// How long its busiest thread has used a processor or waited for one.
+    fn worked(&self) -> Duration {
+        tree::wanted_processor(&self.pids())
+    }
+
     /// How much of its start it spent waiting for a processor: a slow start on a busy machine is
     /// the machine's.
     fn saw_waiting(&self) {
-        let pids: Vec<u32> = self.process.members().iter().map(|member| member.pid).collect();
-        let value = i64::try_from(tree::waited_for_processor(&pids).as_millis());
+        let value = i64::try_from(self.waited_for_processor().as_millis());
         let (name, value) = (WAITED.to_owned(), value.unwrap_or_default());
         self.trial.saw(Seen::Fact { name, about: String::new(), value });
     }
@@ -241,6 +264,15 @@ impl Running {
     pub fn go_on_in(&self, trial: &TrialLog) {
         self.trial.go_on_in(trial);
         trial.saw(Seen::Ready { after: micros(self.process.started.elapsed()) });
+    }
+
+    /// Files outside its own folders that it holds open for writing: other instances would have them
+    /// open, too. Logs are none of them.
+    pub fn shared_files(&self) -> Vec<PathBuf> {
+        let is_own = |path: &PathBuf| self.own.iter().any(|folder| path.starts_with(folder));
+        let mut all = process::files::open_for_writing(&self.pids());
+        all.retain(|path| !is_own(path) && !path.starts_with("/var/log"));
+        all
     }
 
     /// Sends the readiness probe once and records it.

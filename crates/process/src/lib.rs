@@ -2,6 +2,7 @@
 //!
 //! Linux only: whole trees are found through `/proc`.
 
+pub mod files;
 pub mod keeper;
 pub mod output;
 pub mod records;

@@ -190,6 +190,18 @@ pub fn adopt_orphans() -> std::io::Result<()> {
 /// How long the thread of these processes that worked most was ready to run while the processor was
 /// given to somebody else (`schedstat`, proc(5)). Zero where the kernel does not count it.
 pub fn waited_for_processor(pids: &[u32]) -> Duration {
+    let busiest = thread_times(pids).into_iter().max();
+    Duration::from_nanos(busiest.map_or(0, |(_, waited)| waited))
+}
+
+/// How long that thread has used a processor or waited for one.
+pub fn wanted_processor(pids: &[u32]) -> Duration {
+    let busiest = thread_times(pids).into_iter().max();
+    Duration::from_nanos(busiest.map_or(0, |(worked, waited)| worked + waited))
+}
+
+/// For each thread, how long it used a processor and how long it waited for one, in nanoseconds.
+fn thread_times(pids: &[u32]) -> Vec<(u64, u64)> {
     let threads = pids.iter().flat_map(|pid| {
         let folder = fs::read_dir(format!("/proc/{pid}/task"));
         folder.into_iter().flatten().flatten().map(|entry| entry.path().join("schedstat"))
@@ -199,7 +211,7 @@ pub fn waited_for_processor(pids: &[u32]) -> Duration {
         let mut fields = text.split_whitespace().map(|field| field.parse::<u64>().ok());
         Some((fields.next()??, fields.next()??))
     });
-    Duration::from_nanos(times.max().map_or(0, |(_, waited)| waited))
+    times.collect()
 }
 
 /// The value of a variable in the environment that a process was given, if it can be read.

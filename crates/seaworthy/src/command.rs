@@ -3,6 +3,7 @@
 mod admin;
 mod check;
 mod explain;
+mod init;
 mod judge;
 mod list;
 mod prove;
@@ -35,6 +36,8 @@ enum Verb {
     Prove(prove::Arguments),
     /// Look whether the manifest, the environment and the dependencies are as they must be.
     Check(check::Arguments),
+    /// Write the manifest that this repository and its running service amount to.
+    Init(init::Arguments),
     /// List every control of the catalogue.
     List(list::Arguments),
     /// Explain a control: what it means, how it is tried, what to do when it breaks.
@@ -101,6 +104,7 @@ pub(crate) fn run() -> Exit {
     let result = match &cli.verb {
         Verb::Prove(arguments) => prove::run(arguments),
         Verb::Check(arguments) => check::run(arguments),
+        Verb::Init(arguments) => init::run(arguments),
         Verb::List(arguments) => Ok(list::run(arguments)),
         Verb::Explain(arguments) => explain::run(arguments),
         Verb::Judge(arguments) => judge::run(arguments),

@@ -4,6 +4,7 @@ mod command;
 mod exit;
 mod failure;
 mod helper;
+mod inference;
 mod manifest_file;
 mod screen;
 mod target;

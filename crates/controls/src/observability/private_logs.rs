@@ -8,10 +8,10 @@ use client::Request;
 use lab::Bench;
 use lab::fault::{Fault, Kind};
 use model::observation::Stream;
-use model::{Applicability, Card, Finding, Lane, Need, Reach, Ruling, Seen, Severity};
+use model::{Answer, Applicability, Card, Finding, Lane, Need, Reach, Ruling, Seen, Severity};
 use settings::Manifest;
 
-use crate::surface::tour::with_constant_headers;
+use crate::surface::tour::{TOUR, with_constant_headers};
 use crate::surface::tries::{FAULT, WHATEVER};
 use crate::surface::{LOGGED_WITHIN, Surface, SurfaceControl, Tour, Tries, Visitor};
 use crate::traffic::uploads;
@@ -29,6 +29,9 @@ const FORGED: &str = "seaworthy-forged-line";
 const TELLING: usize = 3;
 /// What stands in the place of a canary, wherever it was found and in whatever form.
 const FOUND: &str = "‹canary ";
+const DECLARE_QUERY: &str = "keep secrets out of queries (ASVS 5.0 14.2.1); where one travels there, \
+                             as in a link that resets a password, declare it and it must not be \
+                             logged: [controls.private-logs] queries = [\"token\"]";
 
 impl SurfaceControl for PrivateLogs {
     const CARD: &'static Card = &Card {
@@ -103,6 +106,7 @@ impl SurfaceControl for PrivateLogs {
                 }
             }
         }
+        let takes_secrets = secrets_in_queries(manifest, surface);
         let about = |(position, (fields, line)): (&str, (Vec<&str>, &str))| {
             let text = format!("{} {position}: {}", fields.join(", "), around(line));
             match position {
@@ -116,6 +120,10 @@ impl SurfaceControl for PrivateLogs {
                     if !fields.iter().any(|field| canaries::is_private(field)) =>
                 {
                     Finding::warn("body-in-logs", text).about(position).fix(mend)
+                }
+                // An access log holds queries; whether a secret travels in one is the service's.
+                canaries::QUERY if !takes_secrets => {
+                    Finding::warn("query-in-logs", text).about(position).fix(DECLARE_QUERY)
                 }
                 _ => Finding::fail("found-in-logs", text).about(position).fix(mend),
             }
@@ -154,6 +162,22 @@ impl SurfaceControl for PrivateLogs {
             findings,
         )
     }
+}
+
+/// Whether something secret or personal travels in a query: the manifest says so, or a request of a
+/// journey shows it.
+fn secrets_in_queries(manifest: &Manifest, surface: &Surface<'_>) -> bool {
+    let is_ours = |answer: &&&Answer| answer.label == TOUR;
+    let names = |target: &str| {
+        let query = target.split_once('?').map_or("", |(_, query)| query);
+        let pairs = query.split('&').filter_map(|pair| pair.split('=').next());
+        pairs.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let asked = surface.answers.iter().filter(is_ours);
+    !manifest.controls.private_logs.queries.is_empty()
+        || asked
+            .flat_map(|answer| names(&answer.request.target))
+            .any(|name| canaries::is_private(&name))
 }
 
 /// The part of a line in which a canary stands.
@@ -347,6 +371,25 @@ mod tests {
             assert_eq!(judgement.findings[0].severity, severity);
             assert_eq!(run("", &[line]).verdict(), Verdict::Inconclusive, "nothing marks the log");
         }
+    }
+
+    #[test]
+    fn a_query_in_the_log_fails_where_secrets_travel_in_queries() {
+        use model::Severity::Warn;
+        let line = "GET /a?token=‹canary token in a query› 200";
+        let judgement = run("", &[line, "GET /seaworthy-xyz 404"]);
+        assert_eq!(judgement.verdict(), Verdict::Pass, "{judgement:?}");
+        assert_eq!(judgement.findings[0].severity, Warn);
+        let declared = "[controls.private-logs]\nqueries = [\"token\"]\n";
+        assert_eq!(run(declared, &[line]).verdict(), Verdict::Fail);
+        let mut seen = main(vec![
+            answer(TOUR, "GET /reset?token=x", 200),
+            answer("canaries in the query", "GET /a", 200),
+            answer("marker xyz", "GET /seaworthy-xyz", 404),
+        ]);
+        let trial = seen[0].trial.clone();
+        seen.push(Observation { at: 9_000_000, trial, seen: crate::trials::build::line(line) });
+        assert_eq!(PrivateLogs.judged(&manifest(""), &seen).verdict(), Verdict::Fail);
     }
 
     #[test]

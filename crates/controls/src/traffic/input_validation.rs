@@ -4,7 +4,7 @@ mod credentials;
 mod document;
 mod forms;
 mod generate;
-mod openapi;
+pub(crate) mod openapi;
 mod shrink;
 
 use std::time::Duration;

@@ -3,6 +3,7 @@
 mod counts;
 
 use client::Request;
+use futures_util::future;
 use journey::{Entry, Journey, Walk};
 use lab::Bench;
 use model::{Applicability, Card, Finding, Lane, Reach, Ruling, Seen};
@@ -37,6 +38,8 @@ const CERTAIN: u32 = 1250;
 const LARGE: usize = 1200;
 /// The largest page that anybody would call bounded.
 const LARGEST: usize = 1000;
+/// So many rows are made at once.
+const AT_ONCE: u32 = 4;
 
 impl SurfaceControl for Pagination {
     const CARD: &'static Card = &Card {
@@ -282,15 +285,22 @@ pub(super) async fn make_rows(
     let mut most = 0;
     for entry in writes.iter().rev() {
         let mut made = 0;
-        for _ in 0..wanted {
-            let Ok(request) = walk.request(entry) else { break };
-            let exchange = visitor.send(&request, PATIENCE).await;
-            match exchange.status() {
-                Some(200..300) => {}
-                Some(300..400) if walk.check(entry, &exchange).is_ok() => {}
-                _ => break,
+        'rows: while made < wanted {
+            let count = AT_ONCE.min(wanted - made);
+            let requests: Vec<_> = (0..count).filter_map(|_| walk.request(entry).ok()).collect();
+            let sent = requests.iter().map(|request| visitor.send(request, PATIENCE));
+            let exchanges = future::join_all(sent).await;
+            if exchanges.is_empty() {
+                break;
             }
-            made += 1;
+            for exchange in exchanges {
+                match exchange.status() {
+                    Some(200..300) => {}
+                    Some(300..400) if walk.check(entry, &exchange).is_ok() => {}
+                    _ => break 'rows,
+                }
+                made += 1;
+            }
         }
         most = most.max(made);
         if most == wanted {

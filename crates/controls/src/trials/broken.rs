@@ -28,6 +28,7 @@ impl Broken {
             self,
             Self::ListensElsewhere { .. }
                 | Self::NeverListens
+                | Self::UnixSocket { .. }
                 | Self::NeverAnswers
                 | Self::NeverReady { .. }
         )

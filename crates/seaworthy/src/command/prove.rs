@@ -3,6 +3,7 @@
 mod live_run;
 mod plan_text;
 mod selection;
+mod subject;
 mod through_edge;
 
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ use tokio::sync::watch;
 use super::Format;
 use crate::exit::{self, Exit};
 use crate::failure::Failure;
+use crate::inference::{Inference, LookedAt};
 use crate::manifest_file::ManifestFile;
 use crate::screen;
 use crate::target;
@@ -25,6 +27,7 @@ use engine::timings::Spent;
 use live_run::{listener, prove, stop_on_signal};
 use plan_text::plan_text;
 use selection::Selection;
+use subject::{Subject, look};
 use through_edge::{both, edge_of};
 
 #[derive(Debug, clap::Args)]
@@ -82,6 +85,12 @@ pub(super) struct Arguments {
     /// How to print the scorecard.
     #[arg(long, value_enum, default_value = "terminal")]
     format: Format,
+    /// Print what was inferred, as JSON, and try nothing.
+    #[arg(long, hide = true)]
+    inferred: bool,
+    /// How the service starts; runs as it is given, and wins over the manifest.
+    #[arg(last = true, value_name = "COMMAND")]
+    command: Vec<String>,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
@@ -89,7 +98,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     for id in &only {
         super::built(id)?;
     }
-    let file = ManifestFile::read(&arguments.path)?;
+    let Subject { mut file, inference } =
+        Subject::find(&arguments.path, &arguments.command, arguments.inferred)?;
     let mut manifest = file.parsed.manifest.clone();
     let target = arguments.target.as_deref().map(target::peer).transpose()?;
     if target.is_some() {
@@ -97,15 +107,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         // Whoever enforces it: here it is seen.
         manifest.controls.https_only.enforced_by = Some(EnforcedBy::Service);
     }
-    for (name, value) in &arguments.env {
-        let declared = manifest.environment.get(name);
-        if let Some(mistake) = declared.and_then(|variable| variable.mistake_in(value)) {
-            return Err(Failure::usage(format!("--env {name} breaks its declaration: {mistake}"))
-                .hint(
-                    "a baseline that is wrong proves nothing; change the value or the manifest",
-                ));
-        }
-    }
+    variables_keep_their_word(arguments, &manifest)?;
     let edge = arguments.supplied.as_ref().map(|ids| edge_of(ids, &file)).transpose()?;
     let out = absolute(&arguments.out.clone().unwrap_or_else(|| file.root().join(".seaworthy")))?;
     let selection = match (arguments.quick, arguments.failed) {
@@ -114,7 +116,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         _ => Selection { only, note: None },
     };
     let only = selection.only;
-    let plan = engine::plan(&manifest, &only);
+    let mut plan = engine::plan(&manifest, &only);
     if arguments.plan {
         let estimate = engine::estimate::estimate(&manifest, &plan, &Earlier::read(&out));
         screen::data(&plan_text(&plan, &estimate));
@@ -125,7 +127,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         screen::message(&format!("note: {} line {line}: {note}\n", file.path.display()));
     }
     let processors = std::thread::available_parallelism().map_or(2, usize::from);
-    let proof = Proof {
+    let mut proof = Proof {
         manifest,
         text: file.text.clone(),
         root: file.root(),
@@ -136,19 +138,25 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         jobs: arguments.jobs.map_or(processors, usize::from),
         target,
         edge: None,
-        note: selection.note,
+        notes: selection.note.into_iter().collect(),
     };
-    let opening = Opening {
-        program: this_program()?,
-        root: file.root(),
-        folder: proof.manifest.service.folder.clone(),
-        out: proof.out.clone(),
-        allow_writes_to: arguments.allow_writes_to.clone(),
-        tier: arguments.isolation.as_deref().and_then(Tier::parse),
-    };
+    let opening = opening(arguments, &file, &proof)?;
     let session = session(opening, &proof)?;
     for note in &session.notes {
         screen::message(&format!("note: {note}\n"));
+    }
+    if let Some(inference) = inference.filter(|_| proof.target.is_none()) {
+        let looked_at = look(&inference, &session, &proof)?;
+        if arguments.inferred {
+            print_inferred(&inference, &looked_at)?;
+            session.finish()?;
+            return Ok(exit::OK);
+        }
+        file = looked_at.file;
+        proof.manifest = file.parsed.manifest.clone();
+        proof.text.clone_from(&file.text);
+        proof.notes.insert(0, looked_at.note);
+        plan = engine::plan(&proof.manifest, &only);
     }
     let proven = match edge {
         None => prove(&session, proof, plan),
@@ -163,6 +171,42 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     });
     session.finish()?;
     shown
+}
+
+/// Refuses variables of the command line that break their declaration.
+fn variables_keep_their_word(
+    arguments: &Arguments,
+    manifest: &settings::Manifest,
+) -> Result<(), Failure> {
+    for (name, value) in &arguments.env {
+        let declared = manifest.environment.get(name);
+        if let Some(mistake) = declared.and_then(|variable| variable.mistake_in(value)) {
+            return Err(Failure::usage(format!("--env {name} breaks its declaration: {mistake}"))
+                .hint(
+                    "a baseline that is wrong proves nothing; change the value or the manifest",
+                ));
+        }
+    }
+    Ok(())
+}
+
+fn opening(arguments: &Arguments, file: &ManifestFile, proof: &Proof) -> Result<Opening, Failure> {
+    Ok(Opening {
+        program: this_program()?,
+        root: file.root(),
+        folder: proof.manifest.service.folder.clone(),
+        out: proof.out.clone(),
+        allow_writes_to: arguments.allow_writes_to.clone(),
+        tier: arguments.isolation.as_deref().and_then(Tier::parse),
+    })
+}
+
+/// What `init` is made of.
+fn print_inferred(inference: &Inference, looked_at: &LookedAt) -> Result<(), Failure> {
+    let manifest = inference.manifest(looked_at, super::init::JOURNEY)?;
+    let all = serde_json::json!({ "manifest": manifest, "journey": looked_at.journey });
+    screen::data(&format!("{all}\n"));
+    Ok(())
 }
 
 /// The path from the root: the current folder is entered anew on the way.
@@ -233,6 +277,11 @@ fn asked(arguments: &Arguments, manifest: &settings::Manifest) -> String {
         |name: &str| manifest.environment.get(name).is_some_and(settings::Variable::is_secret);
     let open = arguments.env.iter().filter(|(name, _)| !is_secret(name));
     let env = open.flat_map(|(name, value)| ["--env".to_owned(), format!("{name}={value}")]);
+    let command = arguments.command.iter().cloned();
+    let command = (!arguments.command.is_empty())
+        .then(|| std::iter::once("--".to_owned()).chain(command))
+        .into_iter()
+        .flatten();
     let target = arguments.target.iter().flat_map(|url| ["--target".to_owned(), url.clone()]);
     let supplied = arguments.supplied.iter().map(|ids| {
         if ids.is_empty() {
@@ -241,7 +290,7 @@ fn asked(arguments: &Arguments, manifest: &settings::Manifest) -> String {
             format!("--supplied={}", ids.join(","))
         }
     });
-    shell_words::join(path.into_iter().chain(target).chain(supplied).chain(env))
+    shell_words::join(path.into_iter().chain(target).chain(supplied).chain(env).chain(command))
 }
 
 /// Where the time of each experiment went, the longest first.

@@ -14,7 +14,7 @@ fn refused(bench: &Bench, words: &[&str], expected: &[&str]) {
 #[test]
 fn a_missing_manifest_says_where_it_was_looked_for() {
     let bench = Bench::new();
-    refused(&bench, &["prove"], &["there is no manifest at ./seaworthy.toml", "hint:"]);
+    refused(&bench, &["prove"], &["there is no seaworthy.toml in", "looked for", "hint:"]);
     refused(&bench, &["check", "nowhere"], &["there is no manifest at nowhere"]);
 }
 

@@ -6,6 +6,7 @@ mod bench;
 mod cleanup;
 mod dependencies;
 mod findings;
+mod first_use;
 mod no_harm;
 mod steps;
 mod stored;

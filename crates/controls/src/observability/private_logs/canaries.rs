@@ -87,7 +87,7 @@ pub(super) fn in_headers(redactor: &Redactor, request: &Request, more: &[String]
 }
 
 pub(super) fn in_query(redactor: &Redactor, request: &Request) -> Request {
-    let pairs = PARAMETERS.map(|name| format!("{name}={}", canary(redactor, name, "in a query")));
+    let pairs = PARAMETERS.map(|name| format!("{name}={}", canary(redactor, name, QUERY)));
     let target = format!("{}?{}", path_of(request), pairs.join("&"));
     Request { target, ..request.clone() }
 }
@@ -95,6 +95,7 @@ pub(super) fn in_query(redactor: &Redactor, request: &Request) -> Request {
 /// Where it stands in what was sent.
 pub(super) const BODY: &str = "in a body";
 pub(super) const FORM: &str = "in a form";
+pub(super) const QUERY: &str = "in a query";
 /// Where a canary stands in a path of which nobody said that it is secret.
 pub(super) const PATH: &str = "in a path";
 /// Where it stands in a path that was declared.

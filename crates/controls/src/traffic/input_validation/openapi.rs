@@ -22,7 +22,7 @@ const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
 /// One request for each operation. Credentials are those of the good requests; what changes things
 /// carries a body that fits its schema.
-pub(super) fn requests(document: &Value, good: &[Request]) -> Vec<Request> {
+pub(crate) fn requests(document: &Value, good: &[Request]) -> Vec<Request> {
     let credentials: Vec<_> = good
         .iter()
         .flat_map(|request| &request.headers)

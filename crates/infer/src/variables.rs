@@ -1,0 +1,212 @@
+//! The variables that the service reads: names and types, never values.
+
+use std::collections::BTreeMap;
+
+use regex_lite::Regex;
+
+use crate::dependencies::{Dependency, Kind, Spelling};
+use crate::repository::Repository;
+use crate::start::{Stack, Start};
+
+/// A variable, as it will stand in a manifest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Variable {
+    pub name: String,
+    /// Its type in a manifest.
+    pub kind: &'static str,
+    /// What the lab fills in, where it must have a value.
+    pub value: Option<String>,
+    /// Nothing reads it with a default.
+    pub required: bool,
+    pub from: String,
+}
+
+/// Lists of examples: only their names are taken.
+const EXAMPLES: [&str; 5] =
+    [".env.example", ".env.sample", ".env.template", ".env.dist", "env.example"];
+/// How source reads a variable: a pattern, and whether it then must be there.
+const READS: &[(&str, bool)] = &[
+    (r"process\.env\.([A-Z][A-Z0-9_]+)", false),
+    (r#"process\.env\[['"]([A-Z][A-Z0-9_]+)['"]\]"#, false),
+    (r#"os\.environ\[['"]([A-Z][A-Z0-9_]+)['"]\]"#, true),
+    (r#"os\.environ\.get\(['"]([A-Z][A-Z0-9_]+)['"]"#, false),
+    (r#"os\.getenv\(['"]([A-Z][A-Z0-9_]+)['"]"#, false),
+    (r#"os\.(?:Getenv|LookupEnv)\("([A-Z][A-Z0-9_]+)"\)"#, false),
+    (r#"System\.getenv\("([A-Z][A-Z0-9_]+)"\)"#, false),
+    (r#"ENV\[['"]([A-Z][A-Z0-9_]+)['"]\]"#, false),
+    (r#"ENV\.fetch\(['"]([A-Z][A-Z0-9_]+)['"]\)"#, true),
+    (r#"getenv\(['"]([A-Z][A-Z0-9_]+)['"]\)"#, false),
+    (r#"env::var(?:_os)?\("([A-Z][A-Z0-9_]+)"\)"#, false),
+    (r"\$\{([A-Z][A-Z0-9_]+)\}", true),
+    (r"\$\{([A-Z][A-Z0-9_]+):", false),
+];
+/// What every process has, and what tells a runtime how to run.
+const NOT_OWN: &[&str] = &[
+    "PATH",
+    "HOME",
+    "USER",
+    "PWD",
+    "SHELL",
+    "LANG",
+    "TZ",
+    "TMPDIR",
+    "HOSTNAME",
+    "NODE_ENV",
+    "CI",
+    "DEBUG",
+    "NODE_DEBUG",
+    "PYTHONPATH",
+    "GOPATH",
+    "DJANGO_SETTINGS_MODULE",
+    "RACK_ENV",
+    "RAILS_ENV",
+];
+
+pub(crate) fn find(
+    repository: &Repository,
+    start: &Start,
+    dependencies: &[Dependency],
+) -> Vec<Variable> {
+    let mut read = read_by_source(repository);
+    for list in EXAMPLES {
+        for name in names_in(&repository.text(list).unwrap_or_default()) {
+            read.entry(name).or_insert((false, list.to_owned()));
+        }
+    }
+    let mut all: Vec<Variable> = Vec::new();
+    if let Some(port) = &start.port {
+        read.remove(&port.value);
+        all.push(Variable {
+            name: port.value.clone(),
+            kind: "port",
+            value: Some("{port}".to_owned()),
+            required: false,
+            from: port.from.clone(),
+        });
+    }
+    for (name, (required, from)) in &read {
+        let Some((kind, value)) = meaning(name, dependencies) else { continue };
+        let (name, from) = (name.clone(), from.clone());
+        all.push(Variable { name, kind, value, required: *required, from });
+    }
+    for dependency in dependencies {
+        let given = all.iter().any(|one| {
+            one.value.as_ref().is_some_and(|value| value.contains(dependency.kind.name()))
+        });
+        if !given {
+            all.extend(usual(start, dependency));
+        }
+    }
+    all
+}
+
+/// The names that the source reads: whether one must be there, and where.
+fn read_by_source(repository: &Repository) -> BTreeMap<String, (bool, String)> {
+    let patterns: Vec<(Regex, bool)> = READS
+        .iter()
+        .filter_map(|(pattern, required)| Some((Regex::new(pattern).ok()?, *required)))
+        .collect();
+    let mut found: BTreeMap<String, (bool, String)> = BTreeMap::new();
+    for (path, text) in repository.source() {
+        let is_settings =
+            path.ends_with(".properties") || path.ends_with(".yml") || path.ends_with(".yaml");
+        for (pattern, required) in &patterns {
+            let of_settings = pattern.as_str().starts_with(r"\$");
+            // `${NAME}` is a variable in settings, and anything in other texts.
+            if of_settings != is_settings || is_settings && !path.contains("application") {
+                continue;
+            }
+            for name in pattern.captures_iter(text).map(|found| found[1].to_owned()) {
+                if !NOT_OWN.contains(&name.as_str()) {
+                    found.entry(name).or_insert((*required, path.clone()));
+                }
+            }
+        }
+    }
+    found
+}
+
+fn names_in(text: &str) -> Vec<String> {
+    let names = text.lines().filter_map(|line| {
+        let line = line.trim().trim_start_matches("export ");
+        let (name, _) = line.split_once('=')?;
+        let is_name = !name.is_empty()
+            && name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
+        (is_name && !NOT_OWN.contains(&name)).then(|| name.to_owned())
+    });
+    names.collect()
+}
+
+/// What a name means: the type, and what the lab fills in. `None` where a value would be a guess
+/// that does more harm than none.
+fn meaning(name: &str, dependencies: &[Dependency]) -> Option<(&'static str, Option<String>)> {
+    let of = |kind: Kind| dependencies.iter().find(|one| one.kind == kind);
+    let has = |words: &[&str]| words.iter().any(|word| name.contains(word));
+    let ends = |words: &[&str]| words.iter().any(|word| name.ends_with(word));
+    let is_database = has(&["DATABASE", "POSTGRES", "DB_", "PG", "SQL"]) && !has(&["REDIS"]);
+    if let Some(postgres) = of(Kind::Postgres).filter(|_| is_database) {
+        let part = |part: &str| Some(format!("{{database.{part}}}"));
+        return match () {
+            () if ends(&["_URL", "_URI", "_DSN", "DATABASE_URL"]) => {
+                Some(("postgres-url", Some(address(postgres))))
+            }
+            () if ends(&["HOST", "HOSTNAME", "SERVER"]) => Some(("string", part("host"))),
+            () if ends(&["PORT"]) => Some(("port", part("port"))),
+            () if ends(&["USER", "USERNAME"]) => Some(("string", part("user"))),
+            () if ends(&["PASSWORD", "PASS"]) => Some(("string", part("password"))),
+            () if ends(&["NAME", "DATABASE", "_DB"]) => Some(("string", part("name"))),
+            () => None,
+        };
+    }
+    if of(Kind::Redis).is_some() && has(&["REDIS", "CACHE"]) {
+        return match () {
+            () if ends(&["_URL", "_URI"]) => Some(("redis-url", Some("{cache.url}".to_owned()))),
+            () if ends(&["HOST"]) => Some(("string", Some("{cache.host}".to_owned()))),
+            () if ends(&["PORT"]) => Some(("port", Some("{cache.port}".to_owned()))),
+            () => None,
+        };
+    }
+    ends(&["SECRET", "SECRET_KEY", "SECRET_KEY_BASE", "_KEY", "_TOKEN", "JWT_SECRET"])
+        .then_some(("secret", None))
+}
+
+fn address(dependency: &Dependency) -> String {
+    let word = match dependency.spelling {
+        Spelling::Usual => "url",
+        Spelling::Postgresql => "postgresql_url",
+        Spelling::Jdbc => "jdbc_url",
+    };
+    format!("{{{}.{word}}}", dependency.kind.name())
+}
+
+/// The variables that a stack or a driver reads by itself, where the source names none.
+fn usual(start: &Start, dependency: &Dependency) -> Vec<Variable> {
+    let variable = |name: &str, kind: &'static str, value: String| Variable {
+        name: name.to_owned(),
+        kind,
+        value: Some(value),
+        required: false,
+        from: dependency.from.clone(),
+    };
+    let part = |part: &str| format!("{{{}.{part}}}", dependency.kind.name());
+    match (dependency.kind, start.stack) {
+        (Kind::Postgres, Stack::Java) => vec![
+            variable("SPRING_DATASOURCE_URL", "url", address(dependency)),
+            variable("SPRING_DATASOURCE_USERNAME", "string", part("user")),
+            variable("SPRING_DATASOURCE_PASSWORD", "string", part("password")),
+        ],
+        (Kind::Postgres, _) => vec![
+            variable("DATABASE_URL", "postgres-url", address(dependency)),
+            variable("PGHOST", "string", part("host")),
+            variable("PGPORT", "port", part("port")),
+            variable("PGUSER", "string", part("user")),
+            variable("PGPASSWORD", "string", part("password")),
+            variable("PGDATABASE", "string", part("name")),
+        ],
+        (Kind::Redis, Stack::Java) => vec![
+            variable("SPRING_DATA_REDIS_HOST", "string", part("host")),
+            variable("SPRING_DATA_REDIS_PORT", "port", part("port")),
+        ],
+        (Kind::Redis, _) => vec![variable("REDIS_URL", "redis-url", part("url"))],
+    }
+}

@@ -1,0 +1,158 @@
+//! A service without a manifest: what its repository says, and what it shows when it runs.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use engine::{Listener, Proof, Session};
+use infer::{Inferred, Nothing, Seen};
+use model::Note;
+
+use crate::failure::Failure;
+use crate::manifest_file::{ManifestFile, NAME};
+
+/// What was inferred of a repository.
+#[derive(Debug)]
+pub(crate) struct Inference {
+    inferred: Inferred,
+    root: PathBuf,
+}
+
+/// What came of looking at the running service.
+pub(crate) struct LookedAt {
+    pub(crate) file: ManifestFile,
+    pub(crate) note: Note,
+    /// The text of the journey, where one was found.
+    pub(crate) journey: Option<String>,
+    seen: Seen,
+}
+
+impl Inference {
+    /// Reads a repository. `command` is how the service starts, where the user said so.
+    ///
+    /// # Errors
+    /// When nothing says how it starts.
+    pub(crate) fn read(root: &Path, command: &[String]) -> Result<Self, Failure> {
+        let root = root.canonicalize().unwrap_or_else(|_| root.to_owned());
+        let given = (!command.is_empty()).then_some(command);
+        let inferred = infer::infer(&root, given).map_err(|nothing| unknown(&root, &nothing))?;
+        Ok(Self { inferred, root })
+    }
+
+    /// The manifest as far as the repository says it.
+    ///
+    /// # Errors
+    /// When what was inferred is no good manifest.
+    pub(crate) fn file(&self) -> Result<ManifestFile, Failure> {
+        self.with(&Seen::default(), None)
+    }
+
+    fn with(&self, seen: &Seen, journey: Option<&str>) -> Result<ManifestFile, Failure> {
+        let text = infer::manifest::text(&self.inferred, seen, journey);
+        let parsed = settings::parse(&text).map_err(|mistakes| {
+            let first = mistakes.first().map(|m| m.message.clone()).unwrap_or_default();
+            Failure::internal(format!("what was inferred is no manifest: {first}\n{text}"))
+        })?;
+        Ok(ManifestFile { path: self.root.join(NAME), text, parsed })
+    }
+
+    /// Starts the service once and completes the manifest with what it shows. The journey is written
+    /// beside the stored runs.
+    ///
+    /// # Errors
+    /// When the lab cannot be set up, or the journey not be written.
+    pub(crate) async fn look(
+        &self,
+        session: &Session,
+        proof: &Proof,
+        tell: &Listener,
+    ) -> Result<LookedAt, Failure> {
+        let found = engine::discover::discover(session, proof, self.routes(), tell).await?;
+        let seen = Seen {
+            port: found.port,
+            ready: found.ready,
+            live: found.live,
+            document: found.document,
+            metrics: found.metrics,
+            pages: found.pages,
+        };
+        let path = match &found.journey {
+            Some(text) => Some(self.keep(&proof.out, text)?),
+            None => None,
+        };
+        let file = self.with(&seen, path.as_deref())?;
+        Ok(LookedAt { note: self.note(&seen), file, journey: found.journey, seen })
+    }
+
+    /// Writes the journey; its path as a manifest names it.
+    fn keep(&self, out: &Path, text: &str) -> Result<String, Failure> {
+        let path = out.join("inferred").join("first.hurl");
+        let wrong = |error: std::io::Error| {
+            Failure::internal(format!("cannot write {}: {error}", path.display()))
+        };
+        fs::create_dir_all(path.parent().unwrap_or(out)).map_err(wrong)?;
+        fs::write(&path, text).map_err(wrong)?;
+        let relative = path.strip_prefix(&self.root).unwrap_or(&path);
+        Ok(relative.to_string_lossy().into_owned())
+    }
+
+    fn note(&self, seen: &Seen) -> Note {
+        let all = infer::manifest::summary(&self.inferred, seen);
+        Note {
+            text: format!("there is no {NAME}; inferred: {}", all.join("; ")),
+            advice: format!(
+                "seaworthy init writes it down as {NAME}, to be corrected and completed"
+            ),
+            log: Vec::new(),
+        }
+    }
+
+    /// The manifest that `init` writes, with the journey at `journey`.
+    ///
+    /// # Errors
+    /// When what was inferred is no good manifest.
+    pub(crate) fn manifest(&self, looked_at: &LookedAt, journey: &str) -> Result<String, Failure> {
+        let path = looked_at.journey.is_some().then_some(journey);
+        Ok(self.with(&looked_at.seen, path)?.text)
+    }
+
+    /// Requests for the routes that the source declares.
+    fn routes(&self) -> Vec<engine::Request> {
+        let request = |route: &infer::Route| {
+            let request = engine::Request::new(&route.method, &route.path);
+            if route.method != "POST" {
+                return request;
+            }
+            let value = |name: &String| {
+                let value = if name.contains("mail") {
+                    "{{unique}}@example.com"
+                } else if name.contains("user") || name.contains("login") {
+                    "{{unique}}"
+                } else {
+                    "word"
+                };
+                (name.clone(), serde_json::Value::from(value))
+            };
+            let body: serde_json::Map<_, _> = route.fields.iter().map(value).collect();
+            let body = serde_json::Value::from(body).to_string();
+            request.header("Content-Type", "application/json").body(body)
+        };
+        self.inferred.routes.iter().map(request).collect()
+    }
+}
+
+fn unknown(root: &Path, nothing: &Nothing) -> Failure {
+    let text = format!(
+        "there is no {NAME} in {}, and nothing says how the service starts (looked for {})",
+        root.display(),
+        nothing.looked_for.join(", ")
+    );
+    let hint = match nothing.services.as_slice() {
+        [] => "say it: seaworthy prove -- COMMAND".to_owned(),
+        services => format!(
+            "there are services in {}; choose one: seaworthy prove {}",
+            services.join(", "),
+            services[0]
+        ),
+    };
+    Failure::usage(text).hint(hint)
+}
