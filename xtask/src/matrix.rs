@@ -46,17 +46,7 @@ impl Scope {
 /// Each defect against every control; the result is written down. The fixtures run beside each
 /// other.
 pub(crate) fn everything(only: Option<&str>, scope: Scope) -> Result<String, String> {
-    let fixtures = fixtures(only)?;
-    let tables: Vec<_> = std::thread::scope(|threads_of| {
-        let threads: Vec<_> = fixtures
-            .iter()
-            .map(|fixture| threads_of.spawn(move || table(fixture, scope)))
-            .collect();
-        let joined = threads
-            .into_iter()
-            .map(|thread| thread.join().unwrap_or_else(|_| Err("a thread failed".to_owned())));
-        joined.collect()
-    });
+    let tables = fixtures(only)?.into_iter().map(|fixture| table(&fixture, scope));
     let (path, heading) = scope.page();
     let mut page = format!(
         "{heading} A cell in **bold** is the defect's own control and must fail with the cause; any \
@@ -97,9 +87,15 @@ fn table(fixture: &Path, scope: Scope) -> Result<(String, Vec<String>), String> 
     };
     page.push_str(&format!("| none | {} |\n", cells(&healthy, "")));
     let mut reasons = Vec::new();
-    let defects = defects::read(fixture)?;
-    for defect in defects.iter().filter(|defect| ids.contains(&defect.control())) {
-        let card = prove(fixture, Some(defect), only)?;
+    let mut defects = defects::read(fixture)?;
+    defects.retain(|defect| ids.contains(&defect.control()));
+    let cards: BTreeMap<String, _> = prover::several_at_a_time(defects.clone(), |defect| {
+        vec![(defect.name.clone(), prove(fixture, Some(defect), only))]
+    })
+    .into_iter()
+    .collect();
+    for defect in &defects {
+        let card = cards.get(&defect.name).cloned().unwrap_or_else(|| Err("not run".to_owned()))?;
         let found = verdicts(&card);
         println!("{} {}: {found:?}", name(fixture), defect.name);
         page.push_str(&format!("| `{}` | {} |\n", defect.name, cells(&found, defect.control())));

@@ -87,6 +87,10 @@ fn variables(out: &mut Lines, inferred: &Inferred, seen: &Seen) {
         if !variable.required {
             out.line("required = false", "");
         }
+        // Whether it may be absent stands nowhere; a port may.
+        if !variable.required && Some(&variable.name) != port {
+            out.line("absent = \"any\"", "say whether it starts or refuses");
+        }
     }
 }
 
