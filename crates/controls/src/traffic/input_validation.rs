@@ -267,7 +267,7 @@ impl Trying<'_> {
         let Some(request) = generate::again(variant, &fresh) else { return false };
         let exchange = self.visitor.peer.once(&request, self.within).await;
         if !is_failure(self.settings, &exchange) {
-            return false;
+            return self.confirm_as_it_was(variant).await;
         }
         // A request that fails unchanged has another fault than its input.
         if let Some(step) = step
@@ -288,6 +288,23 @@ impl Trying<'_> {
         let label = format!("{WITNESS} {}", variant.field);
         self.visitor.ask_within(&label, &smallest, self.within).await;
         true
+    }
+
+    /// What fails only on what is there by now, such as a page that was made before: the very same
+    /// request fails again, and the unchanged one does not.
+    async fn confirm_as_it_was(&self, variant: &Variant) -> bool {
+        let peer = &self.visitor.peer;
+        let good = peer.once(&variant.base, self.within).await;
+        if is_failure(self.settings, &good) || !self.visitor.site().is_alive() {
+            return false;
+        }
+        let again = peer.once(&variant.request, self.within).await;
+        let confirmed = is_failure(self.settings, &again);
+        if confirmed {
+            let label = format!("{WITNESS} {}", variant.field);
+            self.visitor.ask_within(&label, &variant.request, self.within).await;
+        }
+        confirmed
     }
 
     async fn fresh(&self, step: &TourStep) -> Option<Request> {
