@@ -10,7 +10,7 @@ use model::Lane;
 
 use crate::defects::{self, Defect};
 use crate::prover::{self, fixtures, name};
-use crate::root;
+use crate::{oddities, root};
 
 /// Which controls a matrix is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +37,8 @@ impl Scope {
             Self::Shared => (
                 "docs/reference/matrix-shared.md",
                 "# The matrix of the shared lane\n\nWritten by `cargo xtask matrix --shared`: the \
-                 defects of every control that does not judge time, against all of these.",
+                 defects of every control that does not judge time, and every healthy variant, \
+                 against all of these.",
             ),
         }
     }
@@ -58,12 +59,12 @@ pub(crate) fn everything(only: Option<&str>, scope: Scope) -> Result<String, Str
         page.push_str(&text);
         wrong.extend(found);
     }
-    if !wrong.is_empty() {
-        return Err(format!("{}\n{} wrong", wrong.join("\n"), wrong.len()));
-    }
-    if only.is_none() {
+    if only.is_none() && wrong.is_empty() {
         let path = root().join(path);
         fs::write(&path, page).map_err(|error| format!("{}: {error}", path.display()))?;
+    }
+    if !wrong.is_empty() {
+        return Err(format!("{}\n{} wrong", wrong.join("\n"), wrong.len()));
     }
     Ok("every defect was found and nothing else moved without a reason".to_owned())
 }
@@ -118,8 +119,38 @@ fn table(fixture: &Path, scope: Scope) -> Result<(String, Vec<String>), String> 
             reasons.push(format!("- `{}` moves most others: {reason}.", defect.name));
         }
     }
+    let (rows, found) = healthy_variants(fixture, only, &|verdicts| cells(verdicts, ""))?;
+    page.push_str(&rows);
+    wrong.extend(found);
     page.push_str(&format!("\n{}\n", reasons.join("\n")));
     Ok((page, wrong))
+}
+
+/// The rows of a fixture's oddities: what is healthy fails in no control, whichever it was meant to
+/// tempt.
+fn healthy_variants(
+    fixture: &Path,
+    only: Option<&str>,
+    cells: &dyn Fn(&BTreeMap<String, String>) -> String,
+) -> Result<(String, Vec<String>), String> {
+    let of_fixture = format!("oddities/{}/", name(fixture));
+    let mut proofs = oddities::proofs()?;
+    proofs.retain(|proof| proof.key.starts_with(&of_fixture));
+    let results = prover::several_at_a_time(proofs, |proof| {
+        let words: Vec<&str> = proof.words.iter().map(String::as_str).collect();
+        let card = proof.ready_folder().and_then(|folder| prover::prove(&folder, only, &words));
+        vec![(proof.key.trim_start_matches(&of_fixture).to_owned(), card)]
+    });
+    let results: BTreeMap<String, _> = results.into_iter().collect();
+    let (mut rows, mut wrong) = (String::new(), Vec::new());
+    for (oddity, card) in results {
+        let found = verdicts(&card?);
+        println!("{} {oddity}: {found:?}", name(fixture));
+        rows.push_str(&format!("| healthy: `{oddity}` | {} |\n", cells(&found)));
+        let failed = found.iter().filter(|(_, verdict)| *verdict == "fail");
+        wrong.extend(failed.map(|(id, _)| format!("{oddity} is healthy, and {id} fails")));
+    }
+    Ok((rows, wrong))
 }
 
 fn prove(fixture: &Path, defect: Option<&Defect>, only: Option<&str>) -> Result<Value, String> {
