@@ -22,6 +22,11 @@ const PAGE_POLICY: (&str, &str) = ("Content-Security-Policy", "");
 /// It was asked over TLS; about where.
 const OVER_TLS: &str = "over TLS";
 
+/// What a request is called: what was provoked says so itself.
+fn called(answer: &Answer) -> String {
+    if answer.label == TOUR { answer.asked() } else { answer.label.clone() }
+}
+
 impl SurfaceControl for SecurityHeaders {
     const CARD: &'static Card = &Card {
         id: "security-headers",
@@ -87,7 +92,7 @@ impl SurfaceControl for SecurityHeaders {
                     if missing.iter().any(on_success) { "missing" } else { "missing-on-errors" };
                 let status = answer.status().unwrap_or_default();
                 let words: Vec<_> = missing.iter().map(|one| expected(answer, *one)).collect();
-                let text = format!("{} answered {status}; {}", answer.label, words.join("; "));
+                let text = format!("{} answered {status}; {}", called(answer), words.join("; "));
                 let mend =
                     "set it in one place that every answer passes, also those of the framework";
                 findings.push(showing(Finding::fail(cause, text).fix(mend), answer));
@@ -95,7 +100,8 @@ impl SurfaceControl for SecurityHeaders {
             if answer.bytes > 0 && answer.header("content-type").is_none() {
                 let text = format!(
                     "{} answered {} bytes without a Content-Type",
-                    answer.label, answer.bytes
+                    called(answer),
+                    answer.bytes
                 );
                 let mend = "say what the body is: a browser guesses otherwise";
                 findings.push(showing(Finding::fail("no-content-type", text).fix(mend), answer));
