@@ -34,6 +34,8 @@ pub struct Discovered {
     pub journey: Option<String>,
     /// `/` is a page.
     pub pages: bool,
+    /// It tried to reach something outside the lab, and was stopped.
+    pub reached_out: bool,
     /// Why nothing was seen, if so.
     pub problem: Option<Note>,
 }
@@ -55,10 +57,11 @@ pub async fn discover(
             .await?;
     stage("looking at the service: where it listens and what it answers");
     let recorder = Recorder::new(Instant::now(), redactor, None);
-    let bench = Bench::new(Arc::new(lab), recorder.clone(), Priority::Foreground, |_| {});
+    let lab = Arc::new(lab);
+    let bench = Bench::new(Arc::clone(&lab), recorder.clone(), Priority::Foreground, |_| {});
     let found = look(&bench, &recorder, routes).await;
     match found {
-        Ok(found) => Ok(found),
+        Ok(found) => Ok(Discovered { reached_out: !lab.attempts().is_empty(), ..found }),
         Err(error) => {
             let other = || Note { text: error.to_string(), ..Note::default() };
             let problem = crate::notes::of_error(&error).unwrap_or_else(other);

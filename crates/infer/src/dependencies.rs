@@ -108,6 +108,16 @@ const OTHERS: &[(&str, &str, &str)] = &[
     ("composer.json", "ext-pdo_mysql", "MySQL"),
 ];
 
+/// The lists that are there and name every dependency; without one nobody knows what is needed.
+pub(crate) fn lists(repository: &Repository) -> Vec<&'static str> {
+    let mut all: Vec<_> = CLIENTS.iter().map(|(list, ..)| *list).collect();
+    all.dedup();
+    all.sort_unstable();
+    all.dedup();
+    all.retain(|list| repository.has(list));
+    all
+}
+
 /// The dependencies, and the clients of what the lab cannot start.
 pub(crate) fn find(
     repository: &Repository,

@@ -41,6 +41,8 @@ pub struct Inferred {
     pub start: Start,
     pub variables: Vec<Variable>,
     pub dependencies: Vec<Dependency>,
+    /// The lists of dependencies that were read.
+    pub lists: Vec<&'static str>,
     /// Clients of something that the lab cannot start.
     pub unknown_clients: Vec<Sourced<String>>,
     /// Commands that prepare an empty database.
@@ -71,6 +73,8 @@ pub struct Seen {
     pub metrics: Option<String>,
     /// Its pages are HTML.
     pub pages: bool,
+    /// It tried to reach something outside the lab.
+    pub reached_out: bool,
 }
 
 /// Reads a repository. `command` is the start command where the user gave one.
@@ -103,6 +107,7 @@ pub fn infer(root: &Path, command: Option<&[String]>) -> Result<Inferred, Nothin
         routes: routes::find(&repository),
         start,
         variables,
+        lists: dependencies::lists(&repository),
         dependencies,
         unknown_clients,
         setup,

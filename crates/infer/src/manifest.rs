@@ -38,8 +38,13 @@ pub fn text(inferred: &Inferred, seen: &Seen, journey: Option<&str>) -> String {
         out.line("prefix = \"/\"", "");
         out.line("serves = \"html\"", "");
     }
-    if inferred.dependencies.is_empty() && inferred.unknown_clients.is_empty() {
-        let why = quoted("no client of a database or a cache is in its lists of dependencies");
+    let needs = !inferred.dependencies.is_empty() || !inferred.unknown_clients.is_empty();
+    if !needs && !inferred.lists.is_empty() && !seen.reached_out {
+        let lists = inferred.lists.join(", ");
+        let why = format!(
+            "no known client of a database or a cache in {lists}, and it reached for nothing"
+        );
+        let why = quoted(&why);
         out.head("not-applicable", "");
         out.line(format!("readiness = {why}"), "");
         out.line(format!("dependency-outage = {why}"), "");

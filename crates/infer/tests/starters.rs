@@ -125,3 +125,17 @@ fn nothing_is_said_with_what_was_looked_for_and_what_is_below() {
     assert_eq!(nothing.services, ["api", "web"]);
     assert!(nothing.looked_for.contains(&"package.json"));
 }
+
+#[test]
+fn nothing_is_said_not_to_apply_where_nobody_looked() {
+    let text = |files: &[(&str, &str)], reached_out: bool| {
+        let inferred = repository(files).expect("it starts somehow");
+        let seen = Seen { reached_out, ..Seen::default() };
+        infer::manifest::text(&inferred, &seen, None)
+    };
+    let listed = [("package.json", r#"{"main":"a.js"}"#), ("a.js", "")];
+    assert!(text(&listed, false).contains("[not-applicable]"));
+    assert!(!text(&listed, true).contains("[not-applicable]"));
+    let unlisted = [("Procfile", "web: ./server")];
+    assert!(!text(&unlisted, false).contains("[not-applicable]"));
+}

@@ -72,7 +72,7 @@ fn head(out: &mut String, card: &Scorecard) {
     }
     for note in &card.notes {
         let _ =
-            writeln!(out, "<p class=\"note\">{} {}</p>", escape(&note.text), escape(&note.advice));
+            writeln!(out, "<p class=\"note\">{}{}</p>", escape(&note.text), advice(&note.advice));
         if !note.log.is_empty() {
             let _ = writeln!(out, "<pre>{}</pre>", escape(&note.log.join("\n")));
         }
@@ -111,7 +111,10 @@ fn control(out: &mut String, row: &Row, seen: &[Observation]) {
         summary = escape(&row.summary),
     );
     if !row.account.is_empty() {
-        let _ = writeln!(out, "<p class=\"account\">tried {}</p>", escape(&account(&row.account)));
+        let account = account(&row.account);
+        if !account.is_empty() {
+            let _ = writeln!(out, "<p class=\"account\">tried {}</p>", escape(&account));
+        }
     }
     edge(out, row);
     if let Some(waiver) = &row.waived {
@@ -161,7 +164,7 @@ fn finding(out: &mut String, finding: &Finding) {
         "<div class=\"finding {class}\">\n<h4>{subject}{cause}{times}</h4>\n<p>{witness}</p>\n"
     );
     if !finding.fix.is_empty() {
-        let _ = writeln!(out, "<p><b>Mend:</b> {}</p>", escape(&finding.fix));
+        let _ = writeln!(out, "<p><b>Fix:</b> {}</p>", escape(&finding.fix));
     }
     if let Some(request) = &finding.request {
         let _ = writeln!(out, "<pre>{}</pre>", escape(request));
@@ -194,6 +197,11 @@ fn foot(out: &mut String, card: &Scorecard) {
         }
     }
     out.push_str("</dl>\n</footer>\n");
+}
+
+/// What to do about a note, on a line of its own.
+fn advice(text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!("<br><b>Fix:</b> {}", escape(text)) }
 }
 
 #[cfg(test)]

@@ -74,6 +74,7 @@ impl Inference {
             document: found.document,
             metrics: found.metrics,
             pages: found.pages,
+            reached_out: found.reached_out,
         };
         let path = match &found.journey {
             Some(text) => Some(self.keep(&proof.out, text)?),

@@ -7,13 +7,11 @@ mod subject;
 mod through_edge;
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
 
-use engine::{Opening, Proof, ProofError, Proven, Session, Tier, Unconfined};
+use engine::{Opening, Proof, Proven, Session, Tier, Unconfined};
 use model::Reach;
-use report::terminal::Live;
 use settings::controls::EnforcedBy;
-use tokio::sync::watch;
+use tokio::runtime::Builder;
 
 use super::Format;
 use crate::exit::{self, Exit};
@@ -24,7 +22,7 @@ use crate::screen;
 use crate::target;
 use engine::estimate::Earlier;
 use engine::timings::Spent;
-use live_run::{listener, prove, stop_on_signal};
+use live_run::{prove, shown, unless_stopped};
 use plan_text::plan_text;
 use selection::Selection;
 use subject::{Subject, look};
@@ -228,21 +226,13 @@ fn session(opening: Opening, proof: &Proof) -> Result<Session, Failure> {
     }
     let mut unconfined = Unconfined::open(opening)?;
     if let Some(command) = &proof.manifest.service.build {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime =
-            runtime.map_err(|error| Failure::internal(format!("cannot start: {error}")))?;
-        let live = Arc::new(Mutex::new(Live::new(screen::stderr_styles(), screen::width())));
-        let tell = listener(&live);
-        let (stop, mut stopped) = watch::channel(false);
-        let result = runtime.block_on(async {
-            tokio::spawn(stop_on_signal(stop));
-            tokio::select! {
-                result = unconfined.build(command, &tell) => result,
-                _ = stopped.wait_for(|stop| *stop) => Err(ProofError::Interrupted),
+        shown(Builder::new_current_thread(), |tell, stopped| {
+            let unconfined = &mut unconfined;
+            async move {
+                let build = async { Ok(unconfined.build(command, &tell).await?) };
+                unless_stopped(build, stopped).await
             }
-        });
-        screen::message(&live.lock().unwrap_or_else(PoisonError::into_inner).erase());
-        result?;
+        })?;
     }
     Ok(unconfined.confine()?)
 }

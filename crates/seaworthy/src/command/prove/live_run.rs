@@ -3,9 +3,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use engine::{Listener, Plan, Proof, Proven, Session};
+use engine::{Listener, Plan, Proof, ProofError, Proven, Session};
 use model::Event;
 use report::terminal::Live;
+use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
@@ -13,7 +14,7 @@ use crate::failure::Failure;
 use crate::screen;
 
 /// Shows on the terminal what happens.
-pub(super) fn listener(live: &Arc<Mutex<Live>>) -> Listener {
+fn listener(live: &Arc<Mutex<Live>>) -> Listener {
     let live = Arc::clone(live);
     Arc::new(move |event: Event| {
         let mut live = live.lock().unwrap_or_else(PoisonError::into_inner);
@@ -21,8 +22,18 @@ pub(super) fn listener(live: &Arc<Mutex<Live>>) -> Listener {
     })
 }
 
-pub(super) fn prove(session: &Session, proof: Proof, plan: Plan) -> Result<Proven, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+/// What works on a terminal: it is shown, and told when it is to stop.
+///
+/// # Errors
+/// Its own, and when there are no threads.
+pub(super) fn shown<T, F>(
+    mut runtime: Builder,
+    work: impl FnOnce(Listener, watch::Receiver<bool>) -> F,
+) -> Result<T, Failure>
+where
+    F: Future<Output = Result<T, Failure>>,
+{
+    let runtime = runtime
         .enable_all()
         .build()
         .map_err(|error| Failure::internal(format!("cannot start: {error}")))?;
@@ -32,14 +43,31 @@ pub(super) fn prove(session: &Session, proof: Proof, plan: Plan) -> Result<Prove
     let result = runtime.block_on(async {
         tokio::spawn(stop_on_signal(stop));
         let ticking = tokio::spawn(tick(Arc::clone(&live)));
-        let result = engine::prove(session, proof, plan, tell, stopped).await;
+        let result = work(tell, stopped).await;
         ticking.abort();
         result
     });
     screen::message(&live.lock().unwrap_or_else(PoisonError::into_inner).erase());
     // Tasks that wait for something that will not come any more need not be waited for.
     runtime.shutdown_timeout(Duration::from_millis(100));
-    Ok(result?)
+    result
+}
+
+/// The work's result, unless it was told to stop before.
+pub(super) async fn unless_stopped<T>(
+    work: impl Future<Output = Result<T, Failure>>,
+    mut stopped: watch::Receiver<bool>,
+) -> Result<T, Failure> {
+    tokio::select! {
+        result = work => result,
+        _ = stopped.wait_for(|stop| *stop) => Err(ProofError::Interrupted.into()),
+    }
+}
+
+pub(super) fn prove(session: &Session, proof: Proof, plan: Plan) -> Result<Proven, Failure> {
+    shown(Builder::new_multi_thread(), |tell, stopped| async {
+        Ok(engine::prove(session, proof, plan, tell, stopped).await?)
+    })
 }
 
 async fn tick(live: Arc<Mutex<Live>>) {
@@ -51,7 +79,7 @@ async fn tick(live: Arc<Mutex<Live>>) {
 }
 
 /// Ctrl-C and SIGTERM end the run in order; a second one ends it at once, and the keeper cleans up.
-pub(super) async fn stop_on_signal(stop: watch::Sender<bool>) {
+async fn stop_on_signal(stop: watch::Sender<bool>) {
     let interrupt = signal(SignalKind::interrupt());
     let terminate = signal(SignalKind::terminate());
     let (Ok(mut interrupt), Ok(mut terminate)) = (interrupt, terminate) else { return };

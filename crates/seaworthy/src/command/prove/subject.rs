@@ -1,18 +1,15 @@
 //! What is proven: the service of a manifest, or of a repository that has none.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
 
-use engine::{Proof, ProofError, Session};
-use report::terminal::Live;
+use engine::{Proof, Session};
 use settings::Command;
-use tokio::sync::watch;
+use tokio::runtime::Builder;
 
-use super::live_run::{listener, stop_on_signal};
+use super::live_run::{shown, unless_stopped};
 use crate::failure::Failure;
 use crate::inference::{Inference, LookedAt};
 use crate::manifest_file::{ManifestFile, NAME};
-use crate::screen;
 
 /// A manifest, written or inferred.
 pub(super) struct Subject {
@@ -45,21 +42,7 @@ pub(super) fn look(
     session: &Session,
     proof: &Proof,
 ) -> Result<LookedAt, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::internal(format!("cannot start: {error}")))?;
-    let live = Arc::new(Mutex::new(Live::new(screen::stderr_styles(), screen::width())));
-    let tell = listener(&live);
-    let (stop, mut stopped) = watch::channel(false);
-    let result = runtime.block_on(async {
-        tokio::spawn(stop_on_signal(stop));
-        tokio::select! {
-            result = inference.look(session, proof, &tell) => result,
-            _ = stopped.wait_for(|stop| *stop) => Err(ProofError::Interrupted.into()),
-        }
-    });
-    screen::message(&live.lock().unwrap_or_else(PoisonError::into_inner).erase());
-    runtime.shutdown_timeout(std::time::Duration::from_millis(100));
-    result
+    shown(Builder::new_multi_thread(), |tell, stopped| async move {
+        unless_stopped(inference.look(session, proof, &tell), stopped).await
+    })
 }
