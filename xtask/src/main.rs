@@ -7,6 +7,7 @@ mod defects;
 mod examples;
 mod generate;
 mod matrix;
+mod measured;
 mod new_control;
 mod oddities;
 mod promises;
@@ -19,7 +20,8 @@ mod tidy;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use matrix::Scope;
+use measured::Measured;
+use model::Lane;
 use new_control::Kind;
 use suite::Mode;
 
@@ -34,9 +36,11 @@ cargo xtask suite --all               the same, all of it run from end to end
 cargo xtask suite WORD                run those with this word: a fixture, a control, a defect, cases, edge/
 cargo xtask evidence [--all|WORD]     run what changed (or all, or those with this word) and store its evidence
 cargo xtask examples [NAME]           services that nobody here wrote, run whole (needs the registries)
-cargo xtask matrix [FIXTURE]          each defect against every control; writes docs/reference/matrix.md
-cargo xtask matrix --shared           the same among the controls that do not judge time
+cargo xtask matrix [FIXTURE]          the three of these; they write docs/reference/matrix-*.md
+cargo xtask matrix --shared           every defect and oddity of the controls that do not judge time, against each
+cargo xtask matrix --quiet            the same among the controls that judge time
 cargo xtask matrix --supplied         each defect of a supplied control, alone and through the edge
+cargo xtask matrix … --again          from the last scorecards, e.g. after a reason was added
 cargo xtask tidy                      sizes, registrations, licences";
 
 fn main() -> ExitCode {
@@ -55,10 +59,7 @@ fn main() -> ExitCode {
         ["evidence", word] => suite::all(Some(word), Mode::StoreEverything),
         ["examples"] => examples::all(None),
         ["examples", only] => examples::all(Some(only)),
-        ["matrix"] => matrix::everything(None, Scope::Everything),
-        ["matrix", "--shared"] => matrix::everything(None, Scope::Shared),
-        ["matrix", "--supplied"] => supplied::everything(),
-        ["matrix", fixture] => matrix::everything(Some(fixture), Scope::Everything),
+        ["matrix", words @ ..] => matrices(words),
         ["tidy"] => tidy::check(),
         _ => Err(USAGE.to_owned()),
     };
@@ -73,6 +74,33 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// `matrix [FIXTURE] [--shared] [--quiet] [--supplied] [--again]`: those named, else all three.
+fn matrices(words: &[&str]) -> Result<String, String> {
+    let (flags, fixtures): (Vec<&str>, Vec<&str>) =
+        words.iter().partition(|word| word.starts_with("--"));
+    let measured = if flags.contains(&"--again") { Measured::Before } else { Measured::Now };
+    let known = ["--again", "--shared", "--quiet", "--supplied"];
+    if fixtures.len() > 1 || flags.iter().any(|flag| !known.contains(flag)) {
+        return Err(USAGE.to_owned());
+    }
+    let only = fixtures.first().copied();
+    let named = flags.iter().any(|flag| *flag != "--again");
+    let wanted = |flag: &str| !named || flags.contains(&flag);
+    let mut results = Vec::new();
+    for lane in [Lane::Shared, Lane::Quiet] {
+        if wanted(matrix::flag(lane)) {
+            results.push(matrix::of(lane, only, measured));
+        }
+    }
+    if wanted("--supplied") {
+        results.push(supplied::everything(only, measured));
+    }
+    let all_well = results.iter().all(Result::is_ok);
+    let text: Vec<String> =
+        results.into_iter().map(|result| result.unwrap_or_else(|e| e)).collect();
+    if all_well { Ok(text.join("\n")) } else { Err(text.join("\n")) }
 }
 
 /// The root of the repository.

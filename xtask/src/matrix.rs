@@ -9,46 +9,45 @@ use serde_json::Value;
 use model::Lane;
 
 use crate::defects::{self, Defect};
+use crate::measured::Measured;
 use crate::prover::{self, fixtures, name};
 use crate::{oddities, root};
 
-/// Which controls a matrix is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Scope {
-    Everything,
-    /// The shared lane: nothing that judges time, so that it takes minutes.
-    Shared,
-}
-
-impl Scope {
-    fn ids(self) -> Vec<&'static str> {
-        let cards = controls::CONTROLS.iter().map(|control| control.card());
-        let within = |card: &&model::Card| self == Self::Everything || card.lane == Lane::Shared;
-        cards.filter(within).map(|card| card.id).collect()
-    }
-
-    fn page(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Everything => (
-                "docs/reference/matrix.md",
-                "# The matrix\n\nWritten by `cargo xtask matrix`: every defect of every fixture \
-                 against every control.",
-            ),
-            Self::Shared => (
-                "docs/reference/matrix-shared.md",
-                "# The matrix of the shared lane\n\nWritten by `cargo xtask matrix --shared`: the \
-                 defects of every control that does not judge time, and every healthy variant, \
-                 against all of these.",
-            ),
-        }
+/// The word on the command line that asks for a lane's matrix.
+pub(crate) fn flag(lane: Lane) -> &'static str {
+    match lane {
+        Lane::Shared => "--shared",
+        Lane::Quiet => "--quiet",
     }
 }
 
-/// Each defect against every control; the result is written down. The fixtures run beside each
-/// other.
-pub(crate) fn everything(only: Option<&str>, scope: Scope) -> Result<String, String> {
-    let tables = fixtures(only)?.into_iter().map(|fixture| table(&fixture, scope));
-    let (path, heading) = scope.page();
+/// The controls of a lane.
+fn ids(lane: Lane) -> Vec<&'static str> {
+    let cards = controls::CONTROLS.iter().map(|control| control.card());
+    cards.filter(|card| card.lane == lane).map(|card| card.id).collect()
+}
+
+fn page(lane: Lane) -> (&'static str, &'static str) {
+    match lane {
+        Lane::Shared => (
+            "docs/reference/matrix-shared.md",
+            "# The matrix of the shared lane\n\nWritten by `cargo xtask matrix --shared`: the \
+             defects of every control that does not judge time, and every healthy variant, \
+             against all of these controls.",
+        ),
+        Lane::Quiet => (
+            "docs/reference/matrix-quiet.md",
+            "# The matrix of the quiet lane\n\nWritten by `cargo xtask matrix --quiet`: the \
+             defects of every control that judges time, and every healthy variant, against all \
+             of these controls.",
+        ),
+    }
+}
+
+/// Each defect against every control of its lane; the result is written down.
+pub(crate) fn of(lane: Lane, only: Option<&str>, measured: Measured) -> Result<String, String> {
+    let tables = fixtures(only)?.into_iter().map(|fixture| table(&fixture, lane, measured));
+    let (path, heading) = page(lane);
     let mut page = format!(
         "{heading} A cell in **bold** is the defect's own control and must fail with the cause; any \
          other cell that is not as in the healthy run stands with its reason below.\n"
@@ -70,11 +69,16 @@ pub(crate) fn everything(only: Option<&str>, scope: Scope) -> Result<String, Str
 }
 
 /// A fixture's part of the page, and what was wrong.
-fn table(fixture: &Path, scope: Scope) -> Result<(String, Vec<String>), String> {
-    let ids = scope.ids();
+fn table(fixture: &Path, lane: Lane, measured: Measured) -> Result<(String, Vec<String>), String> {
+    let ids = ids(lane);
     let chosen = ids.join(",");
-    let only = (scope == Scope::Shared).then_some(chosen.as_str());
-    let card = prove(fixture, None, only)?;
+    let only = Some(chosen.as_str());
+    let proven = |defect: Option<&Defect>| {
+        let called = defect.map_or("healthy", |defect| &defect.name);
+        let key = format!("matrix/{}/{}/{called}", flag(lane), name(fixture));
+        measured.card(&key, || prove(fixture, defect, only))
+    };
+    let card = proven(None)?;
     let healthy = verdicts(&card);
     let mut wrong = defects::unhealthy(&card, &ids);
     let mut page = format!("\n## {}\n| defect | {} |\n", name(fixture), ids.join(" | "));
@@ -91,7 +95,7 @@ fn table(fixture: &Path, scope: Scope) -> Result<(String, Vec<String>), String> 
     let mut defects = defects::read(fixture)?;
     defects.retain(|defect| ids.contains(&defect.control()));
     let cards: BTreeMap<String, _> = prover::several_at_a_time(defects.clone(), |defect| {
-        vec![(defect.name.clone(), prove(fixture, Some(defect), only))]
+        vec![(defect.name.clone(), proven(Some(defect)))]
     })
     .into_iter()
     .collect();
@@ -119,7 +123,7 @@ fn table(fixture: &Path, scope: Scope) -> Result<(String, Vec<String>), String> 
             reasons.push(format!("- `{}` moves most others: {reason}.", defect.name));
         }
     }
-    let (rows, found) = healthy_variants(fixture, only, &|verdicts| cells(verdicts, ""))?;
+    let (rows, found) = healthy_variants(fixture, lane, measured, &|verdicts| cells(verdicts, ""))?;
     page.push_str(&rows);
     wrong.extend(found);
     page.push_str(&format!("\n{}\n", reasons.join("\n")));
@@ -130,15 +134,20 @@ fn table(fixture: &Path, scope: Scope) -> Result<(String, Vec<String>), String> 
 /// tempt.
 fn healthy_variants(
     fixture: &Path,
-    only: Option<&str>,
+    lane: Lane,
+    measured: Measured,
     cells: &dyn Fn(&BTreeMap<String, String>) -> String,
 ) -> Result<(String, Vec<String>), String> {
+    let chosen = ids(lane).join(",");
+    let only = Some(chosen.as_str());
     let of_fixture = format!("oddities/{}/", name(fixture));
     let mut proofs = oddities::proofs()?;
     proofs.retain(|proof| proof.key.starts_with(&of_fixture));
     let results = prover::several_at_a_time(proofs, |proof| {
         let words: Vec<&str> = proof.words.iter().map(String::as_str).collect();
-        let card = proof.ready_folder().and_then(|folder| prover::prove(&folder, only, &words));
+        let key = format!("matrix/{}/{}", flag(lane), proof.key);
+        let prove = || prover::prove(&proof.ready_folder()?, only, &words);
+        let card = measured.card(&key, prove);
         vec![(proof.key.trim_start_matches(&of_fixture).to_owned(), card)]
     });
     let results: BTreeMap<String, _> = results.into_iter().collect();

@@ -78,6 +78,7 @@ static CARD: Card = Card {{
     lane: Lane::Shared,
     disturbs: "nothing but its own instances",
     budget: 3,
+    decided_by: &[],
     page: include_str!("{module}.md"),
 }};
 
@@ -142,6 +143,7 @@ impl SurfaceControl for {type_name} {{
         lane: Lane::Shared,
         disturbs: "nothing but its own instance",
         budget: 1,
+        decided_by: &[],
         page: include_str!("{module}.md"),
     }};
 

@@ -7,6 +7,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::defects::{self, Defect};
+use crate::measured::Measured;
 use crate::prover::{self, fixtures, name};
 use crate::root;
 use crate::suite::proof::Proof;
@@ -61,14 +62,14 @@ fn found<'a>(defect: &Defect, card: &'a Value) -> (&'a str, &'a str) {
 }
 
 /// Every defect of every supplied control; the result is written down.
-pub(crate) fn everything() -> Result<String, String> {
+pub(crate) fn everything(only: Option<&str>, measured: Measured) -> Result<String, String> {
     let mut page =
         "# The third case\n\nWritten by `cargo xtask matrix --supplied`: each defect of a \
                     control that `seaworthy run` supplies, alone and through the edge.\n"
             .to_owned();
     let mut wrong = Vec::new();
     let (mut mended, mut all) = (0, 0);
-    for fixture in fixtures(None)? {
+    for fixture in fixtures(only)? {
         let supplied = controls_of(&fixture)?;
         page.push_str(&format!("\n## {}\n", name(&fixture)));
         page.push_str("| defect | alone | through the edge | why it stays |\n|---|---|---|---|\n");
@@ -77,7 +78,9 @@ pub(crate) fn everything() -> Result<String, String> {
         let cards: BTreeMap<String, _> = prover::several_at_a_time(defects.clone(), |defect| {
             let words = proof(&fixture, defect.clone()).words;
             let words: Vec<&str> = words.iter().map(String::as_str).collect();
-            vec![(defect.name.clone(), prover::prove(&fixture, Some(defect.control()), &words))]
+            let key = format!("supplied/{}/{}", name(&fixture), defect.name);
+            let prove = || prover::prove(&fixture, Some(defect.control()), &words);
+            vec![(defect.name.clone(), measured.card(&key, prove))]
         })
         .into_iter()
         .collect();
@@ -101,8 +104,10 @@ pub(crate) fn everything() -> Result<String, String> {
         return Err(format!("{}\n{} wrong", wrong.join("\n"), wrong.len()));
     }
     page.push_str(&format!("\n{mended} of {all} are mended.\n"));
-    let path = root().join("docs/reference/matrix-supplied.md");
-    fs::write(&path, page).map_err(|error| format!("{}: {error}", path.display()))?;
+    if only.is_none() {
+        let path = root().join("docs/reference/matrix-supplied.md");
+        fs::write(&path, page).map_err(|error| format!("{}: {error}", path.display()))?;
+    }
     Ok(format!(
         "{mended} of {all} are mended, and the others stay for the reasons in their entries"
     ))
