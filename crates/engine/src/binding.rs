@@ -50,6 +50,16 @@ pub fn today() -> String {
     Timestamp::now().to_string().chars().take(10).collect()
 }
 
+/// Now, RFC 3339, UTC.
+pub fn now() -> String {
+    Timestamp::now().to_string()
+}
+
+/// The commit of a folder's checkout; empty where it is none.
+pub fn commit(folder: &Path) -> String {
+    git(folder).0
+}
+
 fn git(folder: &Path) -> (String, bool) {
     let run = |arguments: &[&str]| {
         // Asking must not refresh the index, which is a file of the user's.

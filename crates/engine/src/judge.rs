@@ -88,6 +88,7 @@ pub fn scorecard(
     partial: bool,
 ) -> Scorecard {
     let score = if is_part || partial { None } else { Scorecard::score(&rows) };
+    let suggestions = if partial { Vec::new() } else { crate::suggest::suggestions(&rows) };
     Scorecard {
         service: manifest.service.name.clone(),
         score,
@@ -97,6 +98,7 @@ pub fn scorecard(
         controls: rows,
         evidence,
         notes,
+        suggestions,
     }
 }
 

@@ -6,12 +6,15 @@ pub mod check;
 pub mod discover;
 pub mod estimate;
 mod follow;
+pub mod gate;
 pub mod judge;
+pub mod known;
 mod notes;
 pub mod plan;
 pub mod run;
 pub mod session;
 pub mod store;
+mod suggest;
 pub mod timings;
 
 pub use client::Request;

@@ -69,6 +69,18 @@ pub enum ProofError {
     Interrupted,
 }
 
+impl ProofError {
+    /// The set-up step that failed, with how it ended and its last lines, if that is why.
+    pub fn failed_setup(&self) -> Option<(&str, &str, &str)> {
+        match self {
+            Self::Lab(LabError::StepFailed { step: "set-up", command, outcome, output }) => {
+                Some((command, outcome, output))
+            }
+            _ => None,
+        }
+    }
+}
+
 /// A finished run.
 #[derive(Debug)]
 pub struct Proven {

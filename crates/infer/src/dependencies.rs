@@ -1,49 +1,65 @@
 //! What the service needs beside itself, by the client libraries in its lists and locks.
 
+mod spelling;
+
+use crate::Sourced;
+use crate::compose::Compose;
 use crate::repository::Repository;
-use crate::start::{Stack, Start};
-use crate::{Sourced, python_interpreter};
+use crate::start::Start;
 
 /// What the lab can start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Postgres,
+    Mysql,
     Redis,
+    Smtp,
 }
 
 impl Kind {
-    /// Its word in a manifest, and the name that the dependency gets.
+    /// Its word in a manifest.
     pub fn word(self) -> &'static str {
         match self {
             Self::Postgres => "postgres",
+            Self::Mysql => "mysql",
             Self::Redis => "redis",
+            Self::Smtp => "smtp",
         }
     }
 
+    /// The name that the dependency gets.
     pub fn name(self) -> &'static str {
         match self {
             Self::Postgres => "database",
+            Self::Mysql => "mysql",
             Self::Redis => "cache",
+            Self::Smtp => "mail",
         }
     }
-}
 
-/// How a driver wants its address spelt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Spelling {
-    /// `postgres://`, `redis://`.
-    Usual,
-    /// `postgresql://`, which SQLAlchemy insists on.
-    Postgresql,
-    /// `jdbc:postgresql://`.
-    Jdbc,
+    /// Whether a service cannot do its work without it: a cache may be missed, a database may not.
+    pub fn is_critical(self) -> bool {
+        matches!(self, Self::Postgres | Self::Mysql)
+    }
+
+    /// An address with another scheme than the lab's own, such as a driver's.
+    pub(crate) fn rest_of_address(self, scheme: &str, with_login: bool) -> String {
+        let name = self.name();
+        let login = match self {
+            Self::Redis => String::new(),
+            _ if !with_login => String::new(),
+            _ => format!("{{{name}.user}}:{{{name}.password}}@"),
+        };
+        format!("{scheme}://{login}{{{name}.host}}:{{{name}.port}}/{{{name}.name}}")
+    }
 }
 
 /// Something that the service needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dependency {
     pub kind: Kind,
-    pub spelling: Spelling,
+    /// Its address as the driver wants it spelt, with placeholders.
+    pub address: String,
     /// The library, and where it stands.
     pub from: String,
 }
@@ -82,30 +98,47 @@ const CLIENTS: &[(&str, &str, Kind)] = &[
     ("composer.json", "ext-pgsql", Kind::Postgres),
     ("composer.json", "ext-pdo_pgsql", Kind::Postgres),
     ("composer.json", "predis/predis", Kind::Redis),
+    ("package.json", "\"mysql2\"", Kind::Mysql),
+    ("package.json", "\"mysql\"", Kind::Mysql),
+    ("package.json", "\"mariadb\"", Kind::Mysql),
+    ("requirements.txt", "pymysql", Kind::Mysql),
+    ("requirements.txt", "mysqlclient", Kind::Mysql),
+    ("requirements.txt", "aiomysql", Kind::Mysql),
+    ("requirements.txt", "asyncmy", Kind::Mysql),
+    ("requirements.txt", "mysql-connector-python", Kind::Mysql),
+    ("pyproject.toml", "pymysql", Kind::Mysql),
+    ("pyproject.toml", "mysqlclient", Kind::Mysql),
+    ("pyproject.toml", "aiomysql", Kind::Mysql),
+    ("pyproject.toml", "asyncmy", Kind::Mysql),
+    ("go.mod", "go-sql-driver/mysql", Kind::Mysql),
+    ("go.mod", "gorm.io/driver/mysql", Kind::Mysql),
+    ("pom.xml", "mysql-connector", Kind::Mysql),
+    ("pom.xml", "mariadb-java-client", Kind::Mysql),
+    ("build.gradle", "mysql-connector", Kind::Mysql),
+    ("build.gradle", "mariadb-java-client", Kind::Mysql),
+    ("build.gradle.kts", "mysql-connector", Kind::Mysql),
+    ("build.gradle.kts", "mariadb-java-client", Kind::Mysql),
+    ("Gemfile", "\"mysql2\"", Kind::Mysql),
+    ("Gemfile", "'mysql2'", Kind::Mysql),
+    ("Gemfile", "\"trilogy\"", Kind::Mysql),
+    ("Gemfile", "'trilogy'", Kind::Mysql),
+    ("composer.json", "ext-pdo_mysql", Kind::Mysql),
+    ("composer.json", "ext-mysqli", Kind::Mysql),
 ];
 
 /// Clients of what the lab cannot start: the list, the name, what it is.
 const OTHERS: &[(&str, &str, &str)] = &[
-    ("package.json", "\"mysql2\"", "MySQL"),
-    ("package.json", "\"mysql\"", "MySQL"),
     ("package.json", "\"mongodb\"", "MongoDB"),
     ("package.json", "\"mongoose\"", "MongoDB"),
     ("package.json", "\"amqplib\"", "RabbitMQ"),
     ("package.json", "\"kafkajs\"", "Kafka"),
-    ("requirements.txt", "pymysql", "MySQL"),
-    ("requirements.txt", "mysqlclient", "MySQL"),
     ("requirements.txt", "pymongo", "MongoDB"),
     ("requirements.txt", "motor", "MongoDB"),
     ("requirements.txt", "celery", "a Celery broker"),
-    ("go.mod", "go-sql-driver/mysql", "MySQL"),
     ("go.mod", "mongo-driver", "MongoDB"),
     ("go.mod", "segmentio/kafka-go", "Kafka"),
-    ("pom.xml", "mysql-connector", "MySQL"),
-    ("pom.xml", "mariadb-java-client", "MariaDB"),
     ("pom.xml", "spring-boot-starter-data-mongodb", "MongoDB"),
     ("pom.xml", "spring-kafka", "Kafka"),
-    ("Gemfile", "mysql2", "MySQL"),
-    ("composer.json", "ext-pdo_mysql", "MySQL"),
 ];
 
 /// The lists that are there and name every dependency; without one nobody knows what is needed.
@@ -122,39 +155,68 @@ pub(crate) fn lists(repository: &Repository) -> Vec<&'static str> {
 pub(crate) fn find(
     repository: &Repository,
     start: &Start,
+    compose: Option<&Compose>,
 ) -> (Vec<Dependency>, Vec<Sourced<String>>) {
     let mut found: Vec<Dependency> = Vec::new();
+    let mut add = |kind: Kind, from: String| {
+        if !found.iter().any(|known| known.kind == kind) {
+            let address = spelling::of(repository, start, kind);
+            found.push(Dependency { kind, address, from });
+        }
+    };
     for (list, name, kind) in CLIENTS {
         let stands = repository.text(list).is_some_and(|text| declares(list, &text, name));
-        if stands && !found.iter().any(|known| known.kind == *kind) {
-            let name = name.trim_matches(['"', '\'']);
-            let spelling = spelling(repository, start, *kind);
-            found.push(Dependency { kind: *kind, spelling, from: format!("{name} in {list}") });
+        if stands {
+            add(*kind, format!("{} in {list}", name.trim_matches(['"', '\''])));
         }
     }
-    // An ORM names its database elsewhere.
-    let prisma = repository.text("prisma/schema.prisma").unwrap_or_default();
-    let sqlx = repository.text("Cargo.toml").is_some_and(|text| {
-        (text.contains("sqlx") || text.contains("diesel")) && text.contains("postgres")
-    });
-    for (is, from) in [
-        (prisma.contains("\"postgresql\""), "the provider in prisma/schema.prisma"),
-        (sqlx, "the feature postgres in Cargo.toml"),
-    ] {
-        if is && !found.iter().any(|known| known.kind == Kind::Postgres) {
-            let spelling = Spelling::Usual;
-            found.push(Dependency { kind: Kind::Postgres, spelling, from: from.to_owned() });
-        }
+    for (kind, from) in of_orm(repository) {
+        add(kind, from.to_owned());
+    }
+    if let Some((name, from)) = mail_host(repository) {
+        add(Kind::Smtp, format!("{name}, which {from} reads"));
     }
     let mut unknown: Vec<Sourced<String>> = Vec::new();
+    for neighbour in compose.iter().flat_map(|compose| compose.neighbours()) {
+        let from = format!("{} in {}", neighbour.host, compose.map_or("", |one| &one.path));
+        match neighbour.what {
+            Ok(kind) => add(kind, from),
+            Err(image) => unknown.push(Sourced::new(image, from)),
+        }
+    }
     for (list, name, what) in OTHERS {
         let stands = repository.text(list).is_some_and(|text| declares(list, &text, name));
-        if stands && !unknown.iter().any(|known| known.value == *what) {
+        let is_known = |known: &Sourced<String>| known.value.eq_ignore_ascii_case(what);
+        if stands && !unknown.iter().any(is_known) {
             let from = format!("{} in {list}", name.trim_matches('"'));
             unknown.push(Sourced::new((*what).to_owned(), from));
         }
     }
     (found, unknown)
+}
+
+/// An ORM names its database elsewhere than in a list of drivers.
+fn of_orm(repository: &Repository) -> Vec<(Kind, &'static str)> {
+    let prisma = repository.text("prisma/schema.prisma").unwrap_or_default();
+    let cargo = repository.text("Cargo.toml").unwrap_or_default();
+    let rust = cargo.contains("sqlx") || cargo.contains("diesel") || cargo.contains("sea-orm");
+    let all = [
+        (prisma.contains("\"postgresql\""), Kind::Postgres, "the provider in prisma/schema.prisma"),
+        (prisma.contains("\"mysql\""), Kind::Mysql, "the provider in prisma/schema.prisma"),
+        (rust && cargo.contains("postgres"), Kind::Postgres, "the feature postgres in Cargo.toml"),
+        (rust && cargo.contains("mysql"), Kind::Mysql, "the feature mysql in Cargo.toml"),
+    ];
+    all.into_iter().filter(|(is, ..)| *is).map(|(_, kind, from)| (kind, from)).collect()
+}
+
+/// The variable with a mail server's host, where one is read.
+fn mail_host(repository: &Repository) -> Option<(String, String)> {
+    let names = crate::variables::names(repository);
+    names.into_iter().find(|(name, _)| {
+        let words: Vec<&str> = name.split('_').collect();
+        let of_mail = ["SMTP", "MAIL", "EMAIL", "MAILER"].iter().any(|word| words.contains(word));
+        of_mail && ["HOST", "SERVER", "URL", "DSN"].iter().any(|word| words.contains(word))
+    })
 }
 
 /// Whether a list holds a name where it means a dependency.
@@ -175,51 +237,4 @@ fn declares(list: &str, text: &str, name: &str) -> bool {
         "go.mod" => text.lines().any(|line| line.contains(name) && !line.contains("// indirect")),
         _ => text.contains(name),
     }
-}
-
-fn spelling(repository: &Repository, start: &Start, kind: Kind) -> Spelling {
-    let uses = |word: &str| {
-        let lists = ["requirements.txt", "pyproject.toml"];
-        lists.iter().any(|list| {
-            repository.text(list).is_some_and(|text| text.to_ascii_lowercase().contains(word))
-        })
-    };
-    match (kind, start.stack) {
-        (Kind::Redis, _) => Spelling::Usual,
-        (_, Stack::Java) => Spelling::Jdbc,
-        (_, Stack::Python) if uses("sqlalchemy") || uses("sqlmodel") => Spelling::Postgresql,
-        _ => Spelling::Usual,
-    }
-}
-
-/// The commands of the migration tools that are there. They run against the lab only.
-pub(crate) fn migrations(
-    repository: &Repository,
-    start: &Start,
-    dependencies: &[Dependency],
-) -> Vec<Sourced<String>> {
-    let has_postgres = dependencies.iter().any(|one| one.kind == Kind::Postgres);
-    let mut all = Vec::new();
-    let mut add = |command: String, from: &str| all.push(Sourced::new(command, from));
-    if start.stack == Stack::Python && repository.has("manage.py") {
-        let python = python_interpreter(repository);
-        add(format!("{python} manage.py migrate --noinput"), "manage.py");
-    }
-    if has_postgres {
-        if repository.has("prisma/migrations") && repository.has("node_modules/.bin/prisma") {
-            add("node_modules/.bin/prisma migrate deploy".to_owned(), "prisma/migrations");
-        } else if repository.first(&["knexfile.js", "knexfile.ts", "knexfile.cjs"]).is_some()
-            && repository.has("node_modules/.bin/knex")
-        {
-            add("node_modules/.bin/knex migrate:latest".to_owned(), "knexfile");
-        }
-        if repository.has("alembic.ini") {
-            let python = python_interpreter(repository);
-            add(format!("{python} -m alembic upgrade head"), "alembic.ini");
-        }
-        if repository.has("bin/rails") && repository.has("db/schema.rb") {
-            add("ruby bin/rails db:schema:load".to_owned(), "db/schema.rb");
-        }
-    }
-    all
 }

@@ -4,18 +4,22 @@
 //! from; [`manifest::text`] makes the manifest of it that `init` writes down. What only a running
 //! service shows (its port, its health paths) is [`Seen`] by somebody else.
 
+mod compose;
 mod dependencies;
 pub mod manifest;
+mod migrations;
 mod repository;
 mod routes;
+mod services;
 mod start;
 mod variables;
 
 use std::path::Path;
 
-pub use dependencies::{Dependency, Kind, Spelling};
+pub use dependencies::{Dependency, Kind};
 pub use repository::Repository;
-pub use routes::Route;
+pub use routes::{Field, FieldKind, Route};
+pub use services::Service;
 pub(crate) use start::python_interpreter;
 pub use start::{Stack, Start};
 pub use variables::Variable;
@@ -58,8 +62,10 @@ pub struct Inferred {
 pub struct Nothing {
     /// What was looked for.
     pub looked_for: Vec<&'static str>,
-    /// Services of which one must be chosen, by their folders.
-    pub services: Vec<String>,
+    /// Services of which one must be chosen.
+    pub services: Vec<Service>,
+    /// Processes of a Procfile that serve nobody: only they are there.
+    pub workers: Vec<String>,
 }
 
 /// What was seen of the running service.
@@ -77,6 +83,11 @@ pub struct Seen {
     pub reached_out: bool,
 }
 
+/// The services below a folder, of which one is chosen by its name.
+pub fn services(root: &Path) -> Vec<Service> {
+    services::find(&Repository::read(root))
+}
+
 /// Reads a repository. `command` is the start command where the user gave one.
 ///
 /// # Errors
@@ -87,9 +98,11 @@ pub fn infer(root: &Path, command: Option<&[String]>) -> Result<Inferred, Nothin
         Some(words) => Start::given(&repository, words),
         None => start::find(&repository)?,
     };
-    let (dependencies, unknown_clients) = dependencies::find(&repository, &start);
-    let variables = variables::find(&repository, &start, &dependencies);
-    let setup = dependencies::migrations(&repository, &start, &dependencies);
+    let compose = compose::Compose::read(&repository);
+    let compose = compose.as_ref();
+    let (dependencies, unknown_clients) = dependencies::find(&repository, &start, compose);
+    let variables = variables::find(&repository, &start, &dependencies, compose);
+    let setup = migrations::find(&repository, &start, &dependencies);
     let document = repository.first(&[
         "openapi.json",
         "openapi.yaml",

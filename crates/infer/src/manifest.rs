@@ -14,9 +14,9 @@ pub fn text(inferred: &Inferred, seen: &Seen, journey: Option<&str>) -> String {
     for dependency in &inferred.dependencies {
         out.head(&format!("dependencies.{}", dependency.kind.name()), &dependency.from);
         out.line(format!("kind = {}", quoted(dependency.kind.word())), "");
-        // A cache may be missed; a database may not.
-        if dependency.kind == Kind::Postgres {
-            out.line("critical = true", "");
+        // Whether a cache may be missed stands nowhere.
+        if dependency.kind != Kind::Redis {
+            out.line(format!("critical = {}", dependency.kind.is_critical()), "");
         }
     }
     if let Some(path) = journey {
@@ -71,11 +71,19 @@ fn service(out: &mut Lines, inferred: &Inferred, seen: &Seen) {
         let from: Vec<_> = inferred.setup.iter().map(|step| step.from.as_str()).collect();
         out.line(format!("setup = [{}]", steps.join(", ")), &from.join(", "));
     }
-    for (key, path) in [("ready", &seen.ready), ("live", &seen.live)] {
-        if let Some(path) = path {
-            out.line(format!("{key} = {}", quoted(path)), "answered when it was asked");
-        }
+    if let Some(path) = &seen.ready {
+        out.line(format!("ready = {}", quoted(path)), "answered when it was asked");
     }
+    if let Some(path) = liveness(inferred, seen) {
+        out.line(format!("live = {}", quoted(path)), "answered when it was asked");
+    }
+}
+
+/// Where it says that it is alive. One path for both probes is the readiness probe where there is
+/// something to be ready for: nobody said that an orchestrator may restart the service by it.
+fn liveness<'a>(inferred: &Inferred, seen: &'a Seen) -> Option<&'a String> {
+    let for_both = seen.live == seen.ready && !inferred.dependencies.is_empty();
+    seen.live.as_ref().filter(|_| !for_both)
 }
 
 fn variables(out: &mut Lines, inferred: &Inferred, seen: &Seen) {
@@ -153,10 +161,10 @@ pub fn summary(inferred: &Inferred, seen: &Seen) -> Vec<String> {
         all.push(format!("the variables {}", variables.join(", ")));
     }
     for (what, path) in [
-        ("readiness", &seen.ready),
-        ("liveness", &seen.live),
-        ("a description", &seen.document),
-        ("metrics", &seen.metrics),
+        ("readiness", seen.ready.as_ref()),
+        ("liveness", liveness(inferred, seen)),
+        ("a description", seen.document.as_ref()),
+        ("metrics", seen.metrics.as_ref()),
     ] {
         if let Some(path) = path {
             all.push(format!("{what} at {path} (it answered)"));

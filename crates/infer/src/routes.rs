@@ -1,16 +1,20 @@
 //! Routes as the source declares them, for a service without a description of its interface.
 
+mod fields;
+
 use regex_lite::Regex;
 
 use crate::repository::Repository;
+
+pub use fields::{Field, FieldKind};
 
 /// A route without parameters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
     pub method: String,
     pub path: String,
-    /// The members of the body that its file reads, for one that writes.
-    pub fields: Vec<String>,
+    /// The members of the body, for one that writes.
+    pub fields: Vec<Field>,
     pub from: String,
 }
 
@@ -33,14 +37,6 @@ const DECLARATIONS: &[&str] = &[
 ];
 /// axum: `.route("/notes", get(list).post(make))`.
 const AXUM: &str = r#"\.route\(\s*"(/[^"{}:*]*)",\s*([^;\n]*)"#;
-const FIELDS: &[&str] = &[
-    r"(?:req|request|ctx\.request|c\.req)\.body\.(\w+)",
-    r#"(?:request|data|body|payload)\[['"](\w+)['"]\]"#,
-    r#"(?:data|body|payload|json)\.get\(['"](\w+)['"]"#,
-    r#"`json:"(\w+)"#,
-];
-const DESTRUCTURED: &str =
-    r"\{\s*([\w\s,]+)\}\s*=\s*(?:await\s+)?(?:req|request|ctx\.request|c\.req)\.(?:body|json)";
 /// More say nothing more.
 const MOST: usize = 12;
 
@@ -70,7 +66,7 @@ pub(crate) fn find(repository: &Repository) -> Vec<Route> {
         for (method, route) in found {
             let known = all.iter().any(|one| one.method == method && one.path == route);
             if !known && all.len() < MOST {
-                let fields = if method == "POST" { fields(text) } else { Vec::new() };
+                let fields = if method == "POST" { of_body(repository, text) } else { Vec::new() };
                 all.push(Route { method, path: route, fields, from: path.clone() });
             }
         }
@@ -78,19 +74,11 @@ pub(crate) fn find(repository: &Repository) -> Vec<Route> {
     all
 }
 
-/// The members of bodies that a file reads.
-fn fields(text: &str) -> Vec<String> {
-    let mut names: Vec<String> = Vec::new();
-    for pattern in FIELDS.iter().filter_map(|pattern| Regex::new(pattern).ok()) {
-        names.extend(pattern.captures_iter(text).map(|found| found[1].to_owned()));
-    }
-    for found in Regex::new(DESTRUCTURED).iter().flat_map(|pattern| pattern.captures_iter(text)) {
-        names.extend(found[1].split(',').map(|name| name.trim().to_owned()));
-    }
-    names.retain(|name| !name.is_empty() && name != "id");
-    names.sort();
-    names.dedup();
-    names
+/// What its own file reads, or, where that reads nothing, what any file does.
+fn of_body(repository: &Repository, text: &str) -> Vec<Field> {
+    let own = fields::find(text);
+    let others = || repository.source().iter().map(|(_, text)| fields::find(text));
+    if own.is_empty() { others().find(|found| !found.is_empty()).unwrap_or_default() } else { own }
 }
 
 #[cfg(test)]
@@ -101,7 +89,8 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join(name), text).expect("it is written");
         let routes = find(&Repository::read(folder.path()));
-        routes.into_iter().map(|one| (one.method, one.path, one.fields)).collect()
+        let names = |fields: Vec<Field>| fields.into_iter().map(|field| field.name).collect();
+        routes.into_iter().map(|one| (one.method, one.path, names(one.fields))).collect()
     }
 
     #[test]

@@ -10,10 +10,12 @@ mod ruby;
 mod rust;
 mod words;
 
+pub(crate) use node::script_words;
 pub(crate) use python::interpreter as python_interpreter;
+pub(crate) use words::on_path;
 
 use crate::repository::Repository;
-use crate::{Nothing, Sourced};
+use crate::{Nothing, Sourced, services};
 
 /// What a service is written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,34 +126,9 @@ pub(crate) fn find(repository: &Repository) -> Result<Start, Nothing> {
             "config.ru",
             "composer.json",
         ],
-        services: services(repository),
+        services: services::find(repository),
+        workers: container::workers(repository),
     })
-}
-
-/// The folders below this one that hold a service of their own.
-fn services(repository: &Repository) -> Vec<String> {
-    const MARKS: [&str; 8] = [
-        "package.json",
-        "go.mod",
-        "pom.xml",
-        "Cargo.toml",
-        "requirements.txt",
-        "pyproject.toml",
-        "Gemfile",
-        "composer.json",
-    ];
-    let mut found = Vec::new();
-    for parent in ["", "apps/", "services/", "packages/"] {
-        for name in repository.list(parent.trim_end_matches('/')) {
-            let folder = format!("{parent}{name}");
-            if !name.starts_with('.')
-                && MARKS.iter().any(|mark| repository.has(&format!("{folder}/{mark}")))
-            {
-                found.push(folder);
-            }
-        }
-    }
-    found
 }
 
 fn of_repository(repository: &Repository) -> Stack {

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use regex_lite::Regex;
 
-use crate::dependencies::{Dependency, Kind, Spelling};
+use crate::compose::Compose;
+use crate::dependencies::{Dependency, Kind};
 use crate::repository::Repository;
 use crate::start::{Stack, Start};
 
@@ -66,13 +67,9 @@ pub(crate) fn find(
     repository: &Repository,
     start: &Start,
     dependencies: &[Dependency],
+    compose: Option<&Compose>,
 ) -> Vec<Variable> {
-    let mut read = read_by_source(repository);
-    for list in EXAMPLES {
-        for name in names_in(&repository.text(list).unwrap_or_default()) {
-            read.entry(name).or_insert((false, list.to_owned()));
-        }
-    }
+    let mut read = read(repository);
     let mut all: Vec<Variable> = Vec::new();
     if let Some(port) = &start.port {
         read.remove(&port.value);
@@ -84,6 +81,20 @@ pub(crate) fn find(
             from: port.from.clone(),
         });
     }
+    // A Compose file shows how an address is spelt.
+    for (given, path) in
+        compose.iter().flat_map(|one| one.variables().into_iter().map(|given| (given, &one.path)))
+    {
+        let required = read.remove(&given.name).is_some_and(|(required, _)| required);
+        let found = match given.value {
+            Some(value) => Some((kind_of(&value), Some(value))),
+            None => meaning(&given.name, dependencies),
+        };
+        let Some((kind, value)) = found else { continue };
+        if all.iter().all(|known| known.name != given.name) {
+            all.push(Variable { name: given.name, kind, value, required, from: path.clone() });
+        }
+    }
     for (name, (required, from)) in &read {
         let Some((kind, value)) = meaning(name, dependencies) else { continue };
         let (name, from) = (name.clone(), from.clone());
@@ -91,13 +102,41 @@ pub(crate) fn find(
     }
     for dependency in dependencies {
         let given = all.iter().any(|one| {
-            one.value.as_ref().is_some_and(|value| value.contains(dependency.kind.name()))
+            let placeholder = format!("{{{}.", dependency.kind.name());
+            one.value.as_ref().is_some_and(|value| value.contains(&placeholder))
         });
         if !given {
             all.extend(usual(start, dependency));
         }
     }
     all
+}
+
+/// What is read by the source or stands in a list of examples, each with where.
+pub(crate) fn names(repository: &Repository) -> Vec<(String, String)> {
+    read(repository).into_iter().map(|(name, (_, from))| (name, from)).collect()
+}
+
+fn read(repository: &Repository) -> BTreeMap<String, (bool, String)> {
+    let mut read = read_by_source(repository);
+    for list in EXAMPLES {
+        for name in names_in(&repository.text(list).unwrap_or_default()) {
+            read.entry(name).or_insert((false, list.to_owned()));
+        }
+    }
+    read
+}
+
+/// The type of a value with placeholders.
+fn kind_of(value: &str) -> &'static str {
+    let scheme = value.split_once("://").map(|(scheme, _)| scheme);
+    match scheme {
+        Some("postgres" | "postgresql") => "postgres-url",
+        Some("redis" | "rediss") => "redis-url",
+        Some(scheme) if !scheme.starts_with("jdbc") => "url",
+        _ if value.ends_with(".port}") && !value.contains(':') => "port",
+        _ => "string",
+    }
 }
 
 /// The names that the source reads: whether one must be there, and where.
@@ -140,29 +179,22 @@ fn names_in(text: &str) -> Vec<String> {
 /// What a name means: the type, and what the lab fills in. `None` where a value would be a guess
 /// that does more harm than none.
 fn meaning(name: &str, dependencies: &[Dependency]) -> Option<(&'static str, Option<String>)> {
-    let of = |kind: Kind| dependencies.iter().find(|one| one.kind == kind);
-    let has = |words: &[&str]| words.iter().any(|word| name.contains(word));
     let ends = |words: &[&str]| words.iter().any(|word| name.ends_with(word));
-    let is_database = has(&["DATABASE", "POSTGRES", "DB_", "PG", "SQL"]) && !has(&["REDIS"]);
-    if let Some(postgres) = of(Kind::Postgres).filter(|_| is_database) {
-        let part = |part: &str| Some(format!("{{database.{part}}}"));
+    if let Some(dependency) = dependencies.iter().find(|one| is_about(name, one.kind, dependencies))
+    {
+        let part = |part: &str| Some(format!("{{{}.{part}}}", dependency.kind.name()));
         return match () {
             () if ends(&["_URL", "_URI", "_DSN", "DATABASE_URL"]) => {
-                Some(("postgres-url", Some(address(postgres))))
+                Some((type_of_address(dependency), Some(dependency.address.clone())))
             }
             () if ends(&["HOST", "HOSTNAME", "SERVER"]) => Some(("string", part("host"))),
             () if ends(&["PORT"]) => Some(("port", part("port"))),
+            // A cache of the lab has no user.
+            () if dependency.kind == Kind::Redis => None,
             () if ends(&["USER", "USERNAME"]) => Some(("string", part("user"))),
             () if ends(&["PASSWORD", "PASS"]) => Some(("string", part("password"))),
+            () if dependency.kind == Kind::Smtp => None,
             () if ends(&["NAME", "DATABASE", "_DB"]) => Some(("string", part("name"))),
-            () => None,
-        };
-    }
-    if of(Kind::Redis).is_some() && has(&["REDIS", "CACHE"]) {
-        return match () {
-            () if ends(&["_URL", "_URI"]) => Some(("redis-url", Some("{cache.url}".to_owned()))),
-            () if ends(&["HOST"]) => Some(("string", Some("{cache.host}".to_owned()))),
-            () if ends(&["PORT"]) => Some(("port", Some("{cache.port}".to_owned()))),
             () => None,
         };
     }
@@ -170,13 +202,36 @@ fn meaning(name: &str, dependencies: &[Dependency]) -> Option<(&'static str, Opt
         .then_some(("secret", None))
 }
 
-fn address(dependency: &Dependency) -> String {
-    let word = match dependency.spelling {
-        Spelling::Usual => "url",
-        Spelling::Postgresql => "postgresql_url",
-        Spelling::Jdbc => "jdbc_url",
+/// Whether a variable of this name is about this dependency.
+fn is_about(name: &str, kind: Kind, all: &[Dependency]) -> bool {
+    let has = |words: &[&str]| words.iter().any(|word| name.contains(word));
+    let (postgres, mysql) = (has(&["POSTGRES", "PG"]), has(&["MYSQL", "MARIADB"]));
+    let (cache, mail) = (has(&["REDIS", "CACHE", "VALKEY"]), has(&["SMTP", "MAIL"]));
+    let any_database = has(&["DATABASE", "DB_", "SQL"]) && !cache && !mail && !postgres && !mysql;
+    let only = |kind: Kind| {
+        all.iter().find(|one| one.kind.is_critical()).is_some_and(|one| one.kind == kind)
     };
-    format!("{{{}.{word}}}", dependency.kind.name())
+    match kind {
+        Kind::Postgres => postgres && !cache || any_database && only(Kind::Postgres),
+        Kind::Mysql => mysql || any_database && only(Kind::Mysql),
+        Kind::Redis => cache,
+        Kind::Smtp => mail,
+    }
+}
+
+fn type_of_address(dependency: &Dependency) -> &'static str {
+    match (dependency.kind, dependency.address.as_str()) {
+        (Kind::Postgres, "{database.url}" | "{database.postgresql_url}") => "postgres-url",
+        (Kind::Postgres, address) if address.starts_with("{database.url}") => "postgres-url",
+        (Kind::Redis, _) => "redis-url",
+        (_, address)
+            if address.starts_with("jdbc")
+                || !address.contains("url}") && !address.contains("://") =>
+        {
+            "string"
+        }
+        _ => "url",
+    }
 }
 
 /// The variables that a stack or a driver reads by itself, where the source names none.
@@ -189,24 +244,38 @@ fn usual(start: &Start, dependency: &Dependency) -> Vec<Variable> {
         from: dependency.from.clone(),
     };
     let part = |part: &str| format!("{{{}.{part}}}", dependency.kind.name());
+    let address = || dependency.address.clone();
     match (dependency.kind, start.stack) {
-        (Kind::Postgres, Stack::Java) => vec![
-            variable("SPRING_DATASOURCE_URL", "url", address(dependency)),
+        (Kind::Postgres | Kind::Mysql, Stack::Java) => vec![
+            variable("SPRING_DATASOURCE_URL", "url", address()),
             variable("SPRING_DATASOURCE_USERNAME", "string", part("user")),
             variable("SPRING_DATASOURCE_PASSWORD", "string", part("password")),
         ],
         (Kind::Postgres, _) => vec![
-            variable("DATABASE_URL", "postgres-url", address(dependency)),
+            variable("DATABASE_URL", type_of_address(dependency), address()),
             variable("PGHOST", "string", part("host")),
             variable("PGPORT", "port", part("port")),
             variable("PGUSER", "string", part("user")),
             variable("PGPASSWORD", "string", part("password")),
             variable("PGDATABASE", "string", part("name")),
         ],
+        (Kind::Mysql, _) => vec![
+            variable("DATABASE_URL", type_of_address(dependency), address()),
+            variable("MYSQL_HOST", "string", part("host")),
+            variable("MYSQL_PORT", "port", part("port")),
+            variable("MYSQL_USER", "string", part("user")),
+            variable("MYSQL_PASSWORD", "string", part("password")),
+            variable("MYSQL_DATABASE", "string", part("name")),
+        ],
         (Kind::Redis, Stack::Java) => vec![
             variable("SPRING_DATA_REDIS_HOST", "string", part("host")),
             variable("SPRING_DATA_REDIS_PORT", "port", part("port")),
         ],
-        (Kind::Redis, _) => vec![variable("REDIS_URL", "redis-url", part("url"))],
+        (Kind::Redis, _) => vec![variable("REDIS_URL", "redis-url", address())],
+        (Kind::Smtp, Stack::Java) => vec![
+            variable("SPRING_MAIL_HOST", "string", part("host")),
+            variable("SPRING_MAIL_PORT", "port", part("port")),
+        ],
+        (Kind::Smtp, _) => Vec::new(),
     }
 }

@@ -122,7 +122,8 @@ fn nothing_is_said_with_what_was_looked_for_and_what_is_below() {
     let nothing =
         repository(&[("README.md", ""), ("api/go.mod", "module a\n"), ("web/package.json", "{}")]);
     let nothing = nothing.expect_err("there is no service here");
-    assert_eq!(nothing.services, ["api", "web"]);
+    let names: Vec<_> = nothing.services.iter().map(|one| one.name.as_str()).collect();
+    assert_eq!(names, ["api", "web"]);
     assert!(nothing.looked_for.contains(&"package.json"));
 }
 
@@ -138,4 +139,73 @@ fn nothing_is_said_not_to_apply_where_nobody_looked() {
     assert!(!text(&listed, true).contains("[not-applicable]"));
     let unlisted = [("Procfile", "web: ./server")];
     assert!(!text(&unlisted, false).contains("[not-applicable]"));
+}
+
+/// The address that a variable of these files gets.
+fn value_of(files: &[(&str, &str)], name: &str) -> String {
+    start(files);
+    let inferred = repository(files).expect("it starts somehow");
+    let found = inferred.variables.iter().find(|one| one.name == name);
+    let found = found.unwrap_or_else(|| panic!("{name}: {:?}", inferred.variables));
+    found.value.clone().unwrap_or_default()
+}
+
+#[test]
+fn an_address_is_spelt_for_its_driver() {
+    let source = "import os\nurl = os.environ['DATABASE_URL']\napp = FastAPI()\n";
+    for (list, expected) in [
+        ("sqlalchemy\nasyncpg\n", "postgresql+asyncpg://{database.user}"),
+        ("sqlalchemy\npsycopg[binary]\n", "postgresql+psycopg://{database.user}"),
+        ("SQLAlchemy\npymysql\n", "mysql+pymysql://{mysql.user}"),
+        ("asyncpg\n", "{database.url}"),
+        ("sqlmodel\npsycopg2-binary\n", "{database.postgresql_url}"),
+    ] {
+        let files = [("requirements.txt", list), ("main.py", source)];
+        assert!(value_of(&files, "DATABASE_URL").starts_with(expected), "{list}");
+    }
+    let go = "package main\nfunc main() { os.Getenv(\"DATABASE_URL\"); http.ListenAndServe() }";
+    let module = [("go.mod", "module a\nrequire github.com/lib/pq v1\n"), ("main.go", go)];
+    assert_eq!(value_of(&module, "DATABASE_URL"), "{database.url}?sslmode=disable");
+    let go = "package main\nfunc main() { os.Getenv(\"MYSQL_DSN\"); http.ListenAndServe() }";
+    let module =
+        [("go.mod", "module a\nrequire github.com/go-sql-driver/mysql v1\n"), ("main.go", go)];
+    assert!(value_of(&module, "MYSQL_DSN").contains("@tcp({mysql.host}:{mysql.port})/"));
+}
+
+#[test]
+fn a_compose_file_names_what_stands_beside_the_service() {
+    let compose = "services:\n  web:\n    build: .\n    ports: ['80:3000']\n    environment:\n      DB: postgres://a:b@db/shop\n      SMTP_HOST: post\n  db: {image: 'postgres:16'}\n  post: {image: axllent/mailpit}\n  search: {image: 'elasticsearch:8'}\n";
+    let files = [("compose.yaml", compose), ("package.json", r#"{"main":"a.js"}"#), ("a.js", "")];
+    assert!(value_of(&files, "DB").starts_with("postgres://{database.user}:"));
+    assert_eq!(value_of(&files, "SMTP_HOST"), "{mail.host}");
+    let inferred = repository(&files).expect("it starts somehow");
+    assert_eq!(inferred.unknown_clients[0].value, "elasticsearch");
+}
+
+#[test]
+fn the_services_of_a_monorepo_have_names() {
+    let compose = "services:\n  shop: {build: ./backend/api}\n  db: {image: mariadb}\n";
+    let files = [("compose.yaml", compose), ("backend/api/go.mod", "module a\n")];
+    let nothing = repository(&files).expect_err("there is no service at the root");
+    assert_eq!(nothing.services.len(), 1);
+    assert_eq!(
+        (nothing.services[0].name.as_str(), nothing.services[0].folder.as_str()),
+        ("shop", "backend/api")
+    );
+}
+
+#[test]
+fn a_script_migrates_where_a_known_tool_is_all_of_it() {
+    let setup = |script: &str| {
+        let package = format!(
+            r#"{{"main":"a.js","dependencies":{{"pg":"8"}},"scripts":{{"migrate":"{script}"}}}}"#
+        );
+        let files = [("package.json", package.as_str()), ("a.js", "")];
+        let inferred = repository(&files).expect("it starts somehow");
+        inferred.setup.first().map(|step| step.value.clone())
+    };
+    assert_eq!(setup("knex migrate:latest").as_deref(), Some("knex migrate:latest"));
+    assert_eq!(setup("knex migrate:rollback"), None);
+    assert_eq!(setup("knex migrate:latest && node seed.js"), None);
+    assert_eq!(setup("node drop-everything.js"), None);
 }

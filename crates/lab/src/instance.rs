@@ -13,7 +13,7 @@ use process::{Launch, Line, Process};
 use settings::{Port, Probe};
 
 use crate::capacity::Permit;
-use crate::database::{Link, TableLock};
+use crate::dependency::{Link, TableLock};
 use crate::error::LabError;
 use crate::fault::{Fault, Proxy, Traffic};
 use crate::lab::{Lab, located};

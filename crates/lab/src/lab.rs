@@ -16,7 +16,7 @@ use settings::{DependencyKind, Manifest, Port};
 
 use crate::audit;
 use crate::capacity::{Capacity, Permit, Priority};
-use crate::database::{Link, Server};
+use crate::dependency::{Link, Server};
 use crate::error::LabError;
 use crate::instance::Instance;
 use crate::journeys;
@@ -370,7 +370,7 @@ impl Lab {
             // One of the user's own is reached through a proxy even here: it lies outside.
             links.push(match server {
                 Server::Own(_) => template.link(&place, self.ground.confinement.outside()).await?,
-                Server::Postgres(_) | Server::Redis => template.direct(),
+                _ => template.direct(),
             });
             dependencies.push(template);
         }
@@ -426,7 +426,7 @@ impl Lab {
         let redis = |server: &Server| matches!(server, Server::Redis);
         self.servers.values().any(redis)
             && self.manifest.dependencies.values().any(|d| d.kind == DependencyKind::Redis)
-            && !self.manifest.dependencies.values().any(|d| d.kind == DependencyKind::Postgres)
+            && !self.servers.values().any(Server::is_cloned)
     }
 
     pub(crate) fn resolve(&self, provided: &Provided, mutations: &[Mutation]) -> Recipe {

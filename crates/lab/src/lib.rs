@@ -5,7 +5,7 @@
 pub mod audit;
 pub mod bench;
 mod capacity;
-pub mod database;
+pub mod dependency;
 pub mod error;
 pub mod fault;
 pub mod instance;

@@ -65,7 +65,8 @@ impl Place {
         ports::lease_fixed(self.base(), port)
     }
 
-    fn base(&self) -> &std::path::Path {
+    /// The folder that holds the folders of all runs.
+    pub(crate) fn base(&self) -> &std::path::Path {
         let folder = self.record.folder();
         folder.parent().unwrap_or(folder)
     }

@@ -40,9 +40,7 @@ impl Recorder {
 
     /// A try within the experiment.
     pub fn trial(&self, name: &str) -> TrialLog {
-        let at = At { recorder: self.clone(), name: name.into() };
-        let redactor = self.inner.redactor.clone();
-        TrialLog { redactor, at: Arc::new(Mutex::new(at)) }
+        TrialLog { recorder: self.clone(), name: name.into() }
     }
 
     /// A recorder on the same clock, with the same secrets, that keeps what it is told apart.
@@ -123,37 +121,20 @@ impl Recorder {
     }
 }
 
-/// A try within an experiment: a name that its observations carry. Clones are the same log: what a
-/// living service still writes goes where [`TrialLog::go_on_in`] says.
+/// A try within an experiment: a name that its observations carry. Clones are the same log.
 #[derive(Debug, Clone)]
 pub struct TrialLog {
-    redactor: Redactor,
-    at: Arc<Mutex<At>>,
-}
-
-/// Where observations go.
-#[derive(Debug, Clone)]
-struct At {
     recorder: Recorder,
     name: Arc<str>,
 }
 
 impl TrialLog {
-    fn at(&self) -> At {
-        self.at.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
     pub fn name(&self) -> Arc<str> {
-        self.at().name
+        Arc::clone(&self.name)
     }
 
     pub fn redactor(&self) -> &Redactor {
-        &self.redactor
-    }
-
-    /// From now on, everything that is written to this log or a clone of it belongs to the other.
-    pub fn go_on_in(&self, other: &Self) {
-        *self.at.lock().unwrap_or_else(PoisonError::into_inner) = other.at();
+        &self.recorder.inner.redactor
     }
 
     /// Waits until the service has written a line with this text in this trial. Whether it did.
@@ -169,8 +150,7 @@ impl TrialLog {
     }
 
     fn has_written(&self, text: &str) -> bool {
-        let At { recorder, name } = self.at();
-        recorder.has_written(&name, text)
+        self.recorder.has_written(&self.name, text)
     }
 
     /// Records what was seen just now.
@@ -180,8 +160,7 @@ impl TrialLog {
 
     /// Records what was seen at an earlier moment.
     pub fn saw_at(&self, at: Instant, seen: Seen) {
-        let to = self.at();
-        to.recorder.record(at, &to.name, seen);
+        self.recorder.record(at, &self.name, seen);
     }
 }
 
@@ -205,22 +184,6 @@ mod tests {
         let text = std::fs::read_to_string(&path).expect("it is there");
         assert!(text.contains("‹token›") && !text.contains("t0k3n"), "{text}");
         assert_eq!(text.lines().count(), 2);
-    }
-
-    #[test]
-    fn a_log_that_goes_on_in_another_takes_its_clones_along() {
-        let one = Recorder::new(Instant::now(), Redactor::default(), None);
-        let other = one.apart();
-        let log = one.trial("first");
-        let of_the_service = log.clone();
-        log.saw(Seen::Remark { text: "a".into() });
-        log.go_on_in(&other.trial("second"));
-        of_the_service.saw(Seen::Remark { text: "b".into() });
-        let (first, second) = (one.finish().expect("no file"), other.finish().expect("no file"));
-        assert_eq!((first.len(), second.len()), (1, 1));
-        assert_eq!(second[0].trial, "second");
-        one.take_over(&second);
-        assert_eq!(one.finish().expect("no file").len(), 2);
     }
 
     #[test]

@@ -259,13 +259,6 @@ impl Running {
         &self.process
     }
 
-    /// From now on, what this life writes and does belongs to another trial, in which it is ready
-    /// from the start.
-    pub fn go_on_in(&self, trial: &TrialLog) {
-        self.trial.go_on_in(trial);
-        trial.saw(Seen::Ready { after: micros(self.process.started.elapsed()) });
-    }
-
     /// Files outside its own folders that it holds open for writing: other instances would have them
     /// open, too. Logs are none of them.
     pub fn shared_files(&self) -> Vec<PathBuf> {

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use settings::{DependencyKind, upstreams::UpstreamKind};
 
 use crate::capacity::Priority;
-use crate::database::{Postgres, Provisioned};
+use crate::dependency::{Postgres, Provisioned};
 use crate::error::LabError;
 use crate::instance::Instance;
 use crate::lab::Lab;

@@ -1,6 +1,7 @@
 //! A control's constant data.
 
 use crate::catalogue::Entry;
+use crate::declaration::Declaration;
 
 /// When a control applies to a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +44,8 @@ pub struct Card {
     pub disturbs: &'static str,
     /// How long it usually takes, in seconds, for a service that starts in a tenth of a second.
     pub budget: u32,
+    /// What a manifest must say where the control stays undecided, the most useful first.
+    pub decided_by: &'static [Declaration],
     /// The page: what it means, how it is tried, when it breaks, an example.
     pub page: &'static str,
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::Group;
 use crate::catalogue::{self, Family, Risk};
+use crate::declaration::Suggestion;
 use crate::finding::Finding;
 use crate::verdict::{Judgement, Verdict};
 
@@ -144,6 +145,9 @@ pub struct Scorecard {
     /// What happened beside the experiments and is worth knowing.
     #[serde(default)]
     pub notes: Vec<Note>,
+    /// Lines of the manifest that would decide what is undecided, the most useful first.
+    #[serde(default)]
+    pub suggestions: Vec<Suggestion>,
 }
 
 impl Scorecard {

@@ -22,6 +22,8 @@ const FILE: &str = "record";
 pub const PORTS: &str = "ports";
 /// The same for builds that have no other place.
 pub const BUILDS: &str = "builds";
+/// The same for initialised data folders of databases, which are copied rather than made anew.
+pub const TEMPLATES: &str = "templates";
 
 /// The folder that holds the folders of all runs of this user.
 ///
@@ -188,7 +190,8 @@ pub fn sweep() -> io::Result<Vec<String>> {
     let mut swept = Vec::new();
     for entry in fs::read_dir(base()?)?.flatten() {
         let Ok(meta) = entry.metadata() else { continue };
-        if !meta.is_dir() || entry.file_name() == PORTS || entry.file_name() == BUILDS {
+        let name = entry.file_name();
+        if !meta.is_dir() || [PORTS, BUILDS, TEMPLATES].iter().any(|shared| name == *shared) {
             continue;
         }
         let record = entry.path().join(FILE);

@@ -228,6 +228,7 @@ mod tests {
             controls: vec![row],
             evidence: Binding::default(),
             notes: Vec::new(),
+            suggestions: Vec::new(),
         };
         page(&card, evidence)
     }

@@ -1,11 +1,15 @@
 //! One file for each verb.
 
 mod admin;
+mod audit;
 mod check;
+mod completions;
 mod explain;
+mod gate;
 mod init;
 mod judge;
 mod list;
+mod man;
 mod prove;
 mod run;
 mod supply;
@@ -36,6 +40,8 @@ enum Verb {
     Prove(prove::Arguments),
     /// Look whether the manifest, the environment and the dependencies are as they must be.
     Check(check::Arguments),
+    /// Read a readiness document and say which of its claims the evidence bears out.
+    Audit(audit::Arguments),
     /// Write the manifest that this repository and its running service amount to.
     Init(init::Arguments),
     /// List every control of the catalogue.
@@ -44,10 +50,16 @@ enum Verb {
     Explain(explain::Arguments),
     /// Judge a stored run again, without the service.
     Judge(judge::Arguments),
+    /// Say from stored evidence whether this commit may go to an environment.
+    Gate(gate::Arguments),
     /// Start the service, supervise it, and supply what it lacks.
     Run(run::Arguments),
     /// Show what seaworthy run can supply, and which lines of the manifest would mend failures.
     Supply(supply::Arguments),
+    /// Print completions for a shell: bash, zsh, fish, elvish or powershell.
+    Completions(completions::Arguments),
+    /// Print the manual page, or one for each verb into a folder.
+    Man(man::Arguments),
     /// Look into a running `seaworthy run` of this machine, and change it.
     Admin(admin::Arguments),
 }
@@ -104,12 +116,16 @@ pub(crate) fn run() -> Exit {
     let result = match &cli.verb {
         Verb::Prove(arguments) => prove::run(arguments),
         Verb::Check(arguments) => check::run(arguments),
+        Verb::Audit(arguments) => audit::run(arguments),
         Verb::Init(arguments) => init::run(arguments),
         Verb::List(arguments) => Ok(list::run(arguments)),
         Verb::Explain(arguments) => explain::run(arguments),
         Verb::Judge(arguments) => judge::run(arguments),
+        Verb::Gate(arguments) => gate::run(arguments),
         Verb::Run(arguments) => run::run(arguments),
         Verb::Supply(arguments) => supply::run(arguments),
+        Verb::Completions(arguments) => Ok(completions::run(arguments)),
+        Verb::Man(arguments) => man::run(arguments),
         Verb::Admin(arguments) => admin::run(arguments),
     };
     result.unwrap_or_else(|failure| show(&failure))

@@ -78,6 +78,7 @@ mod tests {
             controls: rows,
             evidence: Binding::default(),
             notes: Vec::new(),
+            suggestions: Vec::new(),
         }
     }
 

@@ -3,15 +3,16 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use engine::discover::Discovered;
 use engine::{Listener, Proof, Session};
-use infer::{Inferred, Nothing, Seen};
+use infer::{FieldKind, Inferred, Nothing, Seen};
 use model::Note;
 
 use crate::failure::Failure;
 use crate::manifest_file::{ManifestFile, NAME};
 
 /// What was inferred of a repository.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Inference {
     inferred: Inferred,
     root: PathBuf,
@@ -20,7 +21,9 @@ pub(crate) struct Inference {
 /// What came of looking at the running service.
 pub(crate) struct LookedAt {
     pub(crate) file: ManifestFile,
-    pub(crate) note: Note,
+    /// What was inferred, and what of it could not be used.
+    pub(crate) notes: Vec<Note>,
+    inferred: Inferred,
     /// The text of the journey, where one was found.
     pub(crate) journey: Option<String>,
     seen: Seen,
@@ -36,6 +39,14 @@ impl Inference {
         let given = (!command.is_empty()).then_some(command);
         let inferred = infer::infer(&root, given).map_err(|nothing| unknown(&root, &nothing))?;
         Ok(Self { inferred, root })
+    }
+
+    /// The file that says how the service starts: `package.json` of `package.json scripts.start`.
+    pub(crate) fn start_file(&self) -> String {
+        let from = &self.inferred.start.command.from;
+        let first = from.split([' ', ',']).next().unwrap_or_default();
+        let is_file = self.root.join(first).is_file();
+        if is_file { first.to_owned() } else { NAME.to_owned() }
     }
 
     /// The manifest as far as the repository says it.
@@ -66,7 +77,30 @@ impl Inference {
         proof: &Proof,
         tell: &Listener,
     ) -> Result<LookedAt, Failure> {
-        let found = engine::discover::discover(session, proof, self.routes(), tell).await?;
+        match engine::discover::discover(session, proof, self.routes(), tell).await {
+            Ok(found) => self.complete(proof, found, Vec::new()),
+            // A step that nobody asked for must not cost the run.
+            Err(error) if error.failed_setup().is_some() && !self.inferred.setup.is_empty() => {
+                let note = left_out(&error);
+                let mut without = self.clone();
+                without.inferred.setup.clear();
+                let manifest = without.file()?.parsed.manifest;
+                let proof = Proof { manifest, ..proof.clone() };
+                let routes = self.routes();
+                let found = engine::discover::discover(session, &proof, routes, tell).await?;
+                without.complete(&proof, found, vec![note])
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The manifest with what was seen.
+    fn complete(
+        &self,
+        proof: &Proof,
+        found: Discovered,
+        mut notes: Vec<Note>,
+    ) -> Result<LookedAt, Failure> {
         let seen = Seen {
             port: found.port,
             ready: found.ready,
@@ -81,7 +115,8 @@ impl Inference {
             None => None,
         };
         let file = self.with(&seen, path.as_deref())?;
-        Ok(LookedAt { note: self.note(&seen), file, journey: found.journey, seen })
+        notes.insert(0, self.note(&seen));
+        Ok(LookedAt { notes, inferred: self.inferred.clone(), file, journey: found.journey, seen })
     }
 
     /// Writes the journey; its path as a manifest names it.
@@ -113,7 +148,8 @@ impl Inference {
     /// When what was inferred is no good manifest.
     pub(crate) fn manifest(&self, looked_at: &LookedAt, journey: &str) -> Result<String, Failure> {
         let path = looked_at.journey.is_some().then_some(journey);
-        Ok(self.with(&looked_at.seen, path)?.text)
+        let used = Self { inferred: looked_at.inferred.clone(), root: self.root.clone() };
+        Ok(used.with(&looked_at.seen, path)?.text)
     }
 
     /// Requests for the routes that the source declares.
@@ -123,15 +159,19 @@ impl Inference {
             if route.method != "POST" {
                 return request;
             }
-            let value = |name: &String| {
-                let value = if name.contains("mail") {
-                    "{{unique}}@example.com"
-                } else if name.contains("user") || name.contains("login") {
-                    "{{unique}}"
-                } else {
-                    "word"
+            let value = |field: &infer::Field| {
+                let name = &field.name;
+                let value = match field.kind {
+                    FieldKind::Number => serde_json::Value::from(1),
+                    FieldKind::Truth => serde_json::Value::from(true),
+                    FieldKind::Text if name.contains("mail") => "{{unique}}@example.com".into(),
+                    FieldKind::Text if name.contains("user") || name.contains("login") => {
+                        "{{unique}}".into()
+                    }
+                    FieldKind::Text if name.contains("pass") => "Correct-horse-9-battery".into(),
+                    FieldKind::Text => "word".into(),
                 };
-                (name.clone(), serde_json::Value::from(value))
+                (name.clone(), value)
             };
             let body: serde_json::Map<_, _> = route.fields.iter().map(value).collect();
             let body = serde_json::Value::from(body).to_string();
@@ -141,19 +181,39 @@ impl Inference {
     }
 }
 
+/// That a step of the set-up was left out, and why.
+fn left_out(error: &engine::ProofError) -> Note {
+    let (command, outcome, output) = error.failed_setup().unwrap_or_default();
+    Note {
+        text: format!("the inferred set-up `{command}` failed ({outcome}) and was left out"),
+        advice: "if the service needs it, say under service.setup how the lab's database is filled"
+            .to_owned(),
+        log: output.lines().map(str::to_owned).collect(),
+    }
+}
+
 fn unknown(root: &Path, nothing: &Nothing) -> Failure {
     let text = format!(
         "there is no {NAME} in {}, and nothing says how the service starts (looked for {})",
         root.display(),
         nothing.looked_for.join(", ")
     );
+    let workers = nothing.workers.join(", ");
     let hint = match nothing.services.as_slice() {
-        [] => "say it: seaworthy prove -- COMMAND".to_owned(),
-        services => format!(
-            "there are services in {}; choose one: seaworthy prove {}",
-            services.join(", "),
-            services[0]
+        [] if !workers.is_empty() => format!(
+            "the Procfile has {workers} and no web process; what serves nobody over HTTP cannot be \
+             proven yet. Where there is a server, say it: seaworthy prove -- COMMAND"
         ),
+        [] => "say it: seaworthy prove -- COMMAND".to_owned(),
+        [first, ..] => {
+            let all: Vec<String> = nothing
+                .services
+                .iter()
+                .map(|one| format!("{} ({})", one.name, one.folder))
+                .collect();
+            let all = all.join(", ");
+            format!("there are the services {all}; choose one: seaworthy prove {}", first.name)
+        }
     };
     Failure::usage(text).hint(hint)
 }

@@ -6,6 +6,7 @@ mod failure;
 mod helper;
 mod inference;
 mod manifest_file;
+mod reports;
 mod screen;
 mod target;
 

@@ -29,7 +29,7 @@ pub struct Dependency {
     /// PostgreSQL: the encoding of the cluster; `UTF8` by default.
     #[serde(default)]
     pub encoding: Option<String>,
-    /// PostgreSQL: what is acknowledged is on disk, as in production. Slower; without it a cluster
+    /// PostgreSQL and MySQL: what is acknowledged is on disk, as in production. Slower; without it a cluster
     /// lives and dies with the run.
     #[serde(default)]
     pub durable: bool,
@@ -54,8 +54,10 @@ pub enum DependencyKind {
     Postgres,
     /// Redis or Valkey; the lab starts one from the system's binaries.
     Redis,
-    /// MySQL or MariaDB, by a disposable address of your own.
+    /// MySQL; the lab starts MariaDB from the system's binaries.
     Mysql,
+    /// A mail server over SMTP; the lab's takes every letter and delivers none.
+    Smtp,
     /// MongoDB, by a disposable address of your own.
     Mongodb,
     /// Anything that is reached over TCP, by a disposable address of your own.
@@ -68,9 +70,15 @@ impl DependencyKind {
             Self::Postgres => "postgres",
             Self::Redis => "redis",
             Self::Mysql => "mysql",
+            Self::Smtp => "smtp",
             Self::Mongodb => "mongodb",
             Self::Tcp => "tcp",
         }
+    }
+
+    /// Whether the lab starts one by itself, where no address is given.
+    pub fn is_provided(self) -> bool {
+        matches!(self, Self::Postgres | Self::Redis | Self::Mysql | Self::Smtp)
     }
 
     /// The port that is used when an address names none.
@@ -79,6 +87,7 @@ impl DependencyKind {
             Self::Postgres => Some(5432),
             Self::Redis => Some(6379),
             Self::Mysql => Some(3306),
+            Self::Smtp => Some(25),
             Self::Mongodb => Some(27017),
             Self::Tcp => None,
         }

@@ -10,6 +10,7 @@ pub mod dependency;
 pub mod duration;
 pub mod environment;
 pub mod exceptions;
+pub mod gates;
 pub mod identities;
 pub mod journey;
 pub mod limits;

@@ -11,6 +11,7 @@ use crate::data::Data;
 use crate::dependency::Dependency;
 use crate::environment::Variable;
 use crate::exceptions::Waiver;
+use crate::gates::Gate;
 use crate::identities::Identity;
 use crate::journey::Journey;
 use crate::limits::Limits;
@@ -65,6 +66,9 @@ pub struct Manifest {
     /// Controls that do not apply, each with the reason.
     #[serde(default, rename = "not-applicable")]
     pub not_applicable: BTreeMap<String, String>,
+    /// What must hold before a release may go to an environment, by its name.
+    #[serde(default)]
+    pub gates: BTreeMap<String, Gate>,
     /// Known failures that are accepted for a while, by the control's id.
     #[serde(default)]
     pub waivers: BTreeMap<String, Waiver>,

@@ -29,6 +29,7 @@ impl SurfaceControl for Exposure {
         lane: Lane::Shared,
         disturbs: "nothing but its own instance",
         budget: 2,
+        decided_by: &[],
         page: include_str!("exposure.md"),
     };
 

@@ -9,12 +9,19 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::future;
 use lab::{Bench, LabError, Mutation, Readiness};
+use model::declaration::Declaration;
 use model::{Account, Applicability, Card, Lane, Observation, Reach, Ruling, Seen};
 use settings::{Expectation, Manifest};
 
 use crate::control::{Applies, Control};
 use crate::trials::by_trial;
 use cases::{Case, cases};
+
+/// What would decide it.
+const VARIABLES: Declaration = Declaration {
+    lines: &["[environment.DATABASE_URL]", "type = \"postgres-url\""],
+    what: "the variables that it cannot start without",
+};
 
 pub(crate) struct Environment;
 
@@ -25,6 +32,7 @@ static CARD: Card = Card {
     lane: Lane::Shared,
     disturbs: "nothing but its own instances",
     budget: 5,
+    decided_by: &[VARIABLES],
     page: include_str!("environment.md"),
 };
 

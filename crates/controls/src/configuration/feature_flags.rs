@@ -20,6 +20,7 @@ static CARD: Card = Card {
     lane: Lane::Shared,
     disturbs: "nothing but its own instances",
     budget: 3,
+    decided_by: &[],
     page: include_str!("feature_flags.md"),
 };
 

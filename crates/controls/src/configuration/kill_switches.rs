@@ -23,6 +23,7 @@ static CARD: Card = Card {
     lane: Lane::Shared,
     disturbs: "nothing but its own instances",
     budget: 3,
+    decided_by: &[],
     page: include_str!("kill_switches.md"),
 };
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::future;
 use lab::{Bench, LabError};
+use model::declaration::{A_DEPENDENCY, A_JOURNEY};
 use model::{Account, Applicability, Card, Lane, Observation, Reach, Ruling};
 use settings::Manifest;
 
@@ -26,6 +27,7 @@ static CARD: Card = Card {
     lane: Lane::Quiet,
     disturbs: "its own instances and their dependencies",
     budget: 20,
+    decided_by: &[A_DEPENDENCY, A_JOURNEY],
     page: include_str!("dependency_outage.md"),
 };
 

@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use client::{Connection, Request};
 use futures_util::future;
 use lab::{Bench, Instance, LabError, Readiness, Running, TrialLog};
+use model::declaration::A_JOURNEY;
 use model::{Account, Applicability, Card, Lane, Observation, Outcome, Reach, Ruling, Seen};
 use settings::Manifest;
 use tokio::time::sleep;
@@ -31,6 +32,7 @@ static CARD: Card = Card {
     lane: Lane::Quiet,
     disturbs: "its own instances, and the tables of their databases",
     budget: 25,
+    decided_by: &[A_JOURNEY],
     page: include_str!("graceful_shutdown.md"),
 };
 

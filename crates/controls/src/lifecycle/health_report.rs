@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use client::Request;
 use lab::Bench;
 use lab::fault::{Fault, Kind};
+use model::declaration::Declaration;
 use model::{Answer, Applicability, Card, Finding, Lane, Reach, Ruling};
 use serde_json::Value;
 use settings::Manifest;
@@ -14,6 +15,12 @@ use crate::control::Applies;
 use crate::surface::judging::{at, once_per_cause, showing};
 use crate::surface::tries::{FAULT, WHATEVER};
 use crate::surface::{Surface, SurfaceControl, Tries, Visitor};
+
+/// What would decide it.
+const REPORT: Declaration = Declaration {
+    lines: &["[controls.health-report]", "path = \"/health\""],
+    what: "where it reports on its dependencies",
+};
 
 pub(crate) struct HealthReport;
 
@@ -36,6 +43,7 @@ impl SurfaceControl for HealthReport {
         lane: Lane::Shared,
         disturbs: "its own instance and its dependencies",
         budget: 4,
+        decided_by: &[REPORT],
         page: include_str!("health_report.md"),
     };
 

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use futures_util::future;
 use lab::{Bench, LabError, Readiness, Running, TrialLog};
+use model::declaration::Declaration;
 use model::{
     Account, Applicability, Card, Classes, Finding, Lane, Need, Observation, Probe, Reach, Ruling,
     Seen, Severity, Tally,
@@ -15,6 +16,12 @@ use crate::control::{Applies, Control};
 use crate::outage::{self, LIVE_PATIENCE as LONGEST, Loss, Observer};
 use crate::trials::{Trial, by_trial, is_limited, time};
 
+/// What would decide it.
+const LIVE: Declaration = Declaration {
+    lines: &["[service]", "live = \"/health/live\""],
+    what: "where it says that it is alive, without asking anything else",
+};
+
 pub(crate) struct Liveness;
 
 static CARD: Card = Card {
@@ -24,6 +31,7 @@ static CARD: Card = Card {
     lane: Lane::Quiet,
     disturbs: "its own instance and its dependencies",
     budget: 25,
+    decided_by: &[LIVE],
     page: include_str!("liveness.md"),
 };
 

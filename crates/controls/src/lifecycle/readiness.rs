@@ -5,6 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::future;
 use lab::{Bench, LabError};
+use model::declaration::Declaration;
 use model::{
     Account, Applicability, Card, Classes, Finding, Kind, Lane, Need, Observation, Probe, Reach,
     Ruling, Seen, Tally,
@@ -16,6 +17,12 @@ use crate::control::{Applies, Control};
 use crate::outage::{self, Loss, Observer, merged};
 use crate::trials::{Trial, by_trial, is_limited, time, words_of_end};
 
+/// What would decide it.
+const READY: Declaration = Declaration {
+    lines: &["[service]", "ready = \"/health/ready\""],
+    what: "where it says that it can serve",
+};
+
 pub(crate) struct Readiness;
 
 static CARD: Card = Card {
@@ -25,6 +32,7 @@ static CARD: Card = Card {
     lane: Lane::Quiet,
     disturbs: "its own instances and their dependencies",
     budget: 15,
+    decided_by: &[READY],
     page: include_str!("readiness.md"),
 };
 

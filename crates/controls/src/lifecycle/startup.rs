@@ -22,6 +22,7 @@ static CARD: Card = Card {
     lane: Lane::Quiet,
     disturbs: "nothing but its own instances",
     budget: 3,
+    decided_by: &[],
     page: include_str!("startup.md"),
 };
 

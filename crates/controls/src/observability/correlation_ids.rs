@@ -32,6 +32,7 @@ impl SurfaceControl for CorrelationIds {
         lane: Lane::Shared,
         disturbs: "nothing but its own instance",
         budget: 2,
+        decided_by: &[],
         page: include_str!("correlation_ids.md"),
     };
 

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use lab::fault::{Fault, Kind};
 use lab::{Bench, Site, TrialLog};
+use model::declaration::A_JOURNEY;
 use model::{Answer, Applicability, Card, Finding, Lane, Need, Reach, Ruling, Severity};
 use settings::Manifest;
 use settings::Serves;
@@ -11,7 +12,7 @@ use settings::controls::Shape;
 
 use crate::surface::internals;
 use crate::surface::judging::{once_per_cause, showing};
-use crate::surface::tour::ERRORS;
+use crate::surface::tour::{ERRORS, called};
 use crate::surface::tries::{CAME, FAULT};
 use crate::surface::{Surface, SurfaceControl, Tour, Tries, Visitor};
 
@@ -26,6 +27,7 @@ impl SurfaceControl for ErrorEnvelope {
         lane: Lane::Shared,
         disturbs: "its own instance and its dependencies",
         budget: 2,
+        decided_by: &[A_JOURNEY],
         page: include_str!("error_envelope.md"),
     };
 
@@ -102,7 +104,7 @@ async fn until_noticed(bench: &Bench, site: &Site, trial: &TrialLog) {
 fn leak(answer: &Answer) -> Option<Finding> {
     let around = internals::shown(answer)?;
     let text =
-        format!("the {} of {:?} shows {around:?}", answer.status().unwrap_or(0), answer.label);
+        format!("the {} of {} shows {around:?}", answer.status().unwrap_or(0), called(answer));
     let mend = "log it with the request's id, and answer a code that stays";
     Some(showing(Finding::fail("leaks-internals", text).fix(mend), answer))
 }
@@ -111,7 +113,7 @@ fn leak(answer: &Answer) -> Option<Finding> {
 fn shape(manifest: &Manifest, answer: &Answer) -> Option<Finding> {
     let settings = &manifest.controls.error_envelope;
     let status = answer.status()?;
-    let label = &answer.label;
+    let label = &called(answer);
     let fail = |cause: &str, text: String, mend: &str| {
         Some(showing(Finding::fail(cause, text).fix(mend), answer))
     };
@@ -157,10 +159,10 @@ fn differs(manifest: &Manifest, errors: &[&Answer]) -> Option<Finding> {
                 if both.is_empty() {
                     let text = format!(
                         "{}: {} has {}; {}: {} has {}",
-                        first.label,
+                        called(first),
                         first.status().unwrap_or(0),
                         known.join(", "),
-                        answer.label,
+                        called(answer),
                         answer.status().unwrap_or(0),
                         keys.join(", ")
                     );

@@ -3,6 +3,7 @@
 
 use journey::Journey;
 use lab::Bench;
+use model::declaration::A_JOURNEY;
 use model::{Answer, Applicability, Card, Finding, Lane, Reach, Ruling, Severity};
 use settings::Manifest;
 
@@ -32,6 +33,7 @@ impl SurfaceControl for ErrorMapping {
         lane: Lane::Shared,
         disturbs: "nothing but its own instance",
         budget: 2,
+        decided_by: &[A_JOURNEY],
         page: include_str!("error_mapping.md"),
     };
 

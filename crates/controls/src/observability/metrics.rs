@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use client::Request;
 use lab::Bench;
+use model::declaration::Declaration;
 use model::{Answer, Applicability, Card, Finding, Lane, Reach, Ruling};
 use settings::Manifest;
 
@@ -14,6 +15,12 @@ use crate::surface::judging::showing;
 use crate::surface::tour::UNKNOWN_PATH;
 use crate::surface::tries::{ACCEPTED, ANSWERED, WHATEVER};
 use crate::surface::{Surface, SurfaceControl, Tour, Tries, Visitor};
+
+/// What would decide it.
+const PATH: Declaration = Declaration {
+    lines: &["[controls.metrics]", "path = \"/metrics\""],
+    what: "where its metrics are",
+};
 
 pub(crate) struct Metrics;
 
@@ -40,6 +47,7 @@ impl SurfaceControl for Metrics {
         lane: Lane::Shared,
         disturbs: "nothing but its own instance",
         budget: 2,
+        decided_by: &[PATH],
         page: include_str!("metrics.md"),
     };
 

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use client::Request;
 use lab::Bench;
 use lab::fault::{Fault, Kind};
+use model::declaration::Declaration;
 use model::observation::Stream;
 use model::{Answer, Applicability, Card, Finding, Lane, Need, Reach, Ruling, Seen, Severity};
 use settings::Manifest;
@@ -15,6 +16,12 @@ use crate::surface::tour::{TOUR, with_constant_headers};
 use crate::surface::tries::{FAULT, WHATEVER};
 use crate::surface::{LOGGED_WITHIN, Surface, SurfaceControl, Tour, Tries, Visitor};
 use crate::traffic::uploads;
+
+/// What would decide it.
+const LOG_FILE: Declaration = Declaration {
+    lines: &["[service]", "log_file = \"{scratch}/service.log\""],
+    what: "where it logs, when that is not its output",
+};
 
 pub(crate) struct PrivateLogs;
 
@@ -41,6 +48,7 @@ impl SurfaceControl for PrivateLogs {
         lane: Lane::Shared,
         disturbs: "its own instance and its dependencies",
         budget: 3,
+        decided_by: &[LOG_FILE],
         page: include_str!("private_logs.md"),
     };
 

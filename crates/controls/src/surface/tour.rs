@@ -3,7 +3,7 @@
 use client::{Request, Response};
 use journey::{Entry, Journey};
 use lab::Bench;
-use model::Seen;
+use model::{Answer, Seen};
 use settings::{Manifest, Serves};
 
 use crate::surface::Visitor;
@@ -11,6 +11,11 @@ use crate::work_request::declared;
 
 /// The label of every request of the tour.
 pub(crate) const TOUR: &str = "tour";
+
+/// What an answer's request is called: what was provoked says so itself.
+pub(crate) fn called(answer: &Answer) -> String {
+    if answer.label == TOUR { answer.asked() } else { answer.label.clone() }
+}
 pub(crate) const UNKNOWN_PATH: &str = "unknown path";
 pub(crate) const NO_CREDENTIALS: &str = "no credentials";
 pub(crate) const MALFORMED: &str = "malformed body";

@@ -2,6 +2,7 @@
 
 use client::Request;
 use lab::Bench;
+use model::declaration::Declaration;
 use model::{Answer, Applicability, Card, Finding, Lane, Reach, Ruling};
 use settings::Manifest;
 use settings::controls::VersionStyle;
@@ -11,6 +12,12 @@ use crate::surface::judging::{once_per_cause, showing};
 use crate::surface::tour::path_of;
 use crate::surface::tries::{ACCEPTED, WHATEVER};
 use crate::surface::{Surface, SurfaceControl, Tour, Tries, Visitor};
+
+/// What would decide it.
+const STYLE: Declaration = Declaration {
+    lines: &["[controls.api-versions]", "style = \"path\""],
+    what: "where the version of the API stands: \"path\" or \"header\"",
+};
 
 pub(crate) struct ApiVersions;
 
@@ -27,6 +34,7 @@ impl SurfaceControl for ApiVersions {
         lane: Lane::Shared,
         disturbs: "nothing but its own instance",
         budget: 1,
+        decided_by: &[STYLE],
         page: include_str!("api_versions.md"),
     };
 

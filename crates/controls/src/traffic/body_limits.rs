@@ -10,6 +10,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use journey::Journey;
 use lab::Bench;
+use model::declaration::A_JOURNEY;
 use model::{Answer, Applicability, Card, Finding, Lane, Outcome, Reach, Ruling};
 use settings::Manifest;
 
@@ -43,6 +44,7 @@ impl SurfaceControl for BodyLimits {
         lane: Lane::Shared,
         disturbs: "nothing but its own instance",
         budget: 4,
+        decided_by: &[A_JOURNEY],
         page: include_str!("body_limits.md"),
     };
 

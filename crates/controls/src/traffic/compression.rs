@@ -5,6 +5,7 @@ use std::io::Read;
 
 use client::Request;
 use flate2::read::GzDecoder;
+use model::declaration::Declaration;
 use model::{Answer, Applicability, Card, Finding, Lane, Reach, Ruling, Severity};
 use settings::Manifest;
 
@@ -14,6 +15,12 @@ use crate::surface::tries::{ACCEPTED, ANSWERED};
 use crate::surface::visitor::PATIENCE;
 use crate::surface::{Surface, SurfaceControl, Tour, Tries, Visitor};
 use crate::traffic::pagination;
+
+/// What would decide it.
+const LONG_ANSWER: Declaration = Declaration {
+    lines: &["[controls.compression]", "request = \"GET /…\""],
+    what: "a request with an answer of more than a kilobyte",
+};
 
 pub(crate) struct Compression;
 
@@ -44,6 +51,7 @@ impl SurfaceControl for Compression {
         lane: Lane::Shared,
         disturbs: "nothing but its own instance",
         budget: 1,
+        decided_by: &[LONG_ANSWER],
         page: include_str!("compression.md"),
     };
 

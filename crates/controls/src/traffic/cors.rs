@@ -28,6 +28,7 @@ impl SurfaceControl for Cors {
         lane: Lane::Shared,
         disturbs: "nothing but its own instance",
         budget: 1,
+        decided_by: &[],
         page: include_str!("cors.md"),
     };
 

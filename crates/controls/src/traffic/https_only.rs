@@ -5,6 +5,7 @@ mod certificate;
 use client::Request;
 use client::old_tls::{self, Hello, OldTls};
 use lab::Bench;
+use model::declaration::Declaration;
 use model::{Answer, Applicability, Card, Finding, Kind, Lane, Reach, Ruling};
 use settings::Manifest;
 use settings::controls::EnforcedBy;
@@ -15,6 +16,12 @@ use crate::surface::tour::path_of;
 use crate::surface::tries::ANSWERED;
 use crate::surface::visitor::PATIENCE;
 use crate::surface::{Surface, SurfaceControl, Tour, Tries, Visitor};
+
+/// What would decide it.
+const ENFORCED_BY: Declaration = Declaration {
+    lines: &["[controls.https-only]", "enforced_by = \"edge\""],
+    what: "who redirects plain HTTP: \"service\", or \"edge\" for the proxy before it",
+};
 
 pub(crate) struct HttpsOnly;
 
@@ -37,6 +44,7 @@ impl SurfaceControl for HttpsOnly {
         lane: Lane::Shared,
         disturbs: "nothing but its own instance",
         budget: 1,
+        decided_by: &[ENFORCED_BY],
         page: include_str!("https_only.md"),
     };
 

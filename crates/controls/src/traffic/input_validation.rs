@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use client::{Exchange, Request};
 use lab::Bench;
+use model::declaration::A_JOURNEY;
 use model::{Answer, Applicability, Card, Finding, Lane, Need, Outcome, Reach, Ruling};
 use serde_json::Value;
 use settings::Manifest;
@@ -50,6 +51,7 @@ impl SurfaceControl for InputValidation {
         lane: Lane::Shared,
         disturbs: "nothing but its own instance",
         budget: 6,
+        decided_by: &[A_JOURNEY],
         page: include_str!("input_validation.md"),
     };
 

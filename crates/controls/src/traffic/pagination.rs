@@ -6,6 +6,7 @@ use client::Request;
 use futures_util::future;
 use journey::{Entry, Journey, Walk};
 use lab::Bench;
+use model::declaration::A_JOURNEY;
 use model::{Applicability, Card, Finding, Lane, Reach, Ruling, Seen};
 use settings::Manifest;
 
@@ -49,6 +50,7 @@ impl SurfaceControl for Pagination {
         lane: Lane::Shared,
         disturbs: "nothing but its own instance",
         budget: 4,
+        decided_by: &[A_JOURNEY],
         page: include_str!("pagination.md"),
     };
 

@@ -9,7 +9,7 @@ use model::{Answer, Applicability, Card, Finding, Lane, Need, Reach, Ruling};
 use settings::Manifest;
 
 use crate::surface::judging::{once_per_cause, showing};
-use crate::surface::tour::{ERRORS, TOUR, TourStep, proves_a_form};
+use crate::surface::tour::{ERRORS, TOUR, TourStep, called, proves_a_form};
 use crate::surface::tries::{ACCEPTED, WHATEVER};
 use crate::surface::visitor::PATIENCE;
 use crate::surface::{Surface, SurfaceControl, Tour, Tries, Visitor};
@@ -22,11 +22,6 @@ const PAGE_POLICY: (&str, &str) = ("Content-Security-Policy", "");
 /// It was asked over TLS; about where.
 const OVER_TLS: &str = "over TLS";
 
-/// What a request is called: what was provoked says so itself.
-fn called(answer: &Answer) -> String {
-    if answer.label == TOUR { answer.asked() } else { answer.label.clone() }
-}
-
 impl SurfaceControl for SecurityHeaders {
     const CARD: &'static Card = &Card {
         id: "security-headers",
@@ -35,6 +30,7 @@ impl SurfaceControl for SecurityHeaders {
         lane: Lane::Shared,
         disturbs: "nothing but its own instance",
         budget: 1,
+        decided_by: &[],
         page: include_str!("security_headers.md"),
     };
 

@@ -29,6 +29,7 @@ impl SurfaceControl for Uploads {
         lane: Lane::Shared,
         disturbs: "nothing but its own instance",
         budget: 2,
+        decided_by: &[],
         page: include_str!("uploads.md"),
     };
 

@@ -36,3 +36,10 @@ pub(super) fn of_procfile(repository: &Repository) -> Option<Start> {
     }
     Some(Start::new(stack, words, "Procfile web"))
 }
+
+/// The processes of a Procfile that names no web process.
+pub(super) fn workers(repository: &Repository) -> Vec<String> {
+    let text = repository.text("Procfile").unwrap_or_default();
+    let names = text.lines().filter_map(|line| line.split_once(':')).map(|(name, _)| name.trim());
+    names.filter(|name| !name.starts_with('#')).map(str::to_owned).collect()
+}

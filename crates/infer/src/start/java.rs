@@ -2,6 +2,7 @@
 
 use regex_lite::Regex;
 
+use super::words::on_path;
 use super::{Stack, Start};
 use crate::Sourced;
 use crate::repository::Repository;
@@ -50,11 +51,6 @@ fn gradle(repository: &Repository) -> Option<Start> {
     let gradle = if repository.has("gradlew") { "./gradlew" } else { "gradle" };
     start.build = Some(Sourced::new(format!("{gradle} -q bootJar"), file));
     Some(start)
-}
-
-fn on_path(program: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }
 
 /// Spring reads it, whatever `server.port` says; Quarkus and Micronaut have names of their own.

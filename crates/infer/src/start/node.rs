@@ -41,6 +41,15 @@ pub(super) fn find(repository: &Repository) -> Option<Start> {
     Some(start)
 }
 
+/// The words of a script's program, where no shell is needed.
+pub(crate) fn script_words(
+    repository: &Repository,
+    package: &Value,
+    line: &str,
+) -> Option<Vec<String>> {
+    unwrapped(repository, package, line, 0)
+}
+
 /// The program behind a script: a package manager's own process would get the signals.
 fn unwrapped(
     repository: &Repository,

@@ -24,6 +24,12 @@ pub(super) fn simple(line: &str) -> Option<Vec<String>> {
     usable.then_some(words)
 }
 
+/// Whether a program is installed here.
+pub(crate) fn on_path(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}
+
 /// A command line with `{port}` where the port stands.
 fn with_port(line: &str) -> String {
     let replaced = [

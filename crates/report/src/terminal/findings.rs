@@ -1,6 +1,6 @@
 //! One control's findings, with everything that helps to understand and mend them.
 
-use model::{Finding, Note, Row, Severity, Verdict};
+use model::{Finding, Note, Row, Severity, Suggestion, Verdict};
 
 use crate::style::{Styles, paint};
 use crate::words::{account, fit, harmless, label, wrap};
@@ -65,6 +65,46 @@ pub(super) fn note(note: &Note, styles: &Styles, width: usize) -> String {
         part(&mut out, 2, "fix", &note.advice, width);
     }
     log(&mut out, &note.log, styles);
+    out
+}
+
+/// The controls that the same lines of the manifest would decide, together; then the others, each
+/// with its own reason.
+pub(super) fn open(
+    rows: &[&Row],
+    suggestions: &[Suggestion],
+    styles: &Styles,
+    width: usize,
+) -> String {
+    if rows.is_empty() {
+        return String::new();
+    }
+    let mut out = format!("\n{}\n", paint(styles.strong, "undecided, and what would decide it"));
+    let mut left: Vec<&Row> = rows.to_vec();
+    for suggestion in suggestions.iter().filter(|one| one.controls.len() > 1) {
+        let is_of = |row: &&Row| suggestion.controls.contains(&row.id);
+        let (of, others): (Vec<&Row>, Vec<&Row>) = left.into_iter().partition(|row| is_of(row));
+        left = others;
+        if of.is_empty() {
+            continue;
+        }
+        let ids: Vec<_> = of.iter().map(|row| row.id.as_str()).collect();
+        let ids = paint(styles.verdict(Verdict::Inconclusive), &ids.join(", "));
+        out.push_str(&format!("  {ids}\n"));
+        for text in wrap(&suggestion.what, width.saturating_sub(4)) {
+            out.push_str(&format!("    {text}\n"));
+        }
+        for line in &suggestion.lines {
+            out.push_str(&format!("      {}\n", paint(styles.strong, line)));
+        }
+    }
+    for row in left {
+        let id = paint(styles.verdict(Verdict::Inconclusive), &row.id);
+        out.push_str(&format!("  {id}\n"));
+        for text in wrap(&harmless(&row.summary), width.saturating_sub(4)) {
+            out.push_str(&format!("    {text}\n"));
+        }
+    }
     out
 }
 

@@ -1,4 +1,5 @@
-//! What is happening now: a status line that is redrawn on a terminal, plain lines elsewhere.
+//! What is happening now: a line for each control at work, redrawn on a terminal; plain lines
+//! elsewhere.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -23,8 +24,8 @@ pub struct Live {
     stage: String,
     /// Why controls were undecided, as far as it was told.
     told: BTreeSet<String>,
-    /// Whether a status line stands on the terminal.
-    drawn: bool,
+    /// How many lines of status stand on the terminal.
+    drawn: usize,
 }
 
 impl Live {
@@ -39,7 +40,7 @@ impl Live {
             until: None,
             stage: String::new(),
             told: BTreeSet::new(),
-            drawn: false,
+            drawn: 0,
         }
     }
 
@@ -80,15 +81,18 @@ impl Live {
         text + &self.status()
     }
 
-    /// Redraws the status line, for the passing of time.
+    /// Redraws the status, for the passing of time.
     pub fn tick(&mut self) -> String {
         let erased = self.erase();
         erased + &self.status()
     }
 
-    /// Takes the status line away.
+    /// Takes the status away: the cursor stands on its last line.
     pub fn erase(&mut self) -> String {
-        if std::mem::take(&mut self.drawn) { "\r\u{1b}[2K".to_owned() } else { String::new() }
+        match std::mem::take(&mut self.drawn) {
+            0 => String::new(),
+            lines => format!("\r\u{1b}[2K{}", "\u{1b}[1A\u{1b}[2K".repeat(lines - 1)),
+        }
     }
 
     /// Without a terminal each stage is a line, the lines of a build left out.
@@ -115,35 +119,44 @@ impl Live {
         format!("{verdict} {time} {id} {summary}")
     }
 
+    /// How far it is, and a line for each control at work.
     fn status(&mut self) -> String {
         let Some(width) = self.width else { return String::new() };
-        let doing = match self.running.iter().next().map(|(id, text)| (id, text.as_str())) {
-            Some((id, "")) => id.clone(),
-            Some((id, text)) => format!("{id}: {text}"),
-            None if self.stage.is_empty() => return String::new(),
-            None => self.stage.clone(),
-        };
-        let more = match self.running.len() {
-            0 | 1 => String::new(),
-            n => format!(" (and {})", count(n - 1, "other")),
-        };
-        let progress = match self.planned {
-            0 => String::new(),
-            planned => format!("{}/{planned} ", self.done),
-        };
+        if self.running.is_empty() && self.stage.is_empty() {
+            return String::new();
+        }
+        let mut lines = vec![self.progress()];
+        for (id, text) in self.running.iter().take(MOST_LINES) {
+            lines.push(format!("{:>12} {id:<20} {text}", "·").trim_end().to_owned());
+        }
+        if self.running.len() > MOST_LINES {
+            let more = count(self.running.len() - MOST_LINES, "more control");
+            lines.push(format!("{:>12} {more}", "·"));
+        }
+        self.drawn = lines.len();
+        let fitted: Vec<_> = lines.iter().map(|line| fit(line, width.saturating_sub(1))).collect();
+        fitted.join("\n")
+    }
+
+    fn progress(&self) -> String {
+        let seconds = format!("{:.1}s", self.began.elapsed().as_secs_f64());
+        let mut parts = Vec::new();
+        if self.planned > 0 {
+            parts.push(format!("{} of {} tried", self.done, self.planned));
+        }
         let left = self.until.map(|until| until.saturating_duration_since(Instant::now()));
-        let left = match left.map(|left| left.as_secs()) {
-            None | Some(0) => String::new(),
-            Some(seconds) => format!("about {seconds} s left · "),
-        };
-        let seconds = self.began.elapsed().as_secs_f64();
-        self.drawn = true;
-        fit(
-            &format!("{:>11}s {progress}{left}{doing}{more}", format!("{seconds:.1}")),
-            width.saturating_sub(1),
-        )
+        if let Some(seconds) = left.map(|left| left.as_secs()).filter(|seconds| *seconds > 0) {
+            parts.push(format!("about {seconds} s left"));
+        }
+        if !self.stage.is_empty() {
+            parts.push(self.stage.clone());
+        }
+        format!("{seconds:>12} {}", parts.join(" · "))
     }
 }
+
+/// More controls at work than these are counted.
+const MOST_LINES: usize = 8;
 
 #[cfg(test)]
 mod tests {
@@ -176,7 +189,10 @@ mod tests {
         let mut live = Live::new(Styles::plain(), Some(30));
         let drawn =
             live.event(&Event::Progress { control: "startup".into(), text: "a".repeat(90) });
-        assert_eq!(drawn.chars().count(), 29);
-        assert!(live.event(&finished()).starts_with("\r\u{1b}[2KINCONCLUSIVE"));
+        let lines: Vec<_> = drawn.lines().collect();
+        assert_eq!(lines.len(), 2, "how far it is, and what the control does");
+        assert_eq!(lines[1].chars().count(), 29);
+        let erased = "\r\u{1b}[2K\u{1b}[1A\u{1b}[2KINCONCLUSIVE";
+        assert!(live.event(&finished()).starts_with(erased));
     }
 }

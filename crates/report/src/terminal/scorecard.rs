@@ -38,7 +38,9 @@ pub fn scorecard(card: &Scorecard, styles: &Styles, width: usize) -> String {
     }
     let mut wrong: Vec<_> = card.controls.iter().filter(|row| deserves_details(row)).collect();
     wrong.sort_by_key(|row| (row.verdict != Verdict::Fail, row.risk));
-    for row in wrong.into_iter().filter(|row| !is_shared(row)) {
+    let (open, wrong): (Vec<_>, Vec<_>) =
+        wrong.into_iter().filter(|row| !is_shared(row)).partition(|row| is_open(row));
+    for row in wrong {
         out.push('\n');
         out.push_str(&findings::details(row, styles, width));
     }
@@ -46,8 +48,15 @@ pub fn scorecard(card: &Scorecard, styles: &Styles, width: usize) -> String {
         out.push('\n');
         out.push_str(&findings::undecided(ids, why, styles, width));
     }
+    out.push_str(&findings::open(&open, &card.suggestions, styles, width));
     out.push_str(&format!("\n{}\n", totals(card, styles)));
     out
+}
+
+/// Undecided, with nothing more to say than what would decide it.
+fn is_open(row: &Row) -> bool {
+    let quiet = row.findings.iter().all(|finding| finding.severity == Severity::Note);
+    row.verdict == Verdict::Inconclusive && row.waived.is_none() && quiet
 }
 
 fn deserves_details(row: &Row) -> bool {
@@ -226,6 +235,7 @@ mod tests {
             controls: rows,
             evidence: Binding::default(),
             notes: Vec::new(),
+            suggestions: Vec::new(),
         };
         let text = scorecard(&card, &Styles::plain(), 100);
         assert_eq!(text.matches("a step failed").count(), 1, "{text}");
@@ -233,7 +243,8 @@ mod tests {
                         why        a step failed\n";
         assert!(text.contains(together), "{text}");
         assert!(text.contains("3 INCONCLUSIVE  startup, liveness, readiness\n"), "{text}");
-        assert!(text.contains("why        another reason\n"), "{text}");
+        let open = "undecided, and what would decide it\n  exposure\n    another reason\n";
+        assert!(text.contains(open), "{text}");
     }
 
     #[test]
@@ -256,6 +267,7 @@ mod tests {
             controls: rows,
             evidence: Binding::default(),
             notes: Vec::new(),
+            suggestions: Vec::new(),
         };
         let text = scorecard(&card, &Styles::plain(), 100);
         let expected = "

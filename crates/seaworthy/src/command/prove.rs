@@ -10,6 +10,7 @@ use std::path::PathBuf;
 
 use engine::{Opening, Proof, Proven, Session, Tier, Unconfined};
 use model::Reach;
+use report::Place;
 use settings::controls::EnforcedBy;
 use tokio::runtime::Builder;
 
@@ -18,6 +19,7 @@ use crate::exit::{self, Exit};
 use crate::failure::Failure;
 use crate::inference::{Inference, LookedAt};
 use crate::manifest_file::ManifestFile;
+use crate::reports::{self, Opened, Report, Reported};
 use crate::screen;
 use crate::target;
 use engine::estimate::Earlier;
@@ -83,6 +85,13 @@ pub(super) struct Arguments {
     /// How to print the scorecard.
     #[arg(long, value_enum, default_value = "terminal")]
     format: Format,
+    /// Write a report, too; several are possible: junit=PATH, sarif=PATH, markdown=PATH, json=PATH,
+    /// html=PATH, or github (annotations and the step's summary).
+    #[arg(long, value_name = "KIND=PATH", value_parser = reports::parse)]
+    report: Vec<Report>,
+    /// The run or scorecard that reports compare with; the run before this one by default.
+    #[arg(long, value_name = "PATH")]
+    base: Option<PathBuf>,
     /// Print what was inferred, as JSON, and try nothing.
     #[arg(long, hide = true)]
     inferred: bool,
@@ -108,12 +117,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     variables_keep_their_word(arguments, &manifest)?;
     let edge = arguments.supplied.as_ref().map(|ids| edge_of(ids, &file)).transpose()?;
     let out = absolute(&arguments.out.clone().unwrap_or_else(|| file.root().join(".seaworthy")))?;
-    let selection = match (arguments.quick, arguments.failed) {
-        (true, _) => selection::quick(&manifest, &out, &only),
-        (_, true) => selection::failed(&out, &only)?,
-        _ => Selection { only, note: None },
-    };
-    let only = selection.only;
+    let Selection { only, note } = selection::of(arguments, &manifest, &out, only)?;
     let mut plan = engine::plan(&manifest, &only);
     if arguments.plan {
         let estimate = engine::estimate::estimate(&manifest, &plan, &Earlier::read(&out));
@@ -136,13 +140,15 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         jobs: arguments.jobs.map_or(processors, usize::from),
         target,
         edge: None,
-        notes: selection.note.into_iter().collect(),
+        notes: note.into_iter().collect(),
     };
     let opening = opening(arguments, &file, &proof)?;
+    let reports = reports::open(&arguments.report)?;
     let session = session(opening, &proof)?;
     for note in &session.notes {
         screen::message(&format!("note: {note}\n"));
     }
+    let from = inference.as_ref().map(Inference::start_file);
     if let Some(inference) = inference.filter(|_| proof.target.is_none()) {
         let looked_at = look(&inference, &session, &proof)?;
         if arguments.inferred {
@@ -153,15 +159,17 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         file = looked_at.file;
         proof.manifest = file.parsed.manifest.clone();
         proof.text.clone_from(&file.text);
-        proof.notes.insert(0, looked_at.note);
+        proof.notes.splice(0..0, looked_at.notes);
         plan = engine::plan(&proof.manifest, &only);
     }
+    let place = Place { file: place_of(&file, &from), manifest: file.text.clone() };
     let proven = match edge {
         None => prove(&session, proof, plan),
         Some(edge) => both(&session, proof, plan, edge, &only),
     };
     let shown = proven.and_then(|proven| {
         show(&proven, arguments.format)?;
+        report(arguments, &proven, place, reports)?;
         if arguments.timings {
             screen::message(&timings(&proven)?);
         }
@@ -169,6 +177,40 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     });
     session.finish()?;
     shown
+}
+
+/// Writes the reports that were asked for.
+fn report(
+    arguments: &Arguments,
+    proven: &Proven,
+    place: Place,
+    reports: Vec<Opened>,
+) -> Result<(), Failure> {
+    if reports.is_empty() {
+        return Ok(());
+    }
+    let Proven { scorecard: card, store, redactor } = proven;
+    let base = arguments.base.as_deref();
+    let base = reports::base(base, &runs_of(store), &card.evidence.run)?;
+    Reported { card, store, base, place, redactor }.write(reports)
+}
+
+/// The folder that holds the runs of a store.
+fn runs_of(store: &engine::store::Store) -> PathBuf {
+    let runs = store.folder().parent().and_then(std::path::Path::parent);
+    runs.map(PathBuf::from).unwrap_or_default()
+}
+
+/// The file that findings belong to, from the root of the repository: the manifest, or the one that
+/// the start was inferred from.
+fn place_of(file: &ManifestFile, from: &Option<String>) -> String {
+    let name = from.clone().unwrap_or_else(|| {
+        file.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    });
+    let root = file.root();
+    let top = root.ancestors().find(|folder| folder.join(".git").exists()).unwrap_or(&root);
+    let below = root.strip_prefix(top).unwrap_or(&root);
+    below.join(name).to_string_lossy().into_owned()
 }
 
 /// Refuses variables of the command line that break their declaration.

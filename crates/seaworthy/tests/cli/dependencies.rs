@@ -80,3 +80,50 @@ fn what_cannot_be_provided_is_named_with_the_command_that_installs_it() {
     let summary = card["controls"][0]["summary"].as_str().unwrap_or_default();
     assert!(summary.contains("apt-get install redis-server"), "{summary}");
 }
+
+/// Every instance has what the set-up left, in a database of its own, and sends its letters into the
+/// lab.
+#[test]
+fn mariadb_is_cloned_and_mail_is_taken() {
+    let bench = Bench::new();
+    let client =
+        "mariadb -h {store.host} -P {store.port} -u {store.user} -p{store.password} {store.name}";
+    std::fs::write(
+        bench.path().join("mail.py"),
+        "import os, smtplib\n\
+         with smtplib.SMTP('127.0.0.1', int(os.environ['SMTP_PORT'])) as mail:\n\
+         \x20   mail.login('anybody', 'any')\n\
+         \x20   mail.sendmail('a@b.example', ['c@d.example'], 'Subject: hi\\r\\n\\r\\nthere')\n\
+         print('letter taken', flush=True)\n",
+    )
+    .expect("written");
+    bench.manifest(&format!(
+        r#"
+[service]
+name = "odd"
+setup = ["{client} -e 'CREATE TABLE notes (title VARCHAR(20)); INSERT INTO notes VALUES (0x6869)'"]
+start = ["sh", "-c", "$CLIENT -Ne \"SELECT CONCAT('found ', COUNT(*)) FROM notes; INSERT INTO notes VALUES ('x')\" && python3 mail.py && exec python3 odd.py good {{port}}"]
+ready = "/ready"
+[environment.CLIENT]
+value = "{client}"
+[environment.SMTP_PORT]
+type = "port"
+value = "{{mail.port}}"
+[dependencies.store]
+kind = "mysql"
+[dependencies.mail]
+kind = "smtp"
+critical = false
+"#
+    ));
+    let card = card(&bench.run(&["prove", "--only", "startup", "--format", "json"]));
+    assert_eq!(card["controls"][0]["verdict"], "pass", "{card}");
+    let lab = card["evidence"]["lab"].to_string();
+    assert!(lab.contains("MariaDB"), "{lab}");
+    let runs = bench.path().join(".seaworthy/runs");
+    let run = std::fs::read_dir(runs).expect("read").flatten().next().expect("one").path();
+    let log = std::fs::read_to_string(run.join("startup.ndjson")).expect("it is there");
+    // A restart keeps its data; another cold start has its own.
+    assert!(log.matches("found 1\"").count() >= 3, "{log}");
+    assert!(log.contains("letter taken"), "{log}");
+}

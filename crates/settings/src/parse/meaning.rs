@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::Mistake;
 use super::schema_walk::nearest;
-use crate::dependency::{Dependency, DependencyKind};
+use crate::dependency::Dependency;
 use crate::environment::{Variable, VariableType, Via};
 use crate::manifest::Manifest;
 use crate::service::Port;
@@ -90,9 +90,8 @@ fn dependency_mistakes(
     all: &mut Vec<Mistake>,
 ) {
     let path = format!("dependencies.{name}");
-    let provided = matches!(dependency.kind, DependencyKind::Postgres | DependencyKind::Redis);
     let kind = dependency.kind.word();
-    if dependency.url.is_none() && !provided {
+    if dependency.url.is_none() && !dependency.kind.is_provided() {
         let help = "add url = \"…\" and disposable = true, if everything in it may be destroyed";
         let message = format!("the lab cannot start a {kind} by itself, expected its url");
         all.push(Mistake::new(at(&path), message).help(Some(help.to_owned())));

@@ -269,7 +269,8 @@ impl<'a> Case<'a> {
     /// connection: nothing says that it was kept.
     fn accepted_all_the_same(&self) -> Option<String> {
         let kind = self.manifest.dependencies.get(self.name)?.kind;
-        let keeps = !matches!(kind, DependencyKind::Redis | DependencyKind::Tcp);
+        let keeps =
+            !matches!(kind, DependencyKind::Redis | DependencyKind::Smtp | DependencyKind::Tcp);
         let control = self.rounds[0].control;
         let writes = !self.rounds[0].request.starts_with("GET ");
         let refused = self.word == Loss::Refused.word();

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use client::{Connection, Request};
-use lab::database::TableLock;
+use lab::dependency::TableLock;
 use lab::{Instance, LabError, TrialLog};
 use model::Seen;
 use tokio::sync::oneshot;

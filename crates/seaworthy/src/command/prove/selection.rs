@@ -20,11 +20,28 @@ pub(super) struct Selection {
     pub(super) note: Option<Note>,
 }
 
+/// What the command line asks for.
+///
+/// # Errors
+/// When what failed last time is asked for and nothing did.
+pub(super) fn of(
+    arguments: &super::Arguments,
+    manifest: &Manifest,
+    out: &Path,
+    only: Vec<String>,
+) -> Result<Selection, Failure> {
+    match (arguments.quick, arguments.failed) {
+        (true, _) => Ok(quick(manifest, out, &only)),
+        (_, true) => failed(out, &only),
+        _ => Ok(Selection { only, note: None }),
+    }
+}
+
 /// What failed in the last run; of these ids, where some are named.
 ///
 /// # Errors
 /// When there is no run, or nothing failed in it.
-pub(super) fn failed(out: &Path, only: &[String]) -> Result<Selection, Failure> {
+fn failed(out: &Path, only: &[String]) -> Result<Selection, Failure> {
     let nothing = |why: &str| {
         Failure::usage(format!("--failed: {why}"))
             .hint("seaworthy prove without --failed tries everything")
@@ -44,7 +61,7 @@ pub(super) fn failed(out: &Path, only: &[String]) -> Result<Selection, Failure> 
 }
 
 /// What decides within [`QUICK`]; of these ids, where some are named.
-pub(super) fn quick(manifest: &Manifest, out: &Path, only: &[String]) -> Selection {
+fn quick(manifest: &Manifest, out: &Path, only: &[String]) -> Selection {
     let plan = engine::plan(manifest, only);
     let tried: Vec<_> = plan.tried().map(|control| control.card().id).collect();
     let chosen = estimate::within(manifest, &plan, &Earlier::read(out), QUICK);

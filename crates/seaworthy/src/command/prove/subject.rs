@@ -1,6 +1,6 @@
 //! What is proven: the service of a manifest, or of a repository that has none.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use engine::{Proof, Session};
 use settings::Command;
@@ -24,6 +24,7 @@ impl Subject {
     /// # Errors
     /// When the manifest is wrong, or nothing says how the service starts.
     pub(super) fn find(path: &Path, command: &[String], infer: bool) -> Result<Self, Failure> {
+        let path = &by_name(path)?;
         if path.is_dir() && (infer || !path.join(NAME).exists()) {
             let inference = Inference::read(path, command)?;
             return Ok(Self { file: inference.file()?, inference: Some(inference) });
@@ -33,6 +34,30 @@ impl Subject {
             file.parsed.manifest.service.start = Command(command.to_vec());
         }
         Ok(Self { file, inference: None })
+    }
+}
+
+/// The folder of a service of this monorepo, where the path is no file or folder but a service's
+/// name.
+///
+/// # Errors
+/// When several services have this name.
+fn by_name(path: &Path) -> Result<PathBuf, Failure> {
+    let is_name = path.components().count() == 1 && !path.exists();
+    let name = path.to_string_lossy();
+    if !is_name {
+        return Ok(path.to_owned());
+    }
+    let mut named = infer::services(Path::new("."));
+    named.retain(|service| service.name == name);
+    match named.as_slice() {
+        [] => Ok(path.to_owned()),
+        [one] => Ok(PathBuf::from(&one.folder)),
+        several => {
+            let folders: Vec<_> = several.iter().map(|one| one.folder.as_str()).collect();
+            let text = format!("several services are called {name}: {}", folders.join(", "));
+            Err(Failure::usage(text).hint("name the folder of the one that you mean"))
+        }
     }
 }
 

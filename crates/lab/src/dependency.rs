@@ -1,7 +1,11 @@
 //! Dependencies that the lab provides, one of its own for each instance.
 
+mod kept;
+mod mariadb;
 mod postgres;
 mod redis;
+mod server_process;
+mod smtp;
 mod tls;
 
 use std::sync::Arc;
@@ -14,15 +18,21 @@ use crate::fault::{Proxy, Upstream};
 use crate::place::Place;
 use crate::recipe::Address;
 
+pub use mariadb::Mariadb;
 pub use postgres::{Postgres, TableLock};
+pub use smtp::{Letter, MailSink};
 
 /// What stands behind a declared dependency for the whole run.
 #[derive(Debug)]
 pub enum Server {
     /// One server; each instance gets a database cloned from the template.
     Postgres(Arc<Postgres>),
+    /// One server; each instance gets a database filled from the template's dump.
+    Mysql(Arc<Mariadb>),
     /// Each instance gets a server of its own.
     Redis,
+    /// Each instance gets a mail server of its own.
+    Smtp,
     /// One of the user's own, shared by all instances.
     Own(Address),
 }
@@ -49,7 +59,9 @@ pub struct Link {
 #[derive(Debug)]
 enum What {
     Database(Arc<Postgres>),
+    Mysql(Arc<Mariadb>),
     Process(Process),
+    Mail(MailSink),
     /// A part of a server of the lab.
     Shared,
     /// One of the user's own.
@@ -83,8 +95,14 @@ impl Server {
                 redis::program()?;
                 Ok(Self::Redis)
             }
-            DependencyKind::Mysql | DependencyKind::Mongodb | DependencyKind::Tcp => {
-                let why = "the lab starts only postgres and redis itself".to_owned();
+            DependencyKind::Mysql => {
+                let server = Mariadb::start(place, dependency).await?;
+                server.create(TEMPLATE).await?;
+                Ok(Self::Mysql(Arc::new(server)))
+            }
+            DependencyKind::Smtp => Ok(Self::Smtp),
+            DependencyKind::Mongodb | DependencyKind::Tcp => {
+                let why = "the lab starts postgres, mysql, redis and smtp itself".to_owned();
                 Err(LabError::Dependency { what: format!("the dependency {name}"), why })
             }
         }
@@ -97,7 +115,12 @@ impl Server {
     pub async fn template(&self, name: &str, place: &Place) -> Result<Provisioned, LabError> {
         let (address, what) = match self {
             Self::Postgres(server) => (server.address(TEMPLATE), What::Shared),
+            Self::Mysql(server) => (server.address(TEMPLATE), What::Shared),
             Self::Redis => redis::start(place).await.map(|(a, p)| (a, What::Process(p)))?,
+            Self::Smtp => {
+                let server = MailSink::start(place).await?;
+                (server.address(), What::Mail(server))
+            }
             Self::Own(address) => (address.clone(), What::Own),
         };
         Ok(Provisioned { name: name.to_owned(), address, what })
@@ -108,20 +131,33 @@ impl Server {
     /// # Errors
     /// When it cannot be made.
     pub async fn fresh(&self, name: &str, place: &Place) -> Result<Provisioned, LabError> {
-        let Self::Postgres(server) = self else { return self.template(name, place).await };
         let database = format!("seaworthy_{}", place.number());
-        server.create(&database, Some(TEMPLATE)).await?;
-        let address = server.address(&database);
-        let what = What::Database(Arc::clone(server));
+        let (address, what) = match self {
+            Self::Postgres(server) => {
+                server.create(&database, Some(TEMPLATE)).await?;
+                (server.address(&database), What::Database(Arc::clone(server)))
+            }
+            Self::Mysql(server) => {
+                server.clone_of(TEMPLATE, &database).await?;
+                (server.address(&database), What::Mysql(Arc::clone(server)))
+            }
+            Self::Redis | Self::Smtp | Self::Own(_) => return self.template(name, place).await,
+        };
         Ok(Provisioned { name: name.to_owned(), address, what })
+    }
+
+    /// Whether a new instance finds what the set-up left.
+    pub fn is_cloned(&self) -> bool {
+        matches!(self, Self::Postgres(_) | Self::Mysql(_))
     }
 
     /// What was provided and in which version, for the evidence.
     pub fn version(&self) -> Option<String> {
         match self {
             Self::Postgres(server) => Some(format!("postgres {}", server.version)),
+            Self::Mysql(server) => Some(server.version.clone()),
             Self::Redis => redis::version(),
-            Self::Own(_) => None,
+            Self::Smtp | Self::Own(_) => None,
         }
     }
 }
@@ -169,7 +205,7 @@ impl Provisioned {
     pub async fn session(&self) -> Result<Option<tokio_postgres::Client>, LabError> {
         match &self.what {
             What::Database(server) => server.session(&self.address.name).await.map(Some),
-            What::Process(_) | What::Shared | What::Own => Ok(None),
+            _ => Ok(None),
         }
     }
 
@@ -181,7 +217,15 @@ impl Provisioned {
     pub async fn lock_tables(&self) -> Result<Option<TableLock>, LabError> {
         match &self.what {
             What::Database(server) => server.lock_tables(&self.address.name).await,
-            What::Process(_) | What::Shared | What::Own => Ok(None),
+            _ => Ok(None),
+        }
+    }
+
+    /// The letters that it took, where it is a mail server of the lab's.
+    pub fn letters(&self) -> Vec<Letter> {
+        match &self.what {
+            What::Mail(server) => server.letters(),
+            _ => Vec::new(),
         }
     }
 
@@ -190,10 +234,11 @@ impl Provisioned {
         match self.what {
             // What cannot be dropped now goes with the whole server at the end of the run.
             What::Database(server) => server.drop_database(&self.address.name).await,
+            What::Mysql(server) => server.drop_database(&self.address.name).await,
             What::Process(process) => {
                 process.end().await;
             }
-            What::Shared | What::Own => {}
+            What::Mail(_) | What::Shared | What::Own => {}
         }
     }
 }

@@ -4,16 +4,17 @@
 //! unprivileged user where seaworthy is root, because PostgreSQL refuses to run as root.
 
 use std::fs;
-use std::os::unix::fs::{DirBuilderExt, chown};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use process::{Launch, Line, Process, User};
+use process::{Process, User};
 use settings::Dependency;
 use tokio::time::{sleep, timeout};
 use tokio_postgres::{Client, Config, NoTls};
 
+use super::kept::Kept;
+use super::server_process::{self, Output, folder_of, give, launch, password};
 use super::tls;
 use crate::error::LabError;
 use crate::place::Place;
@@ -63,17 +64,45 @@ fn programs() -> Result<PathBuf, LabError> {
     Ok(initdb.parent().map(Path::to_owned).unwrap_or_default())
 }
 
-fn password() -> String {
-    std::iter::repeat_with(fastrand::alphanumeric).take(24).collect()
-}
+/// The password of a cluster's first user, as a kept cluster brings it along.
+const SECRET: &str = "seaworthy.password";
 
-/// Who the server runs as: somebody else where seaworthy is root.
-fn other_user() -> Result<Option<User>, LabError> {
-    if !rustix::process::getuid().is_root() {
-        return Ok(None);
+/// A new cluster with its data in `folder`, and the password of its first user: a copy of the kept
+/// one, or made now.
+async fn cluster(
+    place: &Place,
+    programs: &Path,
+    folder: &Path,
+    user: Option<User>,
+    dependency: &Dependency,
+) -> Result<(PathBuf, String), LabError> {
+    let data = folder.join("data");
+    let initdb = programs.join("initdb");
+    let encoding = dependency.encoding.as_deref().unwrap_or("UTF8");
+    let locale = dependency.locale.as_deref().unwrap_or("C.UTF-8");
+    let kept = Kept::of(place.base(), &initdb, &[encoding, locale]);
+    let secret = data.join(SECRET);
+    if kept.copy_to(&data, user).await {
+        let password = fs::read_to_string(&secret).map_err(LabError::file("read", &secret))?;
+        return Ok((data, password));
     }
-    let user = process::spawn::user("postgres").or_else(|| process::spawn::user("nobody"));
-    user.map(Some).ok_or_else(|| cannot("there is no user postgres or nobody to run it as"))
+    let admin_password = password();
+    let given = folder.join("password");
+    fs::write(&given, &admin_password)
+        .and_then(|()| give(user, &given))
+        .map_err(LabError::file("write", &given))?;
+    let text = |path: &Path| path.to_string_lossy().into_owned();
+    let mut argv = vec![text(&initdb), "--pgdata".into(), text(&data)];
+    argv.extend(["--username", ADMIN, "--auth", "scram-sha-256"].map(str::to_owned));
+    argv.extend(["--pwfile".to_owned(), text(&given)]);
+    argv.extend(["--encoding", encoding, "--locale", locale, "--no-sync"].map(str::to_owned));
+    server_process::run(&launch(argv, folder, user, place), place).await?;
+    fs::write(&secret, &admin_password)
+        .and_then(|()| fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)))
+        .and_then(|()| give(user, &secret))
+        .map_err(LabError::file("write", &secret))?;
+    kept.keep(&data, user).await;
+    Ok((data, admin_password))
 }
 
 impl Postgres {
@@ -84,48 +113,12 @@ impl Postgres {
     pub async fn start(place: &Place, dependency: &Dependency) -> Result<Self, LabError> {
         let place = place.next();
         let programs = programs()?;
-        let user = other_user()?;
+        let user = server_process::unprivileged(&["postgres", "nobody"]).map_err(cannot)?;
         let folder = place.folder("postgres");
-        let make = || -> std::io::Result<()> {
-            fs::DirBuilder::new().mode(0o700).create(&folder)?;
-            match user {
-                Some(user) => chown(&folder, Some(user.uid), Some(user.gid)),
-                None => Ok(()),
-            }
-        };
-        make().map_err(LabError::file("make", &folder))?;
-        let (admin_password, app_password) = (password(), password());
-        let data = folder.join("data");
-        let secret = folder.join("password");
-        fs::write(&secret, &admin_password)
-            .and_then(|()| user.map_or(Ok(()), |u| chown(&secret, Some(u.uid), Some(u.gid))))
-            .map_err(LabError::file("write", &secret))?;
+        folder_of(user, &folder)?;
+        let (data, admin_password) = cluster(&place, &programs, &folder, user, dependency).await?;
+        let app_password = password();
         let text = |path: &Path| path.to_string_lossy().into_owned();
-        let launch = |argv: Vec<String>| Launch {
-            argv,
-            folder: folder.clone(),
-            env: vec![("PATH".into(), "/usr/bin:/bin".into()), ("LC_ALL".into(), "C.UTF-8".into())],
-            user,
-            nice: 0,
-            mark: place.mark(),
-        };
-        let initdb = launch(vec![
-            text(&programs.join("initdb")),
-            "--pgdata".into(),
-            text(&data),
-            "--username".into(),
-            ADMIN.into(),
-            "--auth".into(),
-            "scram-sha-256".into(),
-            "--pwfile".into(),
-            text(&secret),
-            "--encoding".into(),
-            dependency.encoding.clone().unwrap_or_else(|| "UTF8".to_owned()),
-            "--locale".into(),
-            dependency.locale.clone().unwrap_or_else(|| "C.UTF-8".to_owned()),
-            "--no-sync".into(),
-        ]);
-        run(&initdb, &place).await?;
         let lease = place.port()?;
         let setting = |setting: &str| ["-c".to_owned(), setting.to_owned()];
         let mut argv = vec![text(&programs.join("postgres")), "-D".into(), text(&data)];
@@ -142,7 +135,8 @@ impl Postgres {
         for line in COMMON.iter().chain(durability) {
             argv.extend(setting(line));
         }
-        let (process, output) = start(&launch(argv), &place)?;
+        let launch = launch(argv, &folder, user, &place);
+        let (process, output) = server_process::start(&launch, &place)?;
         let mut server = Self {
             _process: process,
             lease,
@@ -161,15 +155,14 @@ impl Postgres {
         Ok(server)
     }
 
-    async fn wait_for_admin(&self, output: &Mutex<Vec<String>>) -> Result<Client, LabError> {
+    async fn wait_for_admin(&self, output: &Output) -> Result<Client, LabError> {
         let deadline = Instant::now() + Duration::from_secs(20);
         loop {
             match self.admin("postgres").await {
                 Ok(client) => return Ok(client),
                 Err(error) => {
-                    let lines = output.lock().unwrap_or_else(PoisonError::into_inner);
                     if self._process.exit().is_some() || Instant::now() > deadline {
-                        let why = format!("{error}\n{}", lines.join("\n"));
+                        let why = format!("{error}\n{}", output.text());
                         return Err(LabError::Dependency {
                             what: "starting PostgreSQL".into(),
                             why,
@@ -323,36 +316,5 @@ fn sql(what: &'static str) -> impl FnOnce(tokio_postgres::Error) -> LabError {
             None => error.to_string(),
         };
         LabError::Dependency { what: format!("PostgreSQL: {what}"), why }
-    }
-}
-
-type Captured = Arc<Mutex<Vec<String>>>;
-
-fn start(launch: &Launch, place: &Place) -> Result<(Process, Captured), LabError> {
-    let output = Captured::default();
-    let sink = Arc::clone(&output);
-    let process = Process::start(launch, place.record(), move |line| {
-        if let Line::Text { text, .. } = line {
-            let mut lines = sink.lock().unwrap_or_else(PoisonError::into_inner);
-            if lines.len() < 40 {
-                lines.push(text);
-            }
-        }
-    })
-    .map_err(|error| cannot(format!("{} cannot be started: {error}", launch.argv[0])))?;
-    Ok((process, output))
-}
-
-async fn run(launch: &Launch, place: &Place) -> Result<(), LabError> {
-    let (mut process, output) = start(launch, place)?;
-    let exit = process.wait_for(Duration::from_secs(60)).await;
-    process.drain(Duration::from_secs(1)).await;
-    match exit {
-        Some(exit) if exit.code == Some(0) => Ok(()),
-        _ => {
-            let lines = output.lock().unwrap_or_else(PoisonError::into_inner);
-            let why = lines.join("\n");
-            Err(LabError::Dependency { what: launch.argv[0].clone(), why })
-        }
     }
 }
