@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use client::{Peer, Request};
-use lab::{Bench, Lab, Priority, Readiness, Recorder, Running};
+use lab::{Bench, Lab, LabError, Priority, Readiness, Recorder, Running};
 use model::{Note, Seen};
 use process::sockets;
 
@@ -62,6 +62,8 @@ pub async fn discover(
     let found = look(&bench, &recorder, routes).await;
     match found {
         Ok(found) => Ok(Discovered { reached_out: !lab.attempts().is_empty(), ..found }),
+        // Whoever inferred the step may leave it out.
+        Err(error @ LabError::StepFailed { step: "set-up", .. }) => Err(error.into()),
         Err(error) => {
             let other = || Note { text: error.to_string(), ..Note::default() };
             let problem = crate::notes::of_error(&error).unwrap_or_else(other);
@@ -74,7 +76,7 @@ async fn look(
     bench: &Bench,
     recorder: &Recorder,
     routes: Vec<Request>,
-) -> Result<Discovered, lab::LabError> {
+) -> Result<Discovered, LabError> {
     let trial = bench.trial("discovery");
     let mut instance = bench.instance().await?;
     let mut found = Discovered::default();

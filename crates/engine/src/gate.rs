@@ -35,7 +35,7 @@ fn of_the_evidence(question: &Question<'_>) -> Vec<String> {
     let short = |commit: &str| commit.chars().take(12).collect::<String>();
     let mut reasons = Vec::new();
     if commit.is_empty() {
-        reasons.push("nobody knows the commit: this is no git checkout".to_owned());
+        reasons.push("there is no commit here that the evidence could be of".to_owned());
     } else if evidence.commit != *commit {
         let of = match evidence.commit.as_str() {
             "" => "no commit".to_owned(),

@@ -5,7 +5,7 @@ mod spelling;
 use crate::Sourced;
 use crate::compose::Compose;
 use crate::repository::Repository;
-use crate::start::Start;
+use crate::start::{Start, on_path};
 
 /// What the lab can start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +14,7 @@ pub enum Kind {
     Mysql,
     Redis,
     Smtp,
+    S3,
 }
 
 impl Kind {
@@ -24,6 +25,7 @@ impl Kind {
             Self::Mysql => "mysql",
             Self::Redis => "redis",
             Self::Smtp => "smtp",
+            Self::S3 => "s3",
         }
     }
 
@@ -34,6 +36,7 @@ impl Kind {
             Self::Mysql => "mysql",
             Self::Redis => "cache",
             Self::Smtp => "mail",
+            Self::S3 => "store",
         }
     }
 
@@ -176,6 +179,9 @@ pub(crate) fn find(
     if let Some((name, from)) = mail_host(repository) {
         add(Kind::Smtp, format!("{name}, which {from} reads"));
     }
+    if let Some((name, from)) = object_store(repository) {
+        add(Kind::S3, format!("{name}, which {from} reads"));
+    }
     let mut unknown: Vec<Sourced<String>> = Vec::new();
     for neighbour in compose.iter().flat_map(|compose| compose.neighbours()) {
         let from = format!("{} in {}", neighbour.host, compose.map_or("", |one| &one.path));
@@ -207,6 +213,16 @@ fn of_orm(repository: &Repository) -> Vec<(Kind, &'static str)> {
         (rust && cargo.contains("mysql"), Kind::Mysql, "the feature mysql in Cargo.toml"),
     ];
     all.into_iter().filter(|(is, ..)| *is).map(|(_, kind, from)| (kind, from)).collect()
+}
+
+/// The variable with the endpoint of an object store, where one is read and the lab can start one.
+fn object_store(repository: &Repository) -> Option<(String, String)> {
+    let startable = ["s3s-fs", "moto_server"].iter().any(|name| on_path(name));
+    let names = crate::variables::names(repository);
+    names.into_iter().find(|(name, _)| {
+        let of_store = ["S3", "MINIO", "AWS_ENDPOINT"].iter().any(|word| name.contains(word));
+        startable && of_store && name.contains("ENDPOINT")
+    })
 }
 
 /// The variable with a mail server's host, where one is read.

@@ -36,7 +36,7 @@ const DECLARATIONS: &[&str] = &[
     r#"(?m)^\s*(get|post)\s+['"](/[^'"{}:*]*)['"]"#,
 ];
 /// axum: `.route("/notes", get(list).post(make))`.
-const AXUM: &str = r#"\.route\(\s*"(/[^"{}:*]*)",\s*([^;\n]*)"#;
+const AXUM: &str = r#"^\s*"(/[^"{}:*]*)",\s*([^;\n]*)"#;
 /// More say nothing more.
 const MOST: usize = 12;
 
@@ -56,7 +56,9 @@ pub(crate) fn find(repository: &Repository) -> Vec<Route> {
             };
             found.extend(pattern.captures_iter(text).map(one));
         }
-        for captures in axum.iter().flat_map(|pattern| pattern.captures_iter(text)) {
+        // Several stand on one line.
+        let routes = text.split(".route(").skip(1);
+        for captures in routes.filter_map(|route| axum.as_ref()?.captures(route)) {
             for (word, method) in [("get(", "GET"), ("post(", "POST")] {
                 if captures[2].contains(word) {
                     found.push((method.to_owned(), captures[1].to_owned()));
@@ -102,8 +104,12 @@ mod tests {
         assert_eq!(found[0].2, ["text", "title"]);
         assert_eq!(found.len(), 2);
         assert_eq!(of("main.go", "r.GET(\"/ping\", ping)")[0].1, "/ping");
-        let axum = ".route(\"/items\", get(list).post(make))";
-        assert_eq!(of("main.rs", axum).len(), 2);
+        let axum = ".route(\"/items\", get(list).post(make)).route(\"/a\", get(a))";
+        let found = of("main.rs", axum);
+        assert_eq!(found.len(), 3, "{found:?}");
+        let has =
+            |method: &str, path: &str| found.iter().any(|one| one.0 == method && one.1 == path);
+        assert!(has("POST", "/items") && has("GET", "/a") && !has("POST", "/a"), "{found:?}");
         assert_eq!(of("A.java", "@GetMapping(\"/hello\")")[0].1, "/hello");
         assert_eq!(of("app.rb", "get '/' do\n  'x'\nend")[0].1, "/");
     }

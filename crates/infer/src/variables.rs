@@ -180,6 +180,20 @@ fn names_in(text: &str) -> Vec<String> {
 /// that does more harm than none.
 fn meaning(name: &str, dependencies: &[Dependency]) -> Option<(&'static str, Option<String>)> {
     let ends = |words: &[&str]| words.iter().any(|word| name.ends_with(word));
+    let store = dependencies.iter().any(|one| one.kind == Kind::S3);
+    if store && is_about(name, Kind::S3, dependencies) {
+        let part = |part: &str| Some(format!("{{store.{part}}}"));
+        return match () {
+            () if name.contains("ENDPOINT") => Some(("url", part("url"))),
+            () if ends(&["BUCKET", "BUCKET_NAME"]) => Some(("string", part("name"))),
+            () if ends(&["ACCESS_KEY_ID", "ACCESS_KEY"]) && !name.contains("SECRET") => {
+                Some(("string", part("user")))
+            }
+            () if name.contains("SECRET") => Some(("secret", part("password"))),
+            () if ends(&["REGION"]) => Some(("string", Some("us-east-1".to_owned()))),
+            () => None,
+        };
+    }
     if let Some(dependency) = dependencies.iter().find(|one| is_about(name, one.kind, dependencies))
     {
         let part = |part: &str| Some(format!("{{{}.{part}}}", dependency.kind.name()));
@@ -216,6 +230,7 @@ fn is_about(name: &str, kind: Kind, all: &[Dependency]) -> bool {
         Kind::Mysql => mysql || any_database && only(Kind::Mysql),
         Kind::Redis => cache,
         Kind::Smtp => mail,
+        Kind::S3 => has(&["S3_", "AWS_", "MINIO_"]),
     }
 }
 
@@ -276,6 +291,6 @@ fn usual(start: &Start, dependency: &Dependency) -> Vec<Variable> {
             variable("SPRING_MAIL_HOST", "string", part("host")),
             variable("SPRING_MAIL_PORT", "port", part("port")),
         ],
-        (Kind::Smtp, _) => Vec::new(),
+        (Kind::Smtp | Kind::S3, _) => Vec::new(),
     }
 }

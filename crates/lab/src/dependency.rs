@@ -4,6 +4,7 @@ mod kept;
 mod mariadb;
 mod postgres;
 mod redis;
+mod s3;
 mod server_process;
 mod smtp;
 mod tls;
@@ -33,6 +34,8 @@ pub enum Server {
     Redis,
     /// Each instance gets a mail server of its own.
     Smtp,
+    /// Each instance gets an object store of its own.
+    S3,
     /// One of the user's own, shared by all instances.
     Own(Address),
 }
@@ -101,8 +104,12 @@ impl Server {
                 Ok(Self::Mysql(Arc::new(server)))
             }
             DependencyKind::Smtp => Ok(Self::Smtp),
+            DependencyKind::S3 => {
+                s3::program()?;
+                Ok(Self::S3)
+            }
             DependencyKind::Mongodb | DependencyKind::Tcp => {
-                let why = "the lab starts postgres, mysql, redis and smtp itself".to_owned();
+                let why = "the lab starts postgres, mysql, redis, smtp and s3 itself".to_owned();
                 Err(LabError::Dependency { what: format!("the dependency {name}"), why })
             }
         }
@@ -117,6 +124,7 @@ impl Server {
             Self::Postgres(server) => (server.address(TEMPLATE), What::Shared),
             Self::Mysql(server) => (server.address(TEMPLATE), What::Shared),
             Self::Redis => redis::start(place).await.map(|(a, p)| (a, What::Process(p)))?,
+            Self::S3 => s3::start(place).await.map(|(a, p)| (a, What::Process(p)))?,
             Self::Smtp => {
                 let server = MailSink::start(place).await?;
                 (server.address(), What::Mail(server))
@@ -141,7 +149,9 @@ impl Server {
                 server.clone_of(TEMPLATE, &database).await?;
                 (server.address(&database), What::Mysql(Arc::clone(server)))
             }
-            Self::Redis | Self::Smtp | Self::Own(_) => return self.template(name, place).await,
+            Self::Redis | Self::Smtp | Self::S3 | Self::Own(_) => {
+                return self.template(name, place).await;
+            }
         };
         Ok(Provisioned { name: name.to_owned(), address, what })
     }
@@ -157,6 +167,7 @@ impl Server {
             Self::Postgres(server) => Some(format!("postgres {}", server.version)),
             Self::Mysql(server) => Some(server.version.clone()),
             Self::Redis => redis::version(),
+            Self::S3 => s3::program().ok().map(|program| program.word().to_owned()),
             Self::Smtp | Self::Own(_) => None,
         }
     }

@@ -12,7 +12,7 @@ use model::Observation;
 use process::spawn;
 use redact::Redactor;
 use settings::upstreams::{Upstream, UpstreamKind};
-use settings::{DependencyKind, Manifest, Port};
+use settings::{Manifest, Port};
 
 use crate::audit;
 use crate::capacity::{Capacity, Permit, Priority};
@@ -421,12 +421,10 @@ impl Lab {
         })
     }
 
-    /// Whether redis is cloned with the set-up: it is not, so steps that fill it must be repeated.
+    /// Whether what the set-up filled cannot be cloned, so that its steps must be repeated.
     pub(crate) fn repeats_setup(&self) -> bool {
-        let redis = |server: &Server| matches!(server, Server::Redis);
-        self.servers.values().any(redis)
-            && self.manifest.dependencies.values().any(|d| d.kind == DependencyKind::Redis)
-            && !self.servers.values().any(Server::is_cloned)
+        let empty = |server: &Server| matches!(server, Server::Redis | Server::S3);
+        self.servers.values().any(empty) && !self.servers.values().any(Server::is_cloned)
     }
 
     pub(crate) fn resolve(&self, provided: &Provided, mutations: &[Mutation]) -> Recipe {

@@ -33,6 +33,10 @@ impl Address {
             ("", "") => String::new(),
             (user, password) => format!("{}:{}@", encoded(user), encoded(password)),
         };
+        // An endpoint: keys and bucket are given apart.
+        if self.scheme == "http" {
+            return format!("http://{}:{}", self.host, self.port);
+        }
         let query = self.with_query();
         format!("{}://{login}{}:{}/{}{query}", self.scheme, self.host, self.port, self.name)
     }

@@ -1,6 +1,8 @@
 //! Rate, errors and durations by route template, for Prometheus.
 
+use std::cell::RefCell;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -10,7 +12,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
 use crate::observe::{Served, Sink};
-use crate::routes::Routes;
+use crate::routes::{Routes, UNMATCHED};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Request {
@@ -33,7 +35,11 @@ pub struct Metrics {
     durations: Family<Route, Histogram>,
     in_flight: Gauge,
     registry: Arc<Registry>,
+    /// Tells these metrics from all others of the process.
+    number: usize,
 }
+
+static NUMBERS: AtomicUsize = AtomicUsize::new(0);
 
 fn histogram() -> Histogram {
     // 1 ms to 16 s.
@@ -53,7 +59,8 @@ impl Metrics {
         let help = "From the request to the last byte of its answer";
         registry.register("http_request_duration_seconds", help, durations.clone());
         registry.register("http_requests_in_flight", "Requests being served", in_flight.clone());
-        Self { routes, requests, durations, in_flight, registry: Arc::new(registry) }
+        let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
+        Self { routes, requests, durations, in_flight, registry: Arc::new(registry), number }
     }
 
     /// Everything in OpenMetrics' text format. `in_flight` is how many are being served now.
@@ -83,11 +90,75 @@ fn method(served: &Served) -> &'static str {
 impl Sink for Metrics {
     fn served(&self, served: &Served) {
         let status = served.status.map_or(499, |status| status.as_u16());
-        let route = self.routes.of(served.uri.path(), status);
-        let method = method(served);
-        let labels = Request { method, route: Arc::clone(&route), status: status.into() };
-        self.requests.get_or_create(&labels).inc();
+        let (path, method) = (served.uri.path(), method(served));
         let took = served.took.as_secs_f64();
-        self.durations.get_or_create(&Route { method, route }).observe(took);
+        let key = Key { of: self.number, method, status };
+        let counted = RECENT.with_borrow(|recent| {
+            let known = recent.iter().find(|one| one.key == key && one.path == path);
+            known.map(|one| one.series.count(took))
+        });
+        if counted.is_some() {
+            return;
+        }
+        let route = self.routes.of(path, status);
+        // What is no route may become one.
+        let is_route = *route != UNMATCHED;
+        let series = self.series(method, route, status);
+        series.count(took);
+        if is_route && path.len() <= LONGEST_KEPT {
+            let path = path.to_owned();
+            RECENT.with_borrow_mut(|recent| {
+                recent.truncate(MOST_KEPT - 1);
+                recent.insert(0, Recent { key, path, series });
+            });
+        }
     }
+}
+
+impl Metrics {
+    fn series(&self, method: &'static str, route: Arc<String>, status: u16) -> Series {
+        let labels = Request { method, route: Arc::clone(&route), status: status.into() };
+        Series {
+            requests: self.requests.get_or_create(&labels).clone(),
+            durations: self.durations.get_or_create(&Route { method, route }).clone(),
+        }
+    }
+}
+
+/// The two series that a request counts in.
+#[derive(Debug)]
+struct Series {
+    requests: Counter,
+    durations: Histogram,
+}
+
+impl Series {
+    fn count(&self, took: f64) {
+        self.requests.inc();
+        self.durations.observe(took);
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Key {
+    /// The number of the metrics that it belongs to.
+    of: usize,
+    method: &'static str,
+    status: u16,
+}
+
+/// A path that was served a moment ago.
+#[derive(Debug)]
+struct Recent {
+    key: Key,
+    path: String,
+    series: Series,
+}
+
+/// So many are kept by each thread: to find a series by its labels costs more than to look at these.
+const MOST_KEPT: usize = 8;
+const LONGEST_KEPT: usize = 256;
+
+thread_local! {
+    static RECENT: RefCell<Vec<Recent>> = const { RefCell::new(Vec::new()) };
 }

@@ -27,6 +27,7 @@ pub fn page(card: &Scorecard, evidence: &Evidence) -> String {
         let seen = evidence.iter().find(|(id, _)| *id == row.id).map(|(_, seen)| seen.as_slice());
         control(&mut body, row, seen.unwrap_or_default());
     }
+    suggestions(&mut body, card);
     foot(&mut body, card);
     let title = escape(&card.service);
     format!(
@@ -176,6 +177,24 @@ fn finding(out: &mut String, finding: &Finding) {
     out.push_str("</div>\n");
 }
 
+/// The lines of the manifest that would decide more.
+fn suggestions(out: &mut String, card: &Scorecard) {
+    if card.suggestions.is_empty() {
+        return;
+    }
+    out.push_str("<h2>What would decide more</h2>\n<dl>\n");
+    for suggestion in &card.suggestions {
+        let _ = writeln!(
+            out,
+            "<dt>{}</dt><dd>{}<pre>{}</pre></dd>",
+            escape(&suggestion.controls.join(", ")),
+            escape(&suggestion.what),
+            escape(&suggestion.lines.join("\n"))
+        );
+    }
+    out.push_str("</dl>\n");
+}
+
 fn foot(out: &mut String, card: &Scorecard) {
     let evidence = &card.evidence;
     let dirty = if evidence.dirty { " (with changes)" } else { "" };
@@ -228,7 +247,11 @@ mod tests {
             controls: vec![row],
             evidence: Binding::default(),
             notes: Vec::new(),
-            suggestions: Vec::new(),
+            suggestions: vec![model::Suggestion {
+                lines: vec!["[controls.metrics]".into(), "path = \"/<b>\"".into()],
+                what: "where they are".into(),
+                controls: vec!["metrics".into()],
+            }],
         };
         page(&card, evidence)
     }
@@ -261,6 +284,7 @@ mod tests {
         assert!(!page.contains("<script>"));
         assert!(page.contains("&lt;script&gt;"));
         assert!(page.contains("GET /&lt;x&gt;"));
+        assert!(page.contains("path = &quot;/&lt;b&gt;&quot;"), "the lines that would decide more");
         assert!(!page.contains('\u{1b}'));
     }
 

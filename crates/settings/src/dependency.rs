@@ -58,6 +58,9 @@ pub enum DependencyKind {
     Mysql,
     /// A mail server over SMTP; the lab's takes every letter and delivers none.
     Smtp,
+    /// An object store over S3: `{NAME.url}` is its endpoint, `{NAME.user}` and `{NAME.password}` the
+    /// keys, `{NAME.name}` a bucket; the lab starts s3s-fs or moto's server.
+    S3,
     /// MongoDB, by a disposable address of your own.
     Mongodb,
     /// Anything that is reached over TCP, by a disposable address of your own.
@@ -71,6 +74,7 @@ impl DependencyKind {
             Self::Redis => "redis",
             Self::Mysql => "mysql",
             Self::Smtp => "smtp",
+            Self::S3 => "s3",
             Self::Mongodb => "mongodb",
             Self::Tcp => "tcp",
         }
@@ -78,7 +82,7 @@ impl DependencyKind {
 
     /// Whether the lab starts one by itself, where no address is given.
     pub fn is_provided(self) -> bool {
-        matches!(self, Self::Postgres | Self::Redis | Self::Mysql | Self::Smtp)
+        matches!(self, Self::Postgres | Self::Redis | Self::Mysql | Self::Smtp | Self::S3)
     }
 
     /// The port that is used when an address names none.
@@ -88,6 +92,7 @@ impl DependencyKind {
             Self::Redis => Some(6379),
             Self::Mysql => Some(3306),
             Self::Smtp => Some(25),
+            Self::S3 => Some(9000),
             Self::Mongodb => Some(27017),
             Self::Tcp => None,
         }

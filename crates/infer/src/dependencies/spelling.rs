@@ -22,7 +22,7 @@ const SQLALCHEMY: &[(&str, Kind, &str)] = &[
 pub(super) fn of(repository: &Repository, start: &Start, kind: Kind) -> String {
     let usual = format!("{{{}.url}}", kind.name());
     match (kind, start.stack) {
-        (Kind::Redis | Kind::Smtp, _) => usual,
+        (Kind::Redis | Kind::Smtp | Kind::S3, _) => usual,
         (_, Stack::Java) => java(repository, kind),
         (_, Stack::Python) => python(repository, kind).unwrap_or(usual),
         (_, Stack::Go) => go(repository, kind).unwrap_or(usual),

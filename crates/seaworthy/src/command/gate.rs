@@ -141,10 +141,11 @@ fn answer(arguments: &Arguments, card: &Scorecard, reasons: &[String]) {
     let commit: String = card.evidence.commit.chars().take(12).collect();
     let run = &card.evidence.run;
     let score = card.score.map(|score| format!(", score {score:.1}")).unwrap_or_default();
+    let of = if commit.is_empty() { String::new() } else { format!(" {commit}") };
     let mut out = if reasons.is_empty() {
-        paint(styles.pass, &format!("{} {commit} may go{to}", card.service))
+        paint(styles.pass, &format!("{}{of} may go{to}", card.service))
     } else {
-        paint(styles.fail, &format!("{} {commit} may not go{to}", card.service))
+        paint(styles.fail, &format!("{}{of} may not go{to}", card.service))
     };
     out.push_str(&format!(" (run {run}{score})\n"));
     for reason in reasons {

@@ -10,6 +10,13 @@ fn card(ran: &crate::bench::Ran) -> Value {
     serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{}", ran.stderr))
 }
 
+/// What was seen of the starts in the only run.
+fn startup_log(bench: &Bench) -> String {
+    let runs = bench.path().join(".seaworthy/runs");
+    let run = std::fs::read_dir(runs).expect("read").flatten().next().expect("one").path();
+    std::fs::read_to_string(run.join("startup.ndjson")).expect("it is there")
+}
+
 #[test]
 fn one_of_the_users_own_is_broken_by_the_same_proxy() {
     let friend = TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -51,9 +58,7 @@ tls = true
     );
     let card = card(&bench.run(&["prove", "--only", "startup", "--format", "json"]));
     assert_eq!(card["controls"][0]["verdict"], "pass", "{card}");
-    let runs = bench.path().join(".seaworthy/runs");
-    let run = std::fs::read_dir(runs).expect("read").flatten().next().expect("one").path();
-    let log = std::fs::read_to_string(run.join("startup.ndjson")).expect("it is there");
+    let log = startup_log(&bench);
     assert!(log.contains("tls true"), "{log}");
 }
 
@@ -120,10 +125,42 @@ critical = false
     assert_eq!(card["controls"][0]["verdict"], "pass", "{card}");
     let lab = card["evidence"]["lab"].to_string();
     assert!(lab.contains("MariaDB"), "{lab}");
-    let runs = bench.path().join(".seaworthy/runs");
-    let run = std::fs::read_dir(runs).expect("read").flatten().next().expect("one").path();
-    let log = std::fs::read_to_string(run.join("startup.ndjson")).expect("it is there");
+    let log = startup_log(&bench);
     // A restart keeps its data; another cold start has its own.
     assert!(log.matches("found 1\"").count() >= 3, "{log}");
     assert!(log.contains("letter taken"), "{log}");
+}
+
+/// `./test` installs moto's server, which a registry brings.
+#[test]
+fn an_object_store_has_a_bucket_for_each_instance() {
+    let bench = Bench::new();
+    std::fs::write(
+        bench.path().join("store.py"),
+        "import os, urllib.request as u\n\
+         key = os.environ['S3_ENDPOINT'] + '/' + os.environ['S3_BUCKET'] + '/letter'\n\
+         kind = {'Content-Type': 'text/plain', 'x-amz-acl': 'public-read'}\n\
+         u.urlopen(u.Request(key, b'kept by S3', kind, method='PUT'))\n\
+         print(u.urlopen(key).read().decode(), flush=True)\n",
+    )
+    .expect("written");
+    bench.manifest(
+        r#"
+[service]
+name = "odd"
+start = ["sh", "-c", "python3 store.py && exec python3 odd.py good {port}"]
+ready = "/ready"
+[environment.S3_ENDPOINT]
+value = "{store.url}"
+[environment.S3_BUCKET]
+value = "{store.name}"
+[dependencies.store]
+kind = "s3"
+critical = false
+"#,
+    );
+    let card = card(&bench.run(&["prove", "--only", "startup", "--format", "json"]));
+    assert_eq!(card["controls"][0]["verdict"], "pass", "{card}");
+    let log = startup_log(&bench);
+    assert!(log.contains("kept by S3"), "{log}");
 }

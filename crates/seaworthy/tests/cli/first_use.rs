@@ -124,3 +124,45 @@ fn a_service_that_does_not_start_says_why_and_what_to_do() {
     assert_eq!(verdict(&card, "startup"), "fail");
     assert!(ran.stdout.contains("SESSION_SECRET is missing"), "{card}");
 }
+
+/// Nobody asked for the step, so its failure must not cost the run.
+#[test]
+fn a_set_up_that_was_inferred_and_fails_is_left_out_and_told() {
+    use std::os::unix::fs::PermissionsExt;
+    let bench = starter("process.env.PORT");
+    let package = r#"{ "scripts": { "start": "node server.js", "migrate": "knex migrate:latest" },
+                       "dependencies": { "pg": "8" } }"#;
+    bench.file("package.json", package.as_bytes());
+    let tool = bench.path().join("node_modules/.bin/knex");
+    std::fs::create_dir_all(tool.parent().expect("it has one")).expect("made");
+    std::fs::write(&tool, "#!/bin/sh\necho there is no knexfile\nexit 3\n").expect("written");
+    std::fs::set_permissions(&tool, std::fs::Permissions::from_mode(0o755)).expect("its mode");
+    let ran = bench.run(&["prove", "--only", "startup", "--format", "json"]);
+    let card = card(&ran);
+    assert_eq!(verdict(&card, "startup"), "pass", "{card}");
+    let notes = card["notes"].to_string();
+    assert!(
+        notes.contains("knex migrate:latest` failed (exit code 3) and was left out"),
+        "{notes}"
+    );
+    assert!(notes.contains("there is no knexfile"), "{notes}");
+}
+
+#[test]
+fn a_service_of_a_monorepo_is_chosen_by_its_name() {
+    let bench = Bench::new();
+    let folder = bench.path().join("services/notes");
+    std::fs::create_dir_all(&folder).expect("made");
+    let server = SERVER.replace("PORT;", "process.env.PORT;");
+    std::fs::write(folder.join("server.js"), server).expect("written");
+    std::fs::write(folder.join("package.json"), PACKAGE).expect("written");
+    let ran = bench.run(&["prove"]);
+    assert_eq!(ran.code, 2);
+    assert!(
+        ran.stderr.contains("notes (services/notes); choose one: seaworthy prove notes"),
+        "{}",
+        ran.stderr
+    );
+    let ran = bench.run(&["prove", "notes", "--only", "startup", "--format", "json"]);
+    assert_eq!(verdict(&card(&ran), "startup"), "pass", "{}", ran.stderr);
+}
