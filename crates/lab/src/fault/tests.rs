@@ -57,7 +57,15 @@ async fn everything_passes_and_is_counted() {
     let (sent, received) = tokio::join!(writer.write_all(&big), reader.read_exact(&mut answer));
     sent.expect("sent");
     received.expect("received");
-    assert_eq!(bench.proxy.traffic(), Traffic { connections: 1, up: 300_000, down: 300_000 });
+    // What has arrived is counted a moment later: the proxy counts when its write has returned.
+    let all = Traffic { connections: 1, up: 300_000, down: 300_000 };
+    let counted = async {
+        while bench.proxy.traffic() != all {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    let counted = tokio::time::timeout(Duration::from_secs(5), counted).await;
+    assert!(counted.is_ok(), "{:?}", bench.proxy.traffic());
 }
 
 #[tokio::test]
