@@ -53,6 +53,11 @@ pub(crate) fn escape(text: &str) -> String {
     out
 }
 
+/// Lines as lines: a break within a text is made harmless like any other control character.
+fn escaped_lines(lines: &[String]) -> String {
+    lines.iter().map(|line| escape(line)).collect::<Vec<_>>().join("\n")
+}
+
 fn head(out: &mut String, card: &Scorecard) {
     let score = match card.score {
         Some(score) => format!("{score:.1}<small> of 100</small>"),
@@ -75,7 +80,7 @@ fn head(out: &mut String, card: &Scorecard) {
         let _ =
             writeln!(out, "<p class=\"note\">{}{}</p>", escape(&note.text), advice(&note.advice));
         if !note.log.is_empty() {
-            let _ = writeln!(out, "<pre>{}</pre>", escape(&note.log.join("\n")));
+            let _ = writeln!(out, "<pre>{}</pre>", escaped_lines(&note.log));
         }
     }
     out.push_str("<ul class=\"sum\">\n");
@@ -171,8 +176,7 @@ fn finding(out: &mut String, finding: &Finding) {
         let _ = writeln!(out, "<pre>{}</pre>", escape(request));
     }
     if !finding.log.is_empty() {
-        let lines: Vec<_> = finding.log.iter().map(|line| escape(line)).collect();
-        let _ = writeln!(out, "<pre>{}</pre>", lines.join("\n"));
+        let _ = writeln!(out, "<pre>{}</pre>", escaped_lines(&finding.log));
     }
     out.push_str("</div>\n");
 }
@@ -189,7 +193,7 @@ fn suggestions(out: &mut String, card: &Scorecard) {
             "<dt>{}</dt><dd>{}<pre>{}</pre></dd>",
             escape(&suggestion.controls.join(", ")),
             escape(&suggestion.what),
-            escape(&suggestion.lines.join("\n"))
+            escaped_lines(&suggestion.lines)
         );
     }
     out.push_str("</dl>\n");
@@ -246,7 +250,11 @@ mod tests {
             partial: false,
             controls: vec![row],
             evidence: Binding::default(),
-            notes: Vec::new(),
+            notes: vec![model::Note {
+                text: "n".into(),
+                advice: String::new(),
+                log: vec!["first".into(), "second".into()],
+            }],
             suggestions: vec![model::Suggestion {
                 lines: vec!["[controls.metrics]".into(), "path = \"/<b>\"".into()],
                 what: "where they are".into(),
@@ -284,7 +292,9 @@ mod tests {
         assert!(!page.contains("<script>"));
         assert!(page.contains("&lt;script&gt;"));
         assert!(page.contains("GET /&lt;x&gt;"));
-        assert!(page.contains("path = &quot;/&lt;b&gt;&quot;"), "the lines that would decide more");
+        let lines = "<pre>[controls.metrics]\npath = &quot;/&lt;b&gt;&quot;</pre>";
+        assert!(page.contains("<pre>first\nsecond</pre>"), "so is the log of a note");
+        assert!(page.contains(lines), "the lines that would decide more, each on its own");
         assert!(!page.contains('\u{1b}'));
     }
 
