@@ -20,11 +20,13 @@ pub struct Known {
 }
 
 /// The newest row of each control below `out`, by its id. Runs that were interrupted count with what
-/// they decided.
+/// they decided; those that have expired do not count.
 pub fn known(out: &Path) -> BTreeMap<String, Known> {
-    let mut all = BTreeMap::new();
+    let (mut all, now) = (BTreeMap::new(), crate::binding::now());
     for store in Store::recent(out, RUNS) {
-        let Some(card) = scorecard(&store) else { continue };
+        // RFC 3339 in UTC sorts as text. What has expired is no evidence any more.
+        let card = scorecard(&store).filter(|card| card.evidence.expires > now);
+        let Some(card) = card else { continue };
         for row in card.controls {
             let binding = card.evidence.clone();
             all.entry(row.id.clone()).or_insert(Known { row, binding });

@@ -147,13 +147,35 @@ fn in_place_of(neighbour: &Neighbour, value: &str) -> Option<String> {
     }
     let address = Regex::new(r"^(jdbc:)?([a-z][a-z0-9+.-]*)://(?:[^@/]*@)?([^:/?]+)").ok()?;
     let parts = address.captures(value).filter(|parts| &parts[3] == host)?;
-    let query = value.split_once('?').map(|(_, query)| format!("?{query}")).unwrap_or_default();
-    // A query may hold anything; what says how to speak is short and plain.
-    let query = if query.contains("pass") || query.contains('$') { String::new() } else { query };
+    let query = how_to_speak(value);
     Some(match parts.get(1) {
         Some(_) => format!("jdbc:{}{query}", kind.rest_of_address(&parts[2], false)),
         None => format!("{}{query}", kind.rest_of_address(&parts[2], true)),
     })
+}
+
+/// Settings of drivers that say how to speak; any other part of a query may be a secret.
+const SPEECH: [&str; 9] = [
+    "sslmode",
+    "ssl",
+    "useSSL",
+    "schema",
+    "currentSchema",
+    "charset",
+    "parseTime",
+    "serverTimezone",
+    "allowPublicKeyRetrieval",
+];
+
+/// The query of an address, as far as it says how to speak.
+fn how_to_speak(address: &str) -> String {
+    let query = address.split_once('?').map(|(_, query)| query).unwrap_or_default();
+    let is_kept = |pair: &&str| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        SPEECH.contains(&name) && !value.contains('$')
+    };
+    let kept: Vec<&str> = query.split('&').filter(is_kept).collect();
+    if kept.is_empty() { String::new() } else { format!("?{}", kept.join("&")) }
 }
 
 #[cfg(test)]
@@ -167,7 +189,7 @@ services:
     ports: ["8080:3000"]
     depends_on: { db: { condition: service_healthy }, cache: {} }
     environment:
-      DATABASE_URL: postgresql+asyncpg://app:${PASSWORD}@db:5432/shop?ssl=disable
+      DATABASE_URL: postgresql+asyncpg://app:${PASSWORD}@db:5432/shop?ssl=disable&token=hidden
       REDIS_HOST: cache
       LOG_LEVEL: info
       SPRING_URL: jdbc:postgresql://db/shop

@@ -106,7 +106,12 @@ pub(crate) fn find(
             one.value.as_ref().is_some_and(|value| value.contains(&placeholder))
         });
         if !given {
-            all.extend(usual(start, dependency));
+            // Two databases of which each has a usual address: the first has it.
+            for one in usual(start, dependency) {
+                if all.iter().all(|known| known.name != one.name) {
+                    all.push(one);
+                }
+            }
         }
     }
     all

@@ -209,3 +209,11 @@ fn a_script_migrates_where_a_known_tool_is_all_of_it() {
     assert_eq!(setup("knex migrate:latest && node seed.js"), None);
     assert_eq!(setup("node drop-everything.js"), None);
 }
+
+#[test]
+fn two_databases_make_one_manifest() {
+    let package = r#"{"main":"a.js","dependencies":{"pg":"8","mysql2":"3"}}"#;
+    let files = [("package.json", package), ("a.js", "")];
+    assert_eq!(value_of(&files, "DATABASE_URL"), "{database.url}");
+    assert_eq!(value_of(&files, "MYSQL_HOST"), "{mysql.host}");
+}
