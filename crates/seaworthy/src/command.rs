@@ -4,8 +4,10 @@ mod admin;
 mod audit;
 mod check;
 mod completions;
+mod diff;
 mod explain;
 mod gate;
+mod history;
 mod init;
 mod judge;
 mod list;
@@ -52,6 +54,10 @@ enum Verb {
     Judge(judge::Arguments),
     /// Say from stored evidence whether this commit may go to an environment.
     Gate(gate::Arguments),
+    /// List the runs that are known: what went better or worse, and what wavers.
+    History(history::Arguments),
+    /// Show what is different between two runs.
+    Diff(diff::Arguments),
     /// Start the service, supervise it, and supply what it lacks.
     Run(run::Arguments),
     /// Show what seaworthy run can supply, and which lines of the manifest would mend failures.
@@ -122,6 +128,8 @@ pub(crate) fn run() -> Exit {
         Verb::Explain(arguments) => explain::run(arguments),
         Verb::Judge(arguments) => judge::run(arguments),
         Verb::Gate(arguments) => gate::run(arguments),
+        Verb::History(arguments) => history::run(arguments),
+        Verb::Diff(arguments) => diff::run(arguments),
         Verb::Run(arguments) => run::run(arguments),
         Verb::Supply(arguments) => supply::run(arguments),
         Verb::Completions(arguments) => Ok(completions::run(arguments)),

@@ -7,6 +7,7 @@ mod helper;
 mod inference;
 mod manifest_file;
 mod reports;
+mod runs;
 mod screen;
 mod target;
 

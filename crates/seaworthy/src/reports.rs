@@ -10,7 +10,7 @@ use redact::Redactor;
 use report::Place;
 
 use crate::failure::Failure;
-use crate::screen;
+use crate::{runs, screen};
 
 /// One report that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,11 +20,13 @@ pub(crate) enum Report {
     Markdown(PathBuf),
     Json(PathBuf),
     Html(PathBuf),
+    /// A picture for a README; for a path that ends in `.json`, what shields.io reads.
+    Badge(PathBuf),
     /// Annotations on stderr, and the summary of the step where GitHub Actions names its file.
     Github,
 }
 
-/// Reads `junit=PATH`, `sarif=PATH`, `markdown=PATH`, `json=PATH`, `html=PATH` or `github`.
+/// Reads `junit=PATH`, `sarif=PATH`, `markdown=PATH`, `json=PATH`, `html=PATH`, `badge=PATH` or `github`.
 pub(crate) fn parse(text: &str) -> Result<Report, String> {
     let (kind, path) = match text.split_once('=') {
         Some((kind, path)) => (kind, Some(path)),
@@ -38,10 +40,12 @@ pub(crate) fn parse(text: &str) -> Result<Report, String> {
         "markdown" => Report::Markdown(path().ok_or_else(missing)?),
         "json" => Report::Json(path().ok_or_else(missing)?),
         "html" => Report::Html(path().ok_or_else(missing)?),
+        "badge" => Report::Badge(path().ok_or_else(missing)?),
         "github" if path().is_none() => Report::Github,
         _ => {
             return Err(
-                "expected junit=, sarif=, markdown=, json= or html= and a path, or github".into()
+                "expected junit=, sarif=, markdown=, json=, html= or badge= and a path, or github"
+                    .into(),
             );
         }
     })
@@ -68,7 +72,8 @@ pub(crate) fn open(reports: &[Report]) -> Result<Vec<Opened>, Failure> {
                 | Report::Sarif(path)
                 | Report::Markdown(path)
                 | Report::Json(path)
-                | Report::Html(path) => Some(path.clone()),
+                | Report::Html(path)
+                | Report::Badge(path) => Some(path.clone()),
                 Report::Github => std::env::var_os("GITHUB_STEP_SUMMARY").map(PathBuf::from),
             };
             let file = match path {
@@ -133,6 +138,10 @@ impl Reported<'_> {
             Report::Html(_) => {
                 report::html::page(self.card, &engine::judge::evidence(self.store, self.card)?)
             }
+            Report::Badge(path) if path.extension().is_some_and(|kind| kind == "json") => {
+                report::badge::endpoint(self.card)
+            }
+            Report::Badge(_) => report::badge::svg(self.card),
             Report::Github => {
                 let text = report::github::annotations(self.card, &self.place);
                 screen::message(&self.redactor.mask(&text));
@@ -151,17 +160,12 @@ pub(crate) fn base(
     out: &Path,
     current: &str,
 ) -> Result<Option<Scorecard>, Failure> {
-    let read = |path: &Path| {
-        let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
-        serde_json::from_str::<Scorecard>(&text).map_err(|error| error.to_string())
-    };
     if let Some(path) = named {
-        let file = if path.is_dir() { path.join("scorecard.json") } else { path.to_owned() };
         let wrong = |why: String| Failure::usage(format!("--base {}: {why}", path.display()));
-        return read(&file).map(Some).map_err(wrong);
+        return runs::scorecard(path).map(Some).map_err(wrong);
     }
     let earlier = Store::recent(out, 20).into_iter().filter(|run| !run.folder().ends_with(current));
-    Ok(earlier.into_iter().find_map(|run| read(&run.folder().join("scorecard.json")).ok()))
+    Ok(earlier.into_iter().find_map(|run| runs::scorecard(run.folder()).ok()))
 }
 
 #[cfg(test)]

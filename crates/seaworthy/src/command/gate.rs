@@ -13,7 +13,7 @@ use settings::gates::Gate;
 use crate::exit::{self, Exit};
 use crate::failure::Failure;
 use crate::manifest_file::{ManifestFile, NAME};
-use crate::screen;
+use crate::{runs, screen};
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -55,7 +55,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let mut gate = gate(arguments)?;
     gate.ratchet |= arguments.ratchet;
     let commit = engine::binding::commit(&root);
-    let runs = runs(&root);
+    let runs = stored(&root);
     let card = match &arguments.evidence {
         Some(path) => read(path)?,
         None => newest(&runs, |card| card.evidence.commit == commit)
@@ -96,9 +96,11 @@ fn gate(arguments: &Arguments) -> Result<Gate, Failure> {
     })
 }
 
-fn runs(root: &Path) -> Vec<Scorecard> {
-    let stored = Store::recent(&root.join(".seaworthy"), 100);
-    stored.iter().filter_map(|run| read(run.folder()).ok()).collect()
+fn stored(root: &Path) -> Vec<Scorecard> {
+    Store::recent(&root.join(".seaworthy"), 100)
+        .iter()
+        .filter_map(|run| read(run.folder()).ok())
+        .collect()
 }
 
 /// The newest whole run that this is true of.
@@ -107,13 +109,10 @@ fn newest(runs: &[Scorecard], wanted: impl Fn(&Scorecard) -> bool) -> Option<Sco
 }
 
 fn read(path: &Path) -> Result<Scorecard, Failure> {
-    let file = if path.is_dir() { path.join("scorecard.json") } else { path.to_owned() };
-    let wrong = |why: String| {
-        Failure::usage(format!("cannot use {}: {why}", file.display()))
+    runs::scorecard(path).map_err(|why| {
+        Failure::usage(format!("cannot use {}: {why}", path.display()))
             .hint("expected a scorecard of seaworthy prove, as JSON, or the folder of a run")
-    };
-    let text = std::fs::read_to_string(&file).map_err(|error| wrong(error.to_string()))?;
-    serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))
+    })
 }
 
 fn no_evidence(root: &Path, commit: &str) -> Failure {

@@ -9,7 +9,7 @@ use crate::exit::{self, Exit};
 use crate::failure::Failure;
 use crate::manifest_file::NAME;
 use crate::reports::{self, Report, Reported};
-use crate::screen;
+use crate::{runs, screen};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -39,7 +39,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     } else {
         arguments.service.clone()
     };
-    let out = arguments.out.clone().unwrap_or_else(|| folder.join(".seaworthy"));
+    let out = runs::folder(&arguments.service, arguments.out.as_ref());
     let store = Store::open(&out, &arguments.run)?;
     let card = engine::judge::again(&store)?;
     screen::data(&super::render(&card, &store, arguments.format)?);

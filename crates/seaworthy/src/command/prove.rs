@@ -20,8 +20,8 @@ use crate::failure::Failure;
 use crate::inference::{Inference, LookedAt};
 use crate::manifest_file::ManifestFile;
 use crate::reports::{self, Opened, Report, Reported};
-use crate::screen;
 use crate::target;
+use crate::{runs, screen};
 use engine::estimate::Earlier;
 use engine::timings::Spent;
 use live_run::{prove, shown, unless_stopped};
@@ -86,7 +86,8 @@ pub(super) struct Arguments {
     #[arg(long, value_enum, default_value = "terminal")]
     format: Format,
     /// Write a report, too; several are possible: junit=PATH, sarif=PATH, markdown=PATH, json=PATH,
-    /// html=PATH, or github (annotations and the step's summary).
+    /// html=PATH, badge=PATH (SVG, or JSON for shields.io), or github (annotations and the step's
+    /// summary).
     #[arg(long, value_name = "KIND=PATH", value_parser = reports::parse)]
     report: Vec<Report>,
     /// The run or scorecard that reports compare with; the run before this one by default.
@@ -142,6 +143,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         edge: None,
         notes: note.into_iter().collect(),
     };
+    remember_earlier_runs(&proof.out);
     let opening = opening(arguments, &file, &proof)?;
     let reports = reports::open(&arguments.report)?;
     let session = session(opening, &proof)?;
@@ -177,6 +179,18 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     });
     session.finish()?;
     shown
+}
+
+/// Enters the runs before this one into the ledger, which lies outside what the confinement lets
+/// through; this run follows when anybody asks.
+fn remember_earlier_runs(out: &std::path::Path) {
+    if !out.is_dir() {
+        return;
+    }
+    // The runs themselves are stored: a ledger that cannot be written loses nothing.
+    if let Err(error) = runs::enter(out) {
+        screen::message(&format!("note: {error}; seaworthy history will not know the last runs\n"));
+    }
 }
 
 /// Writes the reports that were asked for.

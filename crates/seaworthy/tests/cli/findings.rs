@@ -46,16 +46,22 @@ fn stored(folder: &Path) -> Vec<PathBuf> {
     all
 }
 
-/// The findings of a stored run, as they are printed.
-fn details(path: &Path) -> String {
+/// The folder of a run that is stored as evidence.
+pub(crate) fn unpacked(path: &Path) -> tempfile::TempDir {
     let mut text = String::new();
-    let file = fs::File::open(path).expect("it is there");
+    let file = fs::File::open(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     GzDecoder::new(file).read_to_string(&mut text).expect("it is packed text");
     let stored: serde_json::Value = serde_json::from_str(&text).expect("it is JSON");
     let folder = tempfile::tempdir().expect("a folder");
     for (name, content) in stored["runs"][0].as_object().expect("there is a run") {
         fs::write(folder.path().join(name), content.as_str().expect("text")).expect("written");
     }
+    folder
+}
+
+/// The findings of a stored run, as they are printed.
+fn details(path: &Path) -> String {
+    let folder = unpacked(path);
     let judged = Command::new(env!("CARGO_BIN_EXE_seaworthy"))
         .arg("judge")
         .arg(folder.path())

@@ -8,6 +8,7 @@ mod dependencies;
 mod findings;
 mod first_use;
 mod no_harm;
+mod page;
 mod reports;
 mod steps;
 mod stored;

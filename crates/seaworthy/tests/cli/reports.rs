@@ -32,16 +32,16 @@ fn one_run_writes_every_report() {
         "--report",
         "html=out/page.html",
         "--report",
+        "badge=out/badge.svg",
+        "--report",
+        "badge=out/badge.json",
+        "--report",
         "github",
     ];
     let output = bench.command(&words).env("GITHUB_STEP_SUMMARY", &summary).output().expect("runs");
     assert_eq!(output.status.code(), Some(1));
     let out = bench.path().join("out");
-    let read = "import sys, xml.etree.ElementTree as e; t = e.parse(sys.argv[1]).getroot(); \
-                c = t.find('testsuite/testcase'); print(t.get('failures'), c.get('name'), c.find('failure').get('type'))";
-    let parsed = Command::new("python3").args(["-c", read]).arg(out.join("junit.xml")).output();
-    let parsed = String::from_utf8(parsed.expect("Python runs").stdout).expect("text");
-    assert!(parsed.starts_with("1 startup "), "{parsed}");
+    accepted_by_public_readers(&out);
     let sarif = json(&out.join("a.sarif"));
     let result = &sarif["runs"][0]["results"][0];
     assert_eq!((&sarif["version"], &result["ruleId"]), (&"2.1.0".into(), &"startup".into()));
@@ -51,11 +51,32 @@ fn one_run_writes_every_report() {
     let comment = std::fs::read_to_string(out.join("comment.md")).expect("it is there");
     assert!(comment.contains("1 failed control") && comment.contains("*Fix:*"), "{comment}");
     assert_eq!(json(&out.join("card.json"))["controls"][0]["verdict"], "fail");
-    assert!(std::fs::read_to_string(out.join("page.html")).expect("it is there").contains("<h1>"));
+    assert!(
+        std::fs::read_to_string(out.join("page.html"))
+            .expect("it is there")
+            .contains("<h1 class=\"fail\">")
+    );
+    assert_eq!(json(&out.join("badge.json"))["message"], "a part was tried");
+    assert!(std::fs::read_to_string(out.join("badge.svg")).expect("it is there").contains("<svg"));
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(told.contains("::error file=seaworthy.toml,line=6,title=startup"), "{told}");
     let summary = std::fs::read_to_string(summary).expect("it is there");
     assert!(summary.starts_with("before\n###"), "{summary}");
+}
+
+/// JUnit by junitparser, SARIF by sarif-tools, which `./test` installs.
+fn accepted_by_public_readers(out: &Path) {
+    let read = |program: &str, words: &[&str], file: &str| {
+        let output = Command::new(program).args(words).arg(out.join(file)).output();
+        let output = output.unwrap_or_else(|e| panic!("{program}: {e}; ./test installs it"));
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    let (code, _, stderr) = read("junitparser", &["verify"], "junit.xml");
+    assert_eq!((code, stderr.as_str()), (Some(1), ""), "it reads the file and finds the failure");
+    let (code, stdout, stderr) = read("sarif", &["summary"], "a.sarif");
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(stdout.contains("error: 1") && stdout.contains("startup"), "{stdout}");
 }
 
 #[test]
@@ -211,4 +232,48 @@ fn the_templates_for_ci_run_as_they_stand() {
             );
         }
     }
+}
+
+#[test]
+fn runs_are_remembered_and_compared() {
+    let bench = Bench::odd("good");
+    let first = bench.run(&["prove", "--only", "startup"]);
+    assert_eq!(first.code, 0, "{}", first.stderr);
+    let manifest = bench.path().join("seaworthy.toml");
+    let text = std::fs::read_to_string(&manifest).expect("it is there");
+    std::fs::write(&manifest, text.replace("odd.py good", "odd.py exits")).expect("written");
+    assert_eq!(bench.run(&["prove", "--only", "startup"]).code, 1);
+    // The ledger outlives the folders of the runs, and can be made anew from them.
+    let ledger = bench.path().join(".seaworthy/ledger.sqlite3");
+    std::fs::remove_file(&ledger).expect("prove wrote it");
+    let listed = bench.run(&["history"]);
+    assert!(listed.stdout.contains("worse  startup: PASS → FAIL"), "{}", listed.stdout);
+    std::fs::remove_dir_all(bench.path().join(".seaworthy/runs")).expect("removed");
+    let listed: Value = serde_json::from_str(&bench.run(&["history", "--format", "json"]).stdout)
+        .expect("it is JSON");
+    assert_eq!(listed["runs"].as_array().map(Vec::len), Some(2));
+    assert_eq!(listed["runs"][0]["worse"][0], "startup");
+    let told = bench.run(&["diff", "--exit-code"]);
+    assert_eq!(told.code, 1);
+    assert!(
+        told.stdout.contains("PASS → FAIL") && told.stdout.contains("manifest: "),
+        "{}",
+        told.stdout
+    );
+    let back = bench.run(&["diff", "last", "last~1", "--exit-code", "--format", "json"]);
+    assert_eq!(back.code, 0, "{}", back.stderr);
+    let back: Value = serde_json::from_str(&back.stdout).expect("it is JSON");
+    assert_eq!(back["changes"][0]["direction"], "better");
+    let none = bench.run(&["diff", "last~7"]);
+    assert_eq!(none.code, 2);
+    assert!(none.stderr.contains("there is no last~7: 7 runs before"), "{}", none.stderr);
+}
+
+#[test]
+fn a_service_without_runs_has_no_history_and_gets_no_folder() {
+    let bench = Bench::odd("good");
+    let told = bench.run(&["history"]);
+    assert_eq!(told.code, 2);
+    assert!(told.stderr.contains("prove the service first"), "{}", told.stderr);
+    assert!(!bench.path().join(".seaworthy").exists());
 }
