@@ -6,13 +6,12 @@
 //! One fault of each dependency is held for as long as the manifest says: some services give up only
 //! after a while.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use lab::fault::{Fault, Kind};
 use lab::{Bench, Instance, LabError, Readiness, Running, TrialLog};
-use model::{Finding, Observation, Probe, Seen};
+use model::{Observation, Probe, Seen};
 use settings::Manifest;
 use tokio::time::sleep;
 
@@ -94,23 +93,6 @@ impl Observer {
             _ => true,
         }
     }
-}
-
-/// The same cause under several faults is one finding with its first witness.
-pub(crate) fn merged(findings: Vec<Finding>) -> Vec<Finding> {
-    let mut first: BTreeMap<(String, String), Finding> = BTreeMap::new();
-    for finding in findings {
-        let key = (finding.subject.clone(), finding.cause.clone());
-        first
-            .entry(key)
-            .and_modify(|known| {
-                if !known.witness.contains(&finding.witness) {
-                    known.witness = format!("{}; {}", known.witness, finding.witness);
-                }
-            })
-            .or_insert(finding);
-    }
-    first.into_values().collect()
 }
 
 /// How long the longest outage takes when all are made at once.

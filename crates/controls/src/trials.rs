@@ -2,6 +2,7 @@
 
 mod broken;
 mod excerpt;
+mod merged;
 mod words;
 
 use std::time::Duration;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use model::{Classes, Observation, Probe, Seen};
 
 pub use broken::Broken;
+pub(crate) use merged::merged;
 pub use words::{time, words_of_end};
 
 /// How many of the last lines a finding shows.
@@ -44,6 +46,11 @@ pub fn by_trial(seen: &[Observation]) -> Vec<Trial<'_>> {
 impl<'a> Trial<'a> {
     fn find<T>(&self, pick: impl Fn(&'a Seen) -> Option<T>) -> Option<T> {
         self.seen.iter().find_map(|observation| pick(&observation.seen))
+    }
+
+    /// The name that its observations carry.
+    pub fn name(&self) -> &'a str {
+        self.seen.first().map(|observation| observation.trial.as_str()).unwrap_or_default()
     }
 
     pub fn was_started(&self) -> bool {

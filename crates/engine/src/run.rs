@@ -9,7 +9,7 @@ use controls::Control;
 use controls::baseline::{self, Baseline};
 use futures_util::future;
 use lab::{Bench, Lab, LabError, Priority, Recorder};
-use model::{Event, Judgement, Lane, Note, Row, Scorecard};
+use model::{Event, Judgement, Lane, Note, Reach, Row, Scorecard};
 use redact::Redactor;
 use settings::Manifest;
 use tokio::sync::watch;
@@ -288,6 +288,10 @@ impl Proving<'_> {
             }
         }
         let quiet = || self.plan.lane(Lane::Quiet);
+        let first = self.first_to_read();
+        if let Some(control) = first {
+            self.experiment(control, lab, store).await;
+        }
         // Starts are judged by their time: nothing runs beside them.
         for control in quiet().filter(|control| control.card().id == STARTUP) {
             self.experiment(control, lab, store).await;
@@ -295,9 +299,18 @@ impl Proving<'_> {
         // The other quiet ones mostly wait; what runs beside them gives way to them.
         let quiet = quiet().filter(|control| control.card().id != STARTUP);
         let mut all: Vec<_> = quiet.chain(self.plan.lane(Lane::Shared)).collect();
+        all.retain(|control| first.is_none_or(|first| first.card().id != control.card().id));
         // Who asks first starts first: what matters most is known first.
         all.sort_by_key(|control| control.card().entry().risk);
         future::join_all(all.into_iter().map(|control| self.experiment(control, lab, store))).await;
+    }
+
+    /// The riskiest of those that only read: it is decided after one start, and whoever waits has
+    /// something to read while the service is started again and again.
+    fn first_to_read(&self) -> Option<&'static dyn Control> {
+        let starts = self.plan.lane(Lane::Quiet).any(|control| control.card().id == STARTUP);
+        let reads = self.plan.lane(Lane::Shared).filter(|one| one.card().reach == Reach::Target);
+        reads.min_by_key(|control| control.card().entry().risk).filter(|_| starts)
     }
 
     /// Whatever goes wrong concerns this control alone: what others decided is kept.

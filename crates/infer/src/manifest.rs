@@ -97,6 +97,10 @@ fn variables(out: &mut Lines, inferred: &Inferred, seen: &Seen) {
         if let Some(value) = &variable.value {
             out.line(format!("value = {}", quoted(value)), "");
         }
+        if !variable.values.is_empty() {
+            let values: Vec<_> = variable.values.iter().map(|value| quoted(value)).collect();
+            out.line(format!("values = [{}]", values.join(", ")), "");
+        }
         if !variable.required {
             out.line("required = false", "");
         }

@@ -1,5 +1,7 @@
 //! The variables that the service reads: names and types, never values.
 
+mod schema;
+
 use std::collections::BTreeMap;
 
 use regex_lite::Regex;
@@ -17,14 +19,16 @@ pub struct Variable {
     pub kind: &'static str,
     /// What the lab fills in, where it must have a value.
     pub value: Option<String>,
+    /// What an `enum` accepts.
+    pub values: Vec<String>,
     /// Nothing reads it with a default.
     pub required: bool,
     pub from: String,
 }
 
 /// Lists of examples: only their names are taken.
-const EXAMPLES: [&str; 5] =
-    [".env.example", ".env.sample", ".env.template", ".env.dist", "env.example"];
+const EXAMPLES: [&str; 6] =
+    [".env.example", ".env.sample", ".env.template", ".env.dist", "env.example", ".env.schema"];
 /// How source reads a variable: a pattern, and whether it then must be there.
 const READS: &[(&str, bool)] = &[
     (r"process\.env\.([A-Z][A-Z0-9_]+)", false),
@@ -38,6 +42,7 @@ const READS: &[(&str, bool)] = &[
     (r#"ENV\.fetch\(['"]([A-Z][A-Z0-9_]+)['"]\)"#, true),
     (r#"getenv\(['"]([A-Z][A-Z0-9_]+)['"]\)"#, false),
     (r#"env::var(?:_os)?\("([A-Z][A-Z0-9_]+)"\)"#, false),
+    (r#"BindEnv\("[^"]*",\s*"([A-Z][A-Z0-9_]+)""#, false),
     (r"\$\{([A-Z][A-Z0-9_]+)\}", true),
     (r"\$\{([A-Z][A-Z0-9_]+):", false),
 ];
@@ -77,6 +82,7 @@ pub(crate) fn find(
             name: port.value.clone(),
             kind: "port",
             value: Some("{port}".to_owned()),
+            values: Vec::new(),
             required: false,
             from: port.from.clone(),
         });
@@ -92,13 +98,21 @@ pub(crate) fn find(
         };
         let Some((kind, value)) = found else { continue };
         if all.iter().all(|known| known.name != given.name) {
-            all.push(Variable { name: given.name, kind, value, required, from: path.clone() });
+            let (values, from) = (Vec::new(), path.clone());
+            all.push(Variable { name: given.name, kind, value, values, required, from });
+        }
+    }
+    for declared in schema::find(repository) {
+        read.remove(&declared.name);
+        let known = all.iter().any(|known| known.name == declared.name);
+        if !known && !NOT_OWN.contains(&declared.name.as_str()) {
+            all.extend(of_schema(declared, dependencies));
         }
     }
     for (name, (required, from)) in &read {
         let Some((kind, value)) = meaning(name, dependencies) else { continue };
         let (name, from) = (name.clone(), from.clone());
-        all.push(Variable { name, kind, value, required: *required, from });
+        all.push(Variable { name, kind, value, values: Vec::new(), required: *required, from });
     }
     for dependency in dependencies {
         let given = all.iter().any(|one| {
@@ -115,6 +129,15 @@ pub(crate) fn find(
         }
     }
     all
+}
+
+/// A variable of a schema: what its name means, or a value of its type where it is required.
+fn of_schema(declared: schema::Declared, dependencies: &[Dependency]) -> Option<Variable> {
+    let required = declared.required;
+    let by_type = || required.then(|| (declared.kind, declared.made_up()));
+    let (kind, value) = meaning(&declared.name, dependencies).or_else(by_type)?;
+    let values = if kind == "enum" { declared.values } else { Vec::new() };
+    Some(Variable { name: declared.name, kind, value, values, required, from: declared.from })
 }
 
 /// What is read by the source or stands in a list of examples, each with where.
@@ -260,6 +283,7 @@ fn usual(start: &Start, dependency: &Dependency) -> Vec<Variable> {
         name: name.to_owned(),
         kind,
         value: Some(value),
+        values: Vec::new(),
         required: false,
         from: dependency.from.clone(),
     };

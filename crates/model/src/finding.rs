@@ -38,6 +38,9 @@ pub struct Finding {
     /// The request that shows it, as a curl command.
     #[serde(default)]
     pub request: Option<String>,
+    /// The trial in which it was seen first, as the observations name it.
+    #[serde(default)]
+    pub trial: String,
 }
 
 impl Finding {
@@ -51,6 +54,7 @@ impl Finding {
             seen: None,
             log: Vec::new(),
             request: None,
+            trial: String::new(),
         }
     }
 
@@ -88,6 +92,12 @@ impl Finding {
     #[must_use]
     pub fn log(mut self, lines: Vec<String>) -> Self {
         self.log = lines;
+        self
+    }
+
+    #[must_use]
+    pub fn trial(mut self, name: impl Into<String>) -> Self {
+        self.trial = name.into();
         self
     }
 

@@ -157,8 +157,8 @@ mod tests {
         let mut row = Row::new("security-headers", judgement, 1.0);
         row.supply = Some("adds <what> is missing".into());
         let page = page_with(row.clone(), &Vec::new());
-        assert!(page.contains("can supply it: </b>adds &lt;what&gt; is missing"), "{page}");
-        assert!(page.contains("seaworthy run can supply 1: security-headers"));
+        assert!(page.contains("before it adds &lt;what&gt; is missing"), "{page}");
+        assert!(page.contains("can mend 1 of these without a change to it: security-headers"));
         assert!(!page.contains("alone"));
         row.supply = None;
         row.without_edge = Some(Verdict::Fail);

@@ -77,8 +77,8 @@ fn promises_broken(rows: &[&Row]) -> String {
     }
     if let [(risk, count)] = by_risk.as_slice() {
         return match count {
-            1 => format!("1 {risk} promise is broken"),
-            count => format!("{count} {risk} promises are broken"),
+            1 => format!("1 promise of {risk} risk is broken"),
+            count => format!("{count} promises of {risk} risk are broken"),
         };
     }
     let risks: Vec<_> = by_risk.iter().map(|(word, count)| format!("{count} {word}")).collect();
@@ -90,7 +90,7 @@ fn limits(card: &Scorecard, held: bool) -> Vec<String> {
     if card.partial && !held {
         all.push("the run was interrupted: what is not here was not tried".to_owned());
     } else if card.score.is_none() && !card.partial {
-        all.push("only a part of the controls was tried, so there is no score".to_owned());
+        all.push("only the controls below were asked for, so there is no score".to_owned());
     }
     if card.evidence.dirty {
         all.push("the work tree differed from its commit".to_owned());

@@ -14,8 +14,8 @@ use settings::Manifest;
 use settings::controls::OnLoss;
 
 use crate::control::{Applies, Control};
-use crate::outage::{self, Loss, Observer, merged};
-use crate::trials::{Trial, by_trial, is_limited, time, words_of_end};
+use crate::outage::{self, Loss, Observer};
+use crate::trials::{Trial, by_trial, is_limited, merged, time, words_of_end};
 
 /// What would decide it.
 const READY: Declaration = Declaration {
@@ -221,9 +221,11 @@ fn judge(manifest: &Manifest, trials: &[Trial<'_>]) -> Ruling {
             };
             if seen >= 2 || cause == DIES {
                 let finding = Finding::fail(cause, witness).about(*name).fix(fix(cause));
-                findings.push(finding.seen(seen, same.len()).log(same[0].trial.few_lines()));
+                let first = same[0].trial;
+                let finding = finding.seen(seen, same.len()).log(first.few_lines());
+                findings.push(finding.trial(first.name()));
             } else if seen == same.len() {
-                undecided.push(format!("{witness} (once); run it again"));
+                undecided.push(format!("{witness} (seen once; a second run decides)"));
             }
         }
         findings.extend(notes(&same, name, word));

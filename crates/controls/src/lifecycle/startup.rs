@@ -155,6 +155,7 @@ fn judge(manifest: &Manifest, trials: &[Trial<'_>]) -> Ruling {
         let finding = Finding::fail(cause, witness)
             .seen(died.len(), trials.len())
             .log(trial.last_lines())
+            .trial(trial.name())
             .fix("answer ready only when the service can serve, and look at what ended it");
         findings.push(finding);
     }

@@ -71,7 +71,7 @@ impl Broken {
                 addresses.join(", ")
             ),
             Self::NeverListens => {
-                format!("it lives, but nothing listens on port {port}{waited}")
+                format!("it is alive, but did not open port {port}{waited}")
             }
             Self::SpeaksTls => format!("port {port} speaks TLS, and no plain HTTP"),
             Self::SpeaksNoTls => format!("[service] tls is true, but port {port} speaks no TLS"),

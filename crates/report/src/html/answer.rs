@@ -31,6 +31,9 @@ pub(super) fn answer(card: &Scorecard) -> Markup {
                 }
             }
             (first(card))
+            @if let Some(words) = through_the_edge(card).filter(|_| card.controls.len() > 1) {
+                p.sub { (text::line(&words)) }
+            }
         }
     }
 }
@@ -73,10 +76,11 @@ fn bar(card: &Scorecard) -> Markup {
         p.sub {
             @if let Some(score) = card.score { "Score " b { (format!("{score:.1}")) } " of 100 · " }
             (card.coverage.decided) " of " (card.coverage.applicable)
-            " applicable controls decided · this version tries " (built) " of the " (all)
-            " controls of the catalogue"
+            " applicable controls decided"
+            @if card.score.is_some() {
+                " · this version can try " (built) " of the " (all) " controls in its catalogue"
+            }
         }
-        @if let Some(words) = through_the_edge(card) { p.sub { (text::line(&words)) } }
     }
 }
 
@@ -94,7 +98,8 @@ fn place(verdict: Verdict) -> &'static str {
 fn first(card: &Scorecard) -> Markup {
     let broken = readiness::broken(card);
     html! {
-        @if !broken.is_empty() {
+        // A single one stands right below.
+        @if broken.len() > 1 {
             h2 { "What first" }
             ol.first {
                 @for row in broken.iter().take(FIRST) { (one(row)) }
@@ -119,7 +124,7 @@ fn one(row: &Row) -> Markup {
                 p { (text::line(&row.summary)) }
             }
             @if let Some(supply) = &row.supply {
-                p { b { "Or supply it: " } "seaworthy run " (text::line(supply)) }
+                p { b { "Or without a change: " } code { "seaworthy run" } " before it " (text::line(supply)) }
             }
         }
     }

@@ -12,7 +12,7 @@ pub(super) fn bound(card: &Scorecard) -> Markup {
     let all = [
         ("run", evidence.run.clone()),
         ("date", evidence.date.clone()),
-        ("counts until", evidence.expires.clone()),
+        ("valid until", evidence.expires.clone()),
         ("commit", format!("{commit}{dirty}")),
         ("manifest (SHA-256)", evidence.manifest.clone()),
         ("program (SHA-256)", evidence.artifact.clone()),
@@ -23,7 +23,7 @@ pub(super) fn bound(card: &Scorecard) -> Markup {
     ];
     html! {
         footer {
-            h2 { "What this is bound to" }
+            h2 { "What this is evidence of" }
             dl {
                 @for (name, value) in &all {
                     @if !value.is_empty() { dt { (name) } dd { (text::line(value)) } }

@@ -57,7 +57,7 @@ pub(super) fn edge(row: &Row) -> Markup {
             p { "The service alone: " (tag(alone)) }
         }
         @if let Some(supply) = &row.supply {
-            p { b { "seaworthy run can supply it: " } (text::line(supply)) }
+            p { b { "Without a change of the service: " } code { "seaworthy run" } " before it " (text::line(supply)) }
         }
     }
 }
@@ -66,9 +66,9 @@ pub(super) fn edge(row: &Row) -> Markup {
 fn again(row: &Row) -> Markup {
     let account = account(&row.account);
     html! {
-        @if !account.is_empty() { p.sub { "Tried: " (text::line(&account)) } }
+        @if !account.is_empty() { p.sub { "What was tried, and how much of it told something: " (text::line(&account)) } }
         p.sub {
-            "Again: " code { (text::line(&row.rerun)) } " · what it means: "
+            "Try it again: " code { (text::line(&row.rerun)) } " · what it means: "
             code { "seaworthy explain " (row.id) }
         }
     }

@@ -6,6 +6,9 @@ use model::{Finding, Severity};
 
 use super::text;
 
+/// More of one cause are folded.
+const FEW: usize = 2;
+
 /// A longer output is folded.
 const OPEN: usize = 3;
 
@@ -44,7 +47,7 @@ pub(super) fn short(finding: &Finding) -> Markup {
 fn sentence(finding: &Finding) -> Markup {
     let says_it = finding.witness.to_lowercase().starts_with(&finding.subject.to_lowercase());
     html! {
-        @if !says_it { code { (text::line(&finding.subject)) } " " }
+        @if !says_it { code { (text::line(&finding.subject)) } " – " }
         (text::line(&finding.witness))
     }
 }
@@ -61,7 +64,13 @@ fn together(group: &[&Finding]) -> Markup {
             @if let [one] = group {
                 p.seen { (sentence(one)) }
             } @else {
-                ul { @for one in group { li.seen { (sentence(one)) (times(one)) } } }
+                ul { @for one in group.iter().take(FEW) { (item(one)) } }
+                @if group.len() > FEW {
+                    details {
+                        summary { "and " (group.len() - FEW) " more" }
+                        ul { @for one in &group[FEW..] { (item(one)) } }
+                    }
+                }
             }
             p.cause {
                 (word) (text::line(&first.cause))
@@ -71,6 +80,10 @@ fn together(group: &[&Finding]) -> Markup {
             (evidence(first, group.len() > 1))
         }
     }
+}
+
+fn item(finding: &Finding) -> Markup {
+    html! { li.seen { (sentence(finding)) (times(finding)) } }
 }
 
 fn times(finding: &Finding) -> Markup {
@@ -88,7 +101,7 @@ fn evidence(finding: &Finding, is_one_of_many: bool) -> Markup {
         @if let Some(request) = &finding.request {
             pre { (crate::words::harmless(request)) }
             @if request.contains('‹') {
-                p.sub { "‹…› stands for a value that is not shown: log in anew and put yours there." }
+                p.sub { "‹…› stands for a secret that is not shown: put your own in its place." }
             }
         }
         @if !finding.log.is_empty() {

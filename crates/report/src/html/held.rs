@@ -44,7 +44,7 @@ fn one(row: &Row, evidence: &Evidence) -> Markup {
         dt id=(row.id) { (row.id) " " small { (row.risk.word()) } }
         dd {
             p { (text::line(&row.summary)) }
-            @if !account.is_empty() { p.sub { "Tried: " (text::line(&account)) } }
+            @if !account.is_empty() { p.sub { "tried: " (text::line(&account)) } }
             (super::broken::edge(row))
             (super::finding::findings(&warnings(row).collect::<Vec<_>>()))
             @if !notes.is_empty() {

@@ -18,16 +18,20 @@ use lanes::Class;
 const FURTHER: usize = 2;
 
 /// What the colours mean, for those that are not explained by their lane.
-const LEGEND: [(Class, &str); 5] = [
+const LEGEND: [(Class, &str); 8] = [
+    (Class::Life, "the process lives"),
+    (Class::Done, "something was done to it, or it got ready or ended"),
+    (Class::Fault, "broken on purpose"),
     (Class::Ok, "answered, accepted"),
     (Class::Soft, "refused, or an error of the service"),
-    (Class::Bad, "dropped, cut, late or not accepted"),
-    (Class::Fault, "broken on purpose"),
-    (Class::Log, "still open at the signal, or a line of output"),
+    (Class::Wait, "waiting for an answer that did not come"),
+    (Class::Bad, "dropped, cut, late, not accepted or given up"),
+    (Class::Log, "it wrote a line"),
 ];
 
 /// One trial: what it tried, and what was seen.
 struct Trial<'a> {
+    name: &'a str,
     subject: &'a str,
     method: &'a str,
     round: u32,
@@ -39,9 +43,13 @@ impl<'a> Trial<'a> {
     fn of(name: &str, seen: &'a [Observation]) -> Option<Self> {
         let own: Vec<_> = seen.iter().filter(|observation| observation.trial == name).collect();
         own.iter().find_map(|observation| match &observation.seen {
-            Seen::Trial { subject, method, round } => {
-                Some(Self { subject, method, round: *round, own: own.clone() })
-            }
+            Seen::Trial { subject, method, round } => Some(Self {
+                name: &observation.trial,
+                subject,
+                method,
+                round: *round,
+                own: own.clone(),
+            }),
             _ => None,
         })
     }
@@ -53,7 +61,8 @@ impl<'a> Trial<'a> {
         title.join(" · ")
     }
 
-    /// How well it shows what the findings say: what it is about first, then how much went wrong.
+    /// How well it shows what the findings say: the trial that they name, then what it is about,
+    /// then how much went wrong.
     fn weight(&self, findings: &[&Finding]) -> usize {
         let says = |finding: &&&Finding| {
             let named = |part: &str| {
@@ -61,11 +70,13 @@ impl<'a> Trial<'a> {
             };
             named(self.subject) || named(self.method)
         };
-        let named = findings.iter().filter(says).count();
+        let first = findings.iter().position(|finding| finding.trial == self.name);
+        let first = first.map_or(0, |at| 1_000_000 - at.min(999) * 1000);
+        let named = findings.iter().filter(says).count().min(900);
         let lanes = lanes::of(&self.own);
         let marks = lanes.iter().flat_map(|lane| &lane.marks);
         let bad = marks.filter(|mark| mark.class == Class::Bad).count();
-        1000 * named + bad.min(999)
+        first + 1000 * named + bad.min(999)
     }
 
     /// Whether there is more to see than requests and their answers.
@@ -123,7 +134,7 @@ pub(super) fn folded(row: &Row, seen: &[Observation]) -> Markup {
     html! {
         @if let Some(best) = chosen.first() {
             details.trials {
-                summary { "one of " (crate::words::count(chosen.len(), "trial")) ", drawn" }
+                summary { "a time line of " @if chosen.len() > 1 { "one of " (chosen.len()) " trials" } @else { "the trial" } }
                 (figure(best))
             }
         }
@@ -134,7 +145,7 @@ fn further(shown: usize, all: usize) -> String {
     let rest = all - 1 - shown;
     match rest {
         0 => format!("{shown} more of {all} trials"),
-        rest => format!("{shown} more of {all} trials; {rest} stand in the run's folder only"),
+        rest => format!("{shown} more of {all} trials ({rest} others are stored but not drawn)"),
     }
 }
 
@@ -147,8 +158,8 @@ fn figure(trial: &Trial<'_>) -> Markup {
             (draw::drawing(&lanes, &window))
             p.legend {
                 @for (class, told) in LEGEND {
-                    @if lanes.iter().any(|lane| lane.marks.iter().any(|mark| mark.class == class)) {
-                        i class=(class.name()) {} (told) " "
+                    @if is_drawn(&lanes, class) {
+                        span { i class=(class.name()) {} (told) } " "
                     }
                 }
             }
@@ -158,9 +169,18 @@ fn figure(trial: &Trial<'_>) -> Markup {
     }
 }
 
+/// Whether a colour is in the drawing: what failed is drawn with the time in which it waited.
+fn is_drawn(lanes: &[lanes::Lane], class: Class) -> bool {
+    let mut marks = lanes.iter().flat_map(|lane| &lane.marks);
+    match class {
+        Class::Wait => marks.any(|mark| mark.class == Class::Bad && mark.to > mark.from),
+        class => marks.any(|mark| mark.class == class),
+    }
+}
+
 /// The last lines it wrote.
 fn log(own: &[&Observation]) -> Markup {
-    const MOST: usize = 20;
+    const MOST: usize = 10;
     let lines: Vec<String> = own
         .iter()
         .filter_map(|observation| match &observation.seen {
@@ -172,7 +192,7 @@ fn log(own: &[&Observation]) -> Markup {
     html! {
         @if !lines.is_empty() {
             details {
-                summary { "the last " (crate::words::count(lines.len() - from, "line")) " of its log" }
+                summary { "the last lines of its log in this trial" }
                 pre { (text::lines(&lines[from..])) }
             }
         }

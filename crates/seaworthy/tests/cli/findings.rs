@@ -102,7 +102,7 @@ fn masked(text: &str) -> String {
     let masks = [
         (r"\b\d+(\.\d+)? (µs|ms|s|min)\b", "‹time›"),
         (r"\d{4}-\d\d-\d\dT[0-9:.]+Z?", "‹date›"),
-        (r"(127\.0\.0\.1|localhost|\[::1\]|port)([: ])\d{4,5}\b", "$1$2‹port›"),
+        (r"(127\.0\.0\.1|localhost|\[::1\]|port)(:|\s+)\d{4,5}\b", "$1$2‹port›"),
         (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "‹id›"),
         (r"\(\d{2,}\)", "(‹pid›)"),
     ];

@@ -121,7 +121,8 @@ impl Judged<'_> {
         let finding = Finding::fail(cause, format!("{}: {witness}", self.method))
             .about(self.variable)
             .fix(mend)
-            .log(self.first().few_lines());
+            .log(self.first().few_lines())
+            .trial(self.first().name());
         Outcome::Finding(Box::new(finding))
     }
 
@@ -197,11 +198,15 @@ impl Judged<'_> {
         if times < 2 {
             let (variable, method, of) = (self.variable, self.method, self.rounds.len());
             return Outcome::Undecided(format!(
-                "{variable} {method}: {witness}, but {times} of {of} times; run it again"
+                "{variable} {method}: {witness} (seen {times} of {of} times; a second run decides)"
             ));
         }
-        let mend = "give up and exit with a message that names the variable";
-        match self.fail(broken.cause(), &format!("it did not refuse: {witness}"), mend) {
+        let mend = if self.is_named() {
+            "it names the variable in its output: exit with a code other than 0 there, too"
+        } else {
+            "give up and exit with a message that names the variable"
+        };
+        match self.fail(broken.cause(), &format!("{witness}; it should have exited"), mend) {
             Outcome::Finding(finding) => {
                 Outcome::Finding(Box::new(finding.seen(times, self.rounds.len())))
             }
@@ -237,7 +242,7 @@ impl Judged<'_> {
             if times < 2 {
                 let (variable, method) = (self.variable, self.method);
                 return Outcome::Undecided(format!(
-                    "{variable} {method}: {witness} ({times} of {of} times); run it again"
+                    "{variable} {method}: {witness} (seen {times} of {of} times; a second run decides)"
                 ));
             }
             return match self.fail("never-starts", &witness, mend) {

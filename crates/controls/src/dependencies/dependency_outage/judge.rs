@@ -6,8 +6,8 @@ use model::{Account, Classes, Finding, Need, Observation, Outcome, Ruling, Seen,
 use settings::{DependencyKind, Manifest};
 
 use super::LOSSES;
-use crate::outage::{AFTER, CONTROL, DURING, Loss, merged};
-use crate::trials::{Trial, by_trial, time, words_of_end};
+use crate::outage::{AFTER, CONTROL, DURING, Loss};
+use crate::trials::{Trial, by_trial, merged, time, words_of_end};
 
 /// Faults during which a request met them that had needed the dependency before.
 pub(super) fn account(manifest: &Manifest, trials: &[Trial<'_>]) -> Account {
@@ -61,7 +61,9 @@ pub(super) fn judge(manifest: &Manifest, trials: &[Trial<'_>]) -> Ruling {
         undecided.extend(case.accepted_all_the_same());
         match case.no_recovery() {
             Some(finding) if finding.severity == Severity::Fail => findings.push(finding),
-            Some(finding) => undecided.push(format!("{} (once); run it again", finding.witness)),
+            Some(finding) => {
+                undecided.push(format!("{} (seen once; a second run decides)", finding.witness));
+            }
             None => {}
         }
     }
@@ -194,8 +196,9 @@ impl<'a> Case<'a> {
     }
 
     fn fail(&self, cause: &str, witness: String, mend: &str) -> Finding {
-        let log = self.rounds[0].trial.few_lines();
-        Finding::fail(cause, witness).about(self.name).fix(mend).log(log)
+        let first = self.rounds[0].trial;
+        let finding = Finding::fail(cause, witness).about(self.name).fix(mend);
+        finding.log(first.few_lines()).trial(first.name())
     }
 
     fn crashes(&self) -> Option<Finding> {

@@ -194,8 +194,8 @@ impl<'a> Ledger<'a> {
     fn words(&self) -> String {
         let held = match self.trial.subject {
             "slow-request" => "a slow request",
-            "table-lock" => "held by a locked table",
-            "half-body" => "half of its body sent",
+            "table-lock" => "a request that a locked table holds",
+            "half-body" => "a request whose body is half sent",
             other => other,
         };
         let beside = match self.trial.method {
@@ -204,7 +204,7 @@ impl<'a> Ledger<'a> {
             MANY => "beside many busy clients",
             _ => "as process 1",
         };
-        format!("{held}, {beside}")
+        format!("tried with {held}, {beside}")
     }
 }
 
@@ -215,7 +215,8 @@ struct Findings {
 }
 
 impl Findings {
-    fn add(&mut self, finding: Finding, cause: &'static str) {
+    fn add(&mut self, ledger: &Ledger<'_>, finding: Finding, cause: &'static str) {
+        let finding = finding.trial(ledger.trial.name());
         self.all.entry(cause).or_insert((finding, 0)).1 += 1;
     }
 
@@ -237,9 +238,9 @@ fn slow(ledger: &Ledger<'_>, findings: &mut Findings) {
     let log = ledger.trial.few_lines();
     let how = ledger.words();
     if ledger.slow.len() < ledger.in_flight {
-        let text = format!("{how}: a request in flight at the signal was never answered");
+        let text = format!("a request in flight at the signal was never answered; {how}");
         let finding = Finding::fail("dropped-in-flight", text).fix(mend).log(log);
-        return findings.add(finding, "dropped-in-flight");
+        return findings.add(ledger, finding, "dropped-in-flight");
     }
     let expected = ledger.control.and_then(Outcome::status);
     for slow in &ledger.slow {
@@ -252,14 +253,14 @@ fn slow(ledger: &Ledger<'_>, findings: &mut Findings) {
             _ => "dropped-in-flight",
         };
         let text = format!(
-            "{how}: {} was in flight at the signal; {} after it the service {} (without a signal \
-             it answers {})",
+            "{} was in flight at the signal; {} after it the service {} (without a signal it \
+             answers {}); {how}",
             slow.request,
             time(after),
             slow.outcome.words(),
             expected.map_or("nothing".to_owned(), |status| status.to_string()),
         );
-        return findings.add(Finding::fail(cause, text).fix(mend).log(log), cause);
+        return findings.add(ledger, Finding::fail(cause, text).fix(mend).log(log), cause);
     }
 }
 
@@ -271,19 +272,20 @@ fn busy(ledger: &Ledger<'_>, findings: &mut Findings) {
         match line.outcome {
             Outcome::Closed { received: 1.. } | Outcome::Reset { received: 1.. } => {
                 let text =
-                    format!("{}: a busy client's answer {}", ledger.words(), line.outcome.words());
+                    format!("a busy client's answer {}; {}", line.outcome.words(), ledger.words());
                 let mend = "finish answers that were begun before closing a connection";
-                findings.add(Finding::fail("truncated", text).fix(mend), "truncated");
+                findings.add(ledger, Finding::fail("truncated", text).fix(mend), "truncated");
                 return;
             }
             Outcome::Closed { .. } | Outcome::Reset { .. } => {
                 let kind = if line.reused > 0 { "a reused" } else { "a new" };
                 let text = format!(
-                    "{}: on {kind} connection the service {}; a client may send it again",
-                    ledger.words(),
-                    line.outcome.words()
+                    "on {kind} connection the service {}, which HTTP/1.1 cannot avoid: clients send \
+                     such a request again; {}",
+                    line.outcome.words(),
+                    ledger.words()
                 );
-                findings.add(Finding::note("keep-alive-race", text), "keep-alive-race");
+                findings.add(ledger, Finding::note("keep-alive-race", text), "keep-alive-race");
                 return;
             }
             _ => {}
@@ -301,31 +303,35 @@ fn new(ledger: &Ledger<'_>, settings: &GracefulShutdown, findings: &mut Findings
         let after = Duration::from_micros(line.began.saturating_sub(signalled));
         let text = || {
             format!(
-                "{}: {} after the signal a new client came and the service {}",
-                ledger.words(),
+                "{} after the signal a new client came and the service {}; {}",
                 time(after),
-                line.outcome.words()
+                line.outcome.words(),
+                ledger.words()
             )
         };
         match line.outcome {
             Outcome::Answered { .. } => {}
             Outcome::Closed { received: 1.. } | Outcome::Reset { received: 1.. } => {
-                findings.add(Finding::fail("truncated", text()), "truncated");
+                findings.add(ledger, Finding::fail("truncated", text()), "truncated");
                 return false;
             }
             _ if promised => {
                 let mend = "go on accepting for the drain that is promised: routers learn of an \
                             end later than the process does";
                 let finding = Finding::fail("refused-while-draining", text()).fix(mend);
-                findings.add(finding, "refused-while-draining");
+                findings.add(ledger, finding, "refused-while-draining");
                 return true;
             }
             Outcome::Reset { .. } | Outcome::Closed { .. } => {
-                findings.add(Finding::note("reset-after-signal", text()), "reset-after-signal");
+                findings.add(
+                    ledger,
+                    Finding::note("reset-after-signal", text()),
+                    "reset-after-signal",
+                );
                 return false;
             }
             Outcome::TimedOut { .. } => {
-                findings.add(Finding::note("left-hanging", text()), "left-hanging");
+                findings.add(ledger, Finding::note("left-hanging", text()), "left-hanging");
                 return false;
             }
             Outcome::Refused | Outcome::NotConnected | Outcome::NotHttp => {}
@@ -339,46 +345,46 @@ fn drain(ledger: &Ledger<'_>, settings: &GracefulShutdown, findings: &mut Findin
     let (Some(drain), Some(after)) = (settings.drain, ledger.exited_after()) else { return };
     if after < drain.0 {
         let text = format!(
-            "{}: the process ended {} after the signal, and new clients are promised an answer for \
-             {drain}",
-            ledger.words(),
-            time(after)
+            "the process ended {} after the signal, and new clients are promised an answer for \
+             {drain}; {}",
+            time(after),
+            ledger.words()
         );
         let mend = "wait for the drain that is promised before you stop: routers learn of an end \
                     later than the process does";
         let finding = Finding::fail("refused-while-draining", text).fix(mend);
-        findings.add(finding, "refused-while-draining");
+        findings.add(ledger, finding, "refused-while-draining");
     }
 }
 
 fn exit(ledger: &Ledger<'_>, settings: &GracefulShutdown, findings: &mut Findings) {
     let within = time(settings.within.0);
     let Some((_, code, signal)) = ledger.exited else {
-        let text = format!("{}: it still ran {within} after the signal", ledger.words());
+        let text = format!("it still ran {within} after the signal; {}", ledger.words());
         let mend = "bound the shutdown: close idle connections, give the rest a limit, then exit";
-        findings.add(Finding::fail(NEVER_EXITS, text).fix(mend), NEVER_EXITS);
+        findings.add(ledger, Finding::fail(NEVER_EXITS, text).fix(mend), NEVER_EXITS);
         return;
     };
     match (code, signal) {
         (Some(0), _) => {}
         (Some(143), _) | (None, Some(SIGTERM)) if !settings.exit_zero => {
             let text = "it ended by the signal itself (143), not with 0";
-            findings.add(Finding::note("exit-143", text), "exit-143");
+            findings.add(ledger, Finding::note("exit-143", text), "exit-143");
         }
         (Some(137), _) | (None, Some(9)) => {
-            let text = format!("{}: it was killed by SIGKILL (137)", ledger.words());
+            let text = format!("it was killed by SIGKILL (137); {}", ledger.words());
             let mend = "find who kills it: a supervisor of its own with a shorter grace, or itself";
-            findings.add(Finding::fail("killed", text).fix(mend), "killed");
+            findings.add(ledger, Finding::fail("killed", text).fix(mend), "killed");
         }
         _ => {
-            let text = format!("{}: it {}", ledger.words(), ledger.trial.exit_words());
+            let text = format!("it {}; {}", ledger.trial.exit_words(), ledger.words());
             let mend = "exit with 0 after an orderly end; supervisors take the rest for a failure";
             let finding = if settings.exit_zero {
                 Finding::fail("exit-code", text)
             } else {
                 Finding::warn("exit-code", text)
             };
-            findings.add(finding.fix(mend), "exit-code");
+            findings.add(ledger, finding.fix(mend), "exit-code");
         }
     }
     let exited = ledger.exited.map_or(u64::MAX, |(at, ..)| at);
@@ -389,18 +395,18 @@ fn exit(ledger: &Ledger<'_>, settings: &GracefulShutdown, findings: &mut Finding
         .filter(|line| line.began > exited && matches!(line.outcome, Outcome::Answered { .. }));
     if let (Some(left), 1..) = (ledger.trial.left_behind(), served.count()) {
         let text = format!(
-            "{}: the process that was started ended, and {} went on answering new requests: the \
-             signal never reached it",
-            ledger.words(),
-            left.join(", ")
+            "the process that was started ended, and {} went on answering new requests: the signal \
+             never reached it; {}",
+            left.join(", "),
+            ledger.words()
         );
         let mend = "replace the wrapper by the service (exec in a shell script), or let it pass the \
                     signal on and wait";
-        findings.add(Finding::fail("serves-on", text).fix(mend), "serves-on");
+        findings.add(ledger, Finding::fail("serves-on", text).fix(mend), "serves-on");
     } else if let Some(left) = ledger.trial.left_behind() {
         let text = format!("it ended and left {} behind", left.join(", "));
         let mend = "signal and wait for your children before exiting";
-        findings.add(Finding::warn("left-behind", text).fix(mend), "left-behind");
+        findings.add(ledger, Finding::warn("left-behind", text).fix(mend), "left-behind");
     }
 }
 
@@ -414,7 +420,7 @@ fn as_process_1(ledger: &Ledger<'_>, settings: &GracefulShutdown) -> Option<Find
     let mend = "handle the stop signal yourself (default actions do not apply to process 1), or \
                 run it under an init such as tini";
     Some(if settings.pid_1 {
-        Finding::fail("ignored-as-pid-1", text).fix(mend)
+        Finding::fail("ignored-as-pid-1", text).fix(mend).trial(ledger.trial.name())
     } else {
         Finding::warn("ignored-as-pid-1", text).fix(mend)
     })
@@ -424,7 +430,7 @@ fn as_process_1(ledger: &Ledger<'_>, settings: &GracefulShutdown) -> Option<Find
 fn undecided(landed: &[&Ledger<'_>]) -> Option<String> {
     let late = landed.iter().filter(|ledger| ledger.exited.is_none()).count();
     (late == 1).then(|| {
-        format!("it did not end in time, but once in {} rounds; run it again", landed.len())
+        format!("it did not end in time once in {} rounds; a second run decides", landed.len())
     })
 }
 

@@ -15,6 +15,9 @@ const APART: f64 = 0.25;
 /// A mark of a lane has at least this width, in per cent.
 const LEAST: f64 = 0.4;
 
+/// The end of a request that ended badly has this width, in per cent.
+const END: f64 = 1.0;
+
 /// So many marks of a row deserve a word each.
 const TITLED: usize = 12;
 
@@ -53,8 +56,9 @@ pub(super) fn drawing(lanes: &[Lane], window: &Window) -> Markup {
             div.lane.axis {
                 span.name {}
                 span.track {
-                    @for (at, told) in window.ticks() {
-                        b class=[(at > 92.0).then_some("last")] style=(place(at)) { (told) }
+                    // The last one would be cut off, or lie on the one before it.
+                    @for (at, told) in window.ticks().into_iter().filter(|tick| tick.0 < 91.0) {
+                        b style={ "left:" (format!("{at:.2}")) "%" } { (told) }
                     }
                 }
             }
@@ -91,10 +95,6 @@ fn flag(at: f64, label: &str, class: &str) -> Markup {
         ("right", format!("left:{at:.2}%"))
     };
     html! { b class={ (class) " " (side) } style=(style) { (text::line(label)) } }
-}
-
-fn place(at: f64) -> String {
-    if at > 92.0 { format!("right:{:.2}%", 100.0 - at) } else { format!("left:{at:.2}%") }
 }
 
 fn drawn(lane: &Lane, window: &Window) -> Markup {
@@ -170,23 +170,20 @@ fn push(row: &mut Vec<Piece>, piece: Piece) {
     }
 }
 
-/// A request that was in flight at the signal went well until then: only what came after has the
-/// colour of its end.
+/// A request that ended badly waited until then: only its end has the colour.
 fn pieces(mark: &Mark, window: &Window, is_packed: bool) -> Vec<Piece> {
-    let piece = |from: u64, to: u64, class, title: &str| Piece {
-        left: window.per_cent(from),
-        right: window.per_cent(to),
-        class,
-        title: title.to_owned(),
+    let (left, right) = (window.per_cent(mark.from), window.per_cent(mark.to));
+    let piece = |left: f64, right: f64, class, title: &str| {
+        let title = title.to_owned();
+        Piece { left, right, class, title }
     };
-    let crosses = is_packed && mark.from < window.zero && mark.to > window.zero;
-    if crosses && mark.class == Class::Bad {
+    if is_packed && mark.class == Class::Bad && right - left > END {
         return vec![
-            piece(mark.from, window.zero, Class::Log, ""),
-            piece(window.zero, mark.to, mark.class, &mark.title),
+            piece(left, right - END, Class::Wait, ""),
+            piece(right - END, right, Class::Bad, &mark.title),
         ];
     }
-    vec![piece(mark.from, mark.to, mark.class, &mark.title)]
+    vec![piece(left, right, mark.class, &mark.title)]
 }
 
 #[cfg(test)]
@@ -210,10 +207,10 @@ mod tests {
     }
 
     #[test]
-    fn a_dropped_request_is_red_from_the_signal_on() {
+    fn a_dropped_request_is_red_where_it_was_dropped() {
         let rows = rows(&lane(vec![mark(100_000, 700_000, Class::Bad)]), &window());
-        let told: Vec<_> = rows[0].iter().map(|one| (one.class, one.left.round())).collect();
-        assert_eq!(told, [(Class::Log, 8.0), (Class::Bad, 17.0)]);
+        let told: Vec<_> = rows[0].iter().map(|one| (one.class, one.right.round())).collect();
+        assert_eq!(told, [(Class::Wait, 57.0), (Class::Bad, 58.0)]);
     }
 
     #[test]

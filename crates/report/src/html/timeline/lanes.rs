@@ -20,7 +20,9 @@ pub(super) enum Class {
     Soft,
     /// Dropped, cut, late, not accepted.
     Bad,
-    /// A line of output, or an idle connection that ended.
+    /// Until the end that was bad, nothing was wrong yet.
+    Wait,
+    /// A line of output.
     Log,
     /// What was done to it.
     Done,
@@ -34,6 +36,7 @@ impl Class {
             Self::Ok => "ok",
             Self::Soft => "soft",
             Self::Bad => "bad",
+            Self::Wait => "wait",
             Self::Log => "log",
             Self::Done => "done",
         }
@@ -84,7 +87,7 @@ fn point(at: u64, class: Class, title: String) -> Mark {
 }
 
 /// How a client is called by people.
-fn called(client: &str) -> String {
+pub(super) fn called(client: &str) -> String {
     match client {
         "slow" => "in flight",
         "busy" => "busy clients",
@@ -135,7 +138,7 @@ fn clients(own: &[&Observation]) -> Vec<Lane> {
     lanes.into_iter().map(lane).collect()
 }
 
-fn class(outcome: &Outcome) -> Class {
+pub(super) fn class(outcome: &Outcome) -> Class {
     match outcome {
         Outcome::Answered { status } if *status < 500 => Class::Ok,
         Outcome::Answered { .. } | Outcome::Refused | Outcome::NotConnected => Class::Soft,

@@ -4,6 +4,7 @@ use maud::{Markup, html};
 use model::{Observation, Outcome, Seen};
 
 use super::super::text;
+use super::lanes::{self, Class};
 use super::window::{Window, span};
 
 /// More moments than this are no explanation.
@@ -14,28 +15,28 @@ struct Moment {
     at: u64,
     what: String,
     count: usize,
-    is_bad: bool,
+    class: Option<Class>,
 }
 
 pub(super) fn moments(own: &[&Observation], window: &Window) -> Markup {
     let mut all: Vec<Moment> = Vec::new();
     for observation in own.iter().filter(|one| one.at >= window.from) {
-        let Some((what, is_bad)) = told(&observation.seen) else { continue };
+        let Some((what, class)) = told(&observation.seen) else { continue };
         match all.iter_mut().find(|moment| moment.what == what) {
             Some(moment) => moment.count += 1,
-            None => all.push(Moment { at: observation.at, what, count: 1, is_bad }),
+            None => all.push(Moment { at: observation.at, what, count: 1, class }),
         }
     }
     // Where there are too many, those that went well are left out first.
-    while all.len() > MOST && all.iter().any(|moment| !moment.is_bad) {
-        let at = all.iter().rposition(|moment| !moment.is_bad).unwrap_or_default();
+    while all.len() > MOST && all.iter().any(|moment| moment.class.is_none()) {
+        let at = all.iter().rposition(|moment| moment.class.is_none()).unwrap_or_default();
         all.remove(at);
     }
     html! {
         @if !all.is_empty() {
             ol.moments {
                 @for moment in all.iter().take(MOST) {
-                    li class=[moment.is_bad.then_some("bad")] {
+                    li class=[moment.class.map(Class::name)] {
                         span.at { (when(moment.at, window)) } " "
                         (text::line(&moment.what))
                         @if moment.count > 1 { ", " (moment.count) " times from here on" }
@@ -53,41 +54,41 @@ fn when(at: u64, window: &Window) -> String {
     }
 }
 
-/// What is told of an observation, and whether it went wrong.
-fn told(seen: &Seen) -> Option<(String, bool)> {
-    let bad = matches!(
-        seen,
-        Seen::NeverReady { .. }
-            | Seen::StillRuns { .. }
-            | Seen::NotStarted { .. }
-            | Seen::LeftBehind { .. }
-    );
+/// What is told of an observation, and the colour of what did not go well.
+fn told(seen: &Seen) -> Option<(String, Option<Class>)> {
     if let Some(what) = of_the_process(seen) {
-        return Some((what, bad));
+        let bad = matches!(
+            seen,
+            Seen::NeverReady { .. }
+                | Seen::StillRuns { .. }
+                | Seen::NotStarted { .. }
+                | Seen::LeftBehind { .. }
+        );
+        return Some((what, bad.then_some(Class::Bad)));
     }
-    Some(match seen {
-        Seen::FaultSet { dependency, fault } => (format!("{dependency}: {fault}"), false),
-        Seen::FaultHealed { dependency } => (format!("{dependency}: healed"), false),
-        Seen::Locked { waiting } => (
-            format!("tables locked, {} waiting", crate::words::count(*waiting as usize, "session")),
-            false,
-        ),
-        Seen::Unlocked => ("tables unlocked".to_owned(), false),
-        Seen::Exchanged { request, outcome, .. } if !went_well(outcome) => {
-            (format!("{request}: the service {}", outcome.words()), true)
+    let ended = |who: String, request: &str, outcome: &Outcome| {
+        let class = lanes::class(outcome);
+        let went_well = class == Class::Ok;
+        let what = format!("{who}: {request}: the service {}", outcome.words());
+        (!went_well).then_some((what, Some(class)))
+    };
+    match seen {
+        Seen::FaultSet { dependency, fault } => Some((format!("{dependency}: {fault}"), None)),
+        Seen::FaultHealed { dependency } => Some((format!("{dependency}: healed"), None)),
+        Seen::Locked { waiting } => {
+            let waiting = crate::words::count(*waiting as usize, "session");
+            Some((format!("tables locked, {waiting} waiting"), None))
         }
-        Seen::Answer(answer) if !went_well(&answer.outcome) => {
-            (format!("{}: the service {}", answer.asked(), answer.outcome.words()), true)
+        Seen::Unlocked => Some(("tables unlocked".to_owned(), None)),
+        Seen::Exchanged { client, request, outcome, .. } => {
+            ended(lanes::called(client), request, outcome)
         }
+        Seen::Answer(answer) => ended("requests".to_owned(), &answer.asked(), &answer.outcome),
         Seen::Probed { probe, result, .. } if !result.is_accepted() => {
-            (format!("probe {probe}: the service {}", result.words()), true)
+            Some((format!("probe {probe}: the service {}", result.words()), Some(Class::Bad)))
         }
-        _ => return None,
-    })
-}
-
-fn went_well(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Answered { status } if *status < 500)
+        _ => None,
+    }
 }
 
 /// What happened to the process, in a few words.
