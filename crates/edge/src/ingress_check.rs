@@ -83,14 +83,23 @@ impl Entry {
         }
         // A proxy may add a line of its own to the client's: the last line is what it says.
         let before = headers.get_all(FORWARDED_FOR).iter().chain([&self.peer]);
-        let lines: Vec<_> = before.filter_map(|value| value.to_str().ok()).collect();
-        let chain = HeaderValue::from_str(&lines.join(", ")).unwrap_or_else(|_| self.peer.clone());
+        // As bytes: a client could hide itself behind one that is no text.
+        let lines: Vec<&[u8]> = before.map(HeaderValue::as_bytes).collect();
+        let chain = HeaderValue::from_bytes(&lines.join(&b", "[..]));
+        let chain = chain.unwrap_or_else(|_| self.peer.clone());
         headers.insert(FORWARDED_FOR, chain);
     }
 }
 
-fn bad(message: &'static str) -> Refusal {
-    Refusal::new(StatusCode::BAD_REQUEST, "bad_request", message)
+/// A host and a port, as far as the bytes of it say (RFC 3986, 3.2.2); it may be empty (RFC 9112,
+/// 3.2).
+fn is_host(host: &[u8]) -> bool {
+    let may = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+;=:[]%".contains(byte);
+    host.iter().all(may)
+}
+
+fn bad(rule: &'static str, message: &'static str) -> Refusal {
+    Refusal::new(StatusCode::BAD_REQUEST, rule, message)
 }
 
 /// What is wrong with a request that another party might read differently (request smuggling;
@@ -104,25 +113,34 @@ fn mistake<B>(request: &Request<B>) -> Option<Refusal> {
     let mut hosts = headers.get_all(HOST).iter();
     let host = hosts.next();
     if hosts.next().is_some() {
-        return Some(bad("expected one Host, found several"));
+        return Some(bad("several_hosts", "expected one Host, found several"));
     }
     if host.is_none() && request.version() == Version::HTTP_11 {
-        return Some(bad("expected a Host, found none"));
+        return Some(bad("no_host", "expected a Host, found none"));
+    }
+    if host.is_some_and(|host| !is_host(host.as_bytes())) {
+        return Some(bad("bad_host", "expected one host and a port in Host, found something else"));
     }
     if headers.contains_key(TRANSFER_ENCODING) {
         if headers.contains_key(CONTENT_LENGTH) {
-            return Some(bad("expected Content-Length or Transfer-Encoding, found both"));
+            return Some(bad(
+                "two_lengths",
+                "expected Content-Length or Transfer-Encoding, found both",
+            ));
         }
         let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
         let only = codings.next().filter(|_| codings.next().is_none());
         if !only.is_some_and(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked")) {
-            return Some(bad("expected the transfer coding chunked, found another"));
+            return Some(bad(
+                "bad_transfer_coding",
+                "expected the transfer coding chunked, found another",
+            ));
         }
     }
     if request.uri().path().is_empty()
         || (request.uri().path() == "*" && *request.method() != Method::OPTIONS)
     {
-        return Some(bad("expected a path"));
+        return Some(bad("bad_target", "expected a path"));
     }
     None
 }
@@ -196,6 +214,16 @@ mod tests {
     }
 
     #[test]
+    fn a_byte_that_is_no_text_hides_nobody() {
+        let odd = HeaderValue::from_bytes(b"\xff, 203.0.113.9").expect("allowed");
+        let request = Request::get("/").header("host", "a").header("x-forwarded-for", odd);
+        let mut request = request.body(()).expect("sound");
+        entry(&["192.0.2.0/24"]).request(&mut request).expect("it passes");
+        let chain = request.headers()["x-forwarded-for"].as_bytes();
+        assert_eq!(chain, b"\xff, 203.0.113.9, 192.0.2.7");
+    }
+
+    #[test]
     fn what_can_be_read_in_two_ways_is_refused() {
         let ask = |headers: &[(&str, &str)]| {
             let mut request = Request::post("/");
@@ -207,6 +235,12 @@ mod tests {
         assert_eq!(ask(&[("host", "a"), ("content-length", "3")]), None);
         assert_eq!(ask(&[("host", "a"), ("transfer-encoding", "chunked")]), None);
         assert_eq!(ask(&[]), Some(400));
+        for host in ["a b", "a, b", "a/<x>", "a@b", "\u{e4}", "a\"b"] {
+            assert_eq!(ask(&[("host", host)]), Some(400), "{host}");
+        }
+        for host in ["", "a.example:80", "[::1]:8080", "a_b", "a%20b"] {
+            assert_eq!(ask(&[("host", host)]), None, "{host}");
+        }
         assert_eq!(ask(&[("host", "a"), ("host", "b")]), Some(400));
         let both = [("host", "a"), ("content-length", "3"), ("transfer-encoding", "chunked")];
         assert_eq!(ask(&both), Some(400));

@@ -10,6 +10,7 @@ mod assembly;
 mod client_timeout;
 mod config;
 mod dependency;
+mod descriptors;
 mod diagnose_start;
 mod fields;
 mod ingress_check;

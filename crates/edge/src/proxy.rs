@@ -20,6 +20,7 @@ use http::uri::Uri;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
+use layers::list;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tower_service::Service;
@@ -124,9 +125,7 @@ async fn tunnel(_inside: Inside, client: OnUpgrade, mut service: TcpStream, ahea
 /// The protocol that a client asks to switch to. Not another version of HTTP, in which requests
 /// would pass by everything that stands before the service.
 fn upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
-    let asked = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
-    let asked = asked.flat_map(|value| value.split(','));
-    let asks = asked.into_iter().any(|word| word.trim().eq_ignore_ascii_case("upgrade"));
+    let asks = list::has(headers, &CONNECTION, "upgrade");
     let http = |wanted: &HeaderValue| {
         let wanted = wanted.as_bytes().to_ascii_lowercase();
         ["h2", "http", "tls"]
@@ -146,8 +145,10 @@ fn prepare<B>(request: &mut Request<B>, wanted: Option<&HeaderValue>, service: S
         if let Ok(host) = HeaderValue::from_str(host) {
             request.headers_mut().insert(HOST, host);
         }
-        let path = request.uri().path_and_query().cloned();
-        *request.uri_mut() = path.map_or(Uri::from_static("/"), Uri::from);
+        let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+        // `http://host?a` has no path, and a request line must have one (RFC 9112, 3.2.1).
+        let slash = if path.starts_with(['/', '*']) { "" } else { "/" };
+        *request.uri_mut() = format!("{slash}{path}").parse().unwrap_or(Uri::from_static("/"));
     }
     let headers = request.headers_mut();
     if !headers.contains_key(HOST) {
@@ -155,8 +156,7 @@ fn prepare<B>(request: &mut Request<B>, wanted: Option<&HeaderValue>, service: S
         let host = HeaderValue::from_str(&service.to_string());
         headers.insert(HOST, host.unwrap_or(HeaderValue::from_static("")));
     }
-    let trailers =
-        headers.get_all(TE).iter().any(|value| value.as_bytes().starts_with(b"trailers"));
+    let trailers = list::has(headers, &TE, "trailers");
     hop_by_hop(headers);
     if trailers {
         // They are passed on, so the service may send them.
@@ -187,12 +187,8 @@ pub(crate) fn forget_named(headers: &mut HeaderMap) {
     if headers.get_all(CONNECTION).iter().all(plain) {
         return;
     }
-    let named: Vec<HeaderName> = headers
-        .get_all(CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|name| name.trim().parse().ok())
+    let named: Vec<HeaderName> = list::members(headers, &CONNECTION)
+        .filter_map(|name| HeaderName::from_bytes(name).ok())
         .collect();
     for name in named {
         // Without the first three a message would be another one; the others have a place of their own.
@@ -261,6 +257,27 @@ mod tests {
         prepare(&mut request, None, SocketAddr::from(([127, 0, 0, 1], 7)));
         assert_eq!(request.headers()[HOST], "b:8");
         assert_eq!(*request.uri(), "/c?d");
+    }
+
+    #[test]
+    fn one_odd_byte_hides_nothing() {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-secret", HeaderValue::from_static("1"));
+        let odd = HeaderValue::from_bytes(b"x-secret, \xff").expect("allowed");
+        headers.insert(CONNECTION, odd);
+        forget_named(&mut headers);
+        assert!(!headers.contains_key("x-secret"));
+    }
+
+    #[test]
+    fn a_target_without_a_path_gets_one() {
+        let mut request = Request::get("http://b?x=1").body(()).expect("sound");
+        prepare(&mut request, None, SocketAddr::from(([127, 0, 0, 1], 7)));
+        assert_eq!(*request.uri(), "/?x=1");
+        let gzip = Request::get("/").header(TE, "gzip;q=0.5, trailers");
+        let mut request = gzip.body(()).expect("sound");
+        prepare(&mut request, None, SocketAddr::from(([127, 0, 0, 1], 7)));
+        assert_eq!(request.headers()[TE], "trailers");
     }
 
     #[test]

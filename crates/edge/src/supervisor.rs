@@ -51,6 +51,7 @@ impl Life {
         outputs: (&Output, &Output),
         scrubber: Option<&Scrubber>,
     ) -> io::Result<Self> {
+        let _limits = crate::descriptors::as_started();
         let (service, pipes) = Service::start(&start.argv, &start.folder, &start.env)?;
         let pumps = vec![
             pump(pipes.stdout, outputs.0.clone(), scrubber.cloned()),

@@ -7,8 +7,9 @@ use std::error::Error;
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -27,6 +28,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::client_timeout::Patient;
+use crate::descriptors::Places;
 use crate::lingering::Lingering;
 use crate::proxy::{Tunnels, forget_named};
 use crate::stack::{Parts, stack};
@@ -51,6 +53,7 @@ pub(crate) struct Site {
     pub(crate) compress: bool,
     pub(crate) board: HealthState,
     pub(crate) tunnels: Tunnels,
+    pub(crate) places: Places,
     /// The longest time from the opening of a connection, or the last answer, to the end of the
     /// next head.
     pub(crate) head_within: Duration,
@@ -80,8 +83,9 @@ async fn accept(site: Arc<Site>, listener: TcpListener, mut phase: watch::Receiv
     // Two sweeps in a row would close what has just been used.
     sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while *phase.borrow() == Phase::Serve {
+        let full = site.places.is_full();
         tokio::select! {
-            accepted = listener.accept() => match accepted {
+            accepted = listener.accept(), if !full => match accepted {
                 Ok((stream, peer)) => {
                     connections.spawn(serve(Arc::clone(&site), pool.clone(), stream, peer, phase.clone()));
                 }
@@ -90,6 +94,8 @@ async fn accept(site: Arc<Site>, listener: TcpListener, mut phase: watch::Receiv
             },
             _ = phase.changed() => {}
             _ = sweep.tick() => pool.sweep(),
+            // A place may become free at another worker.
+            () = tokio::time::sleep(AGAIN), if full => {}
             Some(_) = connections.join_next() => {}
         }
     }
@@ -113,6 +119,9 @@ async fn accept(site: Arc<Site>, listener: TcpListener, mut phase: watch::Receiv
     }
 }
 
+/// So long after the last place was taken another look is worth it.
+const AGAIN: Duration = Duration::from_millis(10);
+
 async fn serve(
     site: Arc<Site>,
     pool: Pool,
@@ -120,6 +129,7 @@ async fn serve(
     peer: SocketAddr,
     phase: watch::Receiver<Phase>,
 ) {
+    let _place = site.places.take();
     // Without it an answer in two pieces waits for an acknowledgement.
     let _ = stream.set_nodelay(true);
     let inner = stack(&site.parts, peer.ip(), pool, &site.tunnels);
@@ -145,7 +155,9 @@ where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let service = Adapter { service: RefCell::new(service), site: Arc::clone(site) };
+    let asked = Arc::new(AtomicBool::new(false));
+    let service =
+        Adapter { service: RefCell::new(service), site: Arc::clone(site), asked: asked.clone() };
     let connection = http1::Builder::new()
         .timer(ConnectionTimer::default())
         .header_read_timeout(site.head_within)
@@ -154,27 +166,56 @@ where
         .serve_connection(TokioIo::new(Patient::new(stream, site.taken_within)), service)
         .with_upgrades();
     let mut connection = pin!(connection);
+    // Once draining has begun, each answer says that it is the last. Who was accepted and has not
+    // asked yet, or asks again just now, is still answered; only who stays silent is closed.
+    let mut silent: Option<Pin<Box<tokio::time::Sleep>>> = None;
     loop {
         let seen = phase.clone();
         let mut changed = pin!(phase.changed());
         let mut waiting = false;
         let next = poll_fn(|context| {
             if let Poll::Ready(ended) = connection.as_mut().poll(context) {
-                return Poll::Ready(Some(ended));
+                return Poll::Ready(Next::Ended(ended));
+            }
+            if let Some(timer) = &mut silent {
+                return timer.as_mut().poll(context).map(|()| Next::Silent);
             }
             // Who waits once is woken; to wait anew with each request would be for nothing.
             if waiting && !seen.has_changed().unwrap_or(true) {
                 return Poll::Pending;
             }
             waiting = true;
-            changed.as_mut().poll(context).map(|_| None)
+            changed.as_mut().poll(context).map(|_| Next::Told)
         });
         match next.await {
-            Some(ended) => return ended,
-            None => connection.as_mut().graceful_shutdown(),
+            Next::Ended(ended) => return ended,
+            Next::Told if *seen.borrow() == Phase::Serve => {}
+            Next::Told => {
+                let longest = if asked.load(Ordering::Relaxed) { NEXT } else { FIRST };
+                silent = Some(Box::pin(tokio::time::sleep(longest.min(site.head_within))));
+            }
+            Next::Silent => {
+                connection.as_mut().graceful_shutdown();
+                return connection.await;
+            }
         }
     }
 }
+
+/// Why a connection is looked at.
+enum Next {
+    Ended(hyper::Result<()>),
+    /// Another phase has begun.
+    Told,
+    /// The time for another request is over.
+    Silent,
+}
+
+/// From the end of accepting: so long a connection may take to its first request, and so long an
+/// idle one may bring another. A client that was accepted was promised an answer; one that opens
+/// connections ahead of time (as browsers do) must not hold the drain.
+const FIRST: Duration = Duration::from_secs(3);
+const NEXT: Duration = Duration::from_secs(1);
 
 /// The largest head of a request, and the largest piece of a body, in bytes.
 const LARGEST_HEAD: usize = 64 * 1024;
@@ -184,6 +225,8 @@ const LARGEST_HEAD: usize = 64 * 1024;
 struct Adapter<S> {
     service: RefCell<S>,
     site: Arc<Site>,
+    /// Whether a request has come.
+    asked: Arc<AtomicBool>,
 }
 
 impl<S, B> hyper::service::Service<Request<Incoming>> for Adapter<S>
@@ -195,6 +238,7 @@ where
     type Future = Farewell<S::Future>;
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        self.asked.store(true, Ordering::Relaxed);
         forget_named(request.headers_mut());
         // It never refuses.
         let id = self.site.parts.correlation.request(&mut request).ok().flatten();
@@ -222,7 +266,7 @@ where
     type Output = F::Output;
 
     fn poll(
-        self: std::pin::Pin<&mut Self>,
+        self: Pin<&mut Self>,
         context: &mut std::task::Context<'_>,
     ) -> std::task::Poll<F::Output> {
         let this = self.project();

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 
 use crate::config::Problem;
+use crate::descriptors::{self, Places};
 use crate::listen::Reserved;
 use crate::proxy::Tunnels;
 use crate::shared::Shared;
@@ -30,6 +31,9 @@ impl Workers {
             listeners.push((listener, address, Arc::new(shared.parts(address))));
         }
         let tunnels = Tunnels::default();
+        let err = shared.err.clone();
+        let say = move |text: &str| err.say_soon(format!("seaworthy: {text}\n").as_bytes());
+        let places = Places::new(descriptors::raise(), say);
         let (phase, told) = watch::channel(Phase::Serve);
         let mut done = Vec::new();
         for _ in 0..shared.config.workers.max(1) {
@@ -40,6 +44,7 @@ impl Workers {
                     compress: shared.config.supplied.compress,
                     board: shared.board.clone(),
                     tunnels: tunnels.clone(),
+                    places: places.clone(),
                     head_within: shared.config.header_timeout,
                     taken_within: shared.config.client_timeout,
                 };

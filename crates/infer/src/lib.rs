@@ -8,6 +8,7 @@ mod compose;
 mod dependencies;
 pub mod manifest;
 mod migrations;
+mod postman;
 mod repository;
 mod routes;
 mod services;
@@ -17,6 +18,7 @@ mod variables;
 use std::path::Path;
 
 pub use dependencies::{Dependency, Kind};
+pub use postman::Call;
 pub use repository::Repository;
 pub use routes::{Field, FieldKind, Route};
 pub use services::Service;
@@ -53,6 +55,8 @@ pub struct Inferred {
     pub setup: Vec<Sourced<String>>,
     /// A description of the interface in the repository.
     pub document: Option<Sourced<String>>,
+    /// Requests of a Postman collection in the repository.
+    pub calls: Vec<Call>,
     /// Routes as the source declares them.
     pub routes: Vec<Route>,
 }
@@ -117,6 +121,7 @@ pub fn infer(root: &Path, command: Option<&[String]>) -> Result<Inferred, Nothin
     Ok(Inferred {
         name: repository.name(),
         document: document.map(|path| Sourced::new(path.clone(), path)),
+        calls: postman::find(&repository),
         routes: routes::find(&repository),
         start,
         variables,

@@ -164,6 +164,10 @@ pub fn summary(inferred: &Inferred, seen: &Seen) -> Vec<String> {
     if !variables.is_empty() {
         all.push(format!("the variables {}", variables.join(", ")));
     }
+    if let Some(call) = inferred.calls.first() {
+        let count = inferred.calls.len();
+        all.push(format!("{count} requests of the Postman collection {}", call.from));
+    }
     for (what, path) in [
         ("readiness", seen.ready.as_ref()),
         ("liveness", liveness(inferred, seen)),

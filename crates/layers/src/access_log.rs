@@ -122,6 +122,10 @@ fn write_rest(line: &mut Vec<u8>, served: &Served, path: &str) {
     line.extend_from_slice(b",\"duration_ms\":");
     number(u64::try_from(served.took.as_millis()).unwrap_or(u64::MAX), line);
     thousandths(served.took.subsec_micros() % 1000, line);
+    if let Some(rule) = &served.refused {
+        line.extend_from_slice(b",\"refused\":");
+        let _ = serde_json::to_writer(&mut *line, rule);
+    }
     line.extend_from_slice(if served.whole { b"}\n" } else { b",\"aborted\":true}\n" });
 }
 
@@ -149,6 +153,7 @@ mod tests {
             bytes: 5,
             took: Duration::from_micros(1500),
             whole: true,
+            refused: None,
         });
         let text = lines.lock().expect("unpoisoned").clone();
         String::from_utf8(text).expect("UTF-8")

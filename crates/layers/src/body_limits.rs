@@ -20,6 +20,7 @@ use tokio::time::{Sleep, sleep};
 use tower_layer::Layer;
 use tower_service::Service;
 
+use crate::list;
 use crate::refusal::Refusal;
 
 /// What a body may be.
@@ -106,6 +107,11 @@ where
     fn call(&mut self, request: Request<Q>) -> Self::Future {
         if self.limits.max.is_some_and(|max| declared(request.headers()) > max) {
             return BodyLimitsFuture::Refused { overrun: Overrun::TooLarge };
+        }
+        // What is packed twice cannot be measured here, and no client of an API sends it.
+        let packed_twice = list::members(request.headers(), &CONTENT_ENCODING).nth(1).is_some();
+        if self.limits.max.is_some() && packed_twice {
+            return BodyLimitsFuture::Refused { overrun: Overrun::NotPacked };
         }
         let (head, body) = request.into_parts();
         let guard = Guard::of(&self.limits, &head.headers, &body);
@@ -221,7 +227,8 @@ impl Write for Counter {
 
 impl Unpacked {
     fn of(headers: &HeaderMap, max: u64) -> Option<Self> {
-        match headers.get(CONTENT_ENCODING)?.to_str().ok()?.to_ascii_lowercase().trim() {
+        let coding = list::members(headers, &CONTENT_ENCODING).next()?.to_ascii_lowercase();
+        match std::str::from_utf8(&coding).ok()? {
             "gzip" | "x-gzip" => Some(Self::Gzip(flate2::write::MultiGzDecoder::new(Counter(max)))),
             "deflate" => Some(Self::Deflate(flate2::write::ZlibDecoder::new(Counter(max)))),
             _ => None,

@@ -14,7 +14,7 @@ const SESSION: &[&str] = &["sess", "sid", "auth", "token", "jwt", "user"];
 /// The subject of a token where it is a JWT, which is issued anew every few minutes; else what the
 /// caller proves its identity with; nothing for one that proves none.
 pub(crate) fn key(headers: &HeaderMap) -> String {
-    let text = |value: &HeaderValue| value.to_str().unwrap_or_default().to_owned();
+    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     if let Some(proof) = headers.get(AUTHORIZATION).map(text) {
         return subject(proof.rsplit(' ').next().unwrap_or_default()).unwrap_or(proof);
     }

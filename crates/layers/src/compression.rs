@@ -21,6 +21,7 @@ use tower_http::decompression::{Decompression, DecompressionBody};
 use tower_layer::Layer;
 use tower_service::Service;
 
+use crate::list;
 use crate::pre_encoded::{Kept, Own, Plain, ReadsGzip};
 
 /// What is worth compressing.
@@ -44,9 +45,13 @@ fn is_text(_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions) -> bo
 
 /// Whether nobody on the way may change the answer (RFC 9111, 5.2.2.6).
 fn forbids(headers: &HeaderMap) -> bool {
-    let values = headers.get_all(CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).any(|word| word.trim() == "no-transform")
+    list::has(headers, &CACHE_CONTROL, "no-transform")
+        || DIGESTS.iter().any(|name| headers.contains_key(*name))
 }
+
+/// Digests of the bytes as the service sent them (RFC 9530, RFC 1864): who changes a body must not
+/// leave them.
+pub(crate) const DIGESTS: [&str; 3] = ["content-digest", "content-md5", "digest"];
 
 /// The body of a compressed answer.
 pub type Compressed<B> = CompressionBody<DecompressionBody<B>>;
@@ -123,10 +128,9 @@ where
 
 /// Whether a client reads gzip.
 fn reads_gzip(headers: &HeaderMap) -> bool {
-    let all = headers.get_all(ACCEPT_ENCODING);
     let weight = |wanted: &str| {
-        let values = all.iter().filter_map(|value| value.to_str().ok());
-        values.flat_map(|value| value.split(',')).find_map(|one: &str| {
+        let all = list::members(headers, &ACCEPT_ENCODING);
+        all.filter_map(|one| std::str::from_utf8(one).ok()).find_map(|one| {
             let (name, more) = one.split_once(';').unwrap_or((one, ""));
             let weight = more.trim().strip_prefix("q=").map_or(Some(1.0), |q| q.parse().ok());
             name.trim().eq_ignore_ascii_case(wanted).then_some(weight.unwrap_or(0.0))
@@ -197,6 +201,17 @@ mod tests {
 
     fn headers(name: HeaderName, value: &'static str) -> HeaderMap {
         [(name, HeaderValue::from_static(value))].into_iter().collect()
+    }
+
+    #[test]
+    fn what_says_how_its_bytes_are_is_left_alone() {
+        let forbidden = |name: &str, value: &str| {
+            let name = HeaderName::from_bytes(name.as_bytes()).expect("a name");
+            forbids(&[(name, HeaderValue::from_str(value).expect("text"))].into_iter().collect())
+        };
+        assert!(forbidden("cache-control", "public, No-Transform"));
+        assert!(forbidden("content-digest", "sha-256=:x:") && forbidden("content-md5", "x"));
+        assert!(!forbidden("cache-control", "no-transformers"));
     }
 
     #[test]

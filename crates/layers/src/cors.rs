@@ -11,6 +11,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 
+use crate::list;
 use crate::policy::Policy;
 
 /// Which pages may read answers. The service's own words about it are replaced.
@@ -104,8 +105,7 @@ impl Policy for Cors {
 }
 
 fn varies_by_origin(headers: &HeaderMap) -> bool {
-    let names = headers.get_all(VARY).iter().filter_map(|value| value.to_str().ok());
-    names.flat_map(|value| value.split(',')).any(|name| name.trim().eq_ignore_ascii_case("origin"))
+    list::has(headers, &VARY, "origin")
 }
 
 #[cfg(test)]

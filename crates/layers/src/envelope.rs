@@ -309,7 +309,7 @@ where
 {
     let envelope = &asked.envelope;
     let (mut head, body) = answer.into_parts();
-    let known = head.extensions.remove::<Refusal>();
+    let known = head.extensions.get::<Refusal>().cloned();
     let refusal = match known {
         Some(refusal) => refusal,
         None => {
@@ -326,6 +326,9 @@ where
     };
     let (kind, text) = envelope.body(&refusal, asked.id.as_ref());
     for name in [CONTENT_ENCODING, CONTENT_LENGTH, TRANSFER_ENCODING] {
+        head.headers.remove(name);
+    }
+    for name in crate::compression::DIGESTS {
         head.headers.remove(name);
     }
     head.headers.insert(CONTENT_TYPE, kind);

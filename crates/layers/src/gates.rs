@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode};
 use percent_encoding::percent_decode_str;
 
 use crate::caller::key;
@@ -100,9 +100,9 @@ impl Policy for Gates {
 
     fn request<B>(&self, request: &mut Request<B>) -> Result<(), Box<Response<Bytes>>> {
         let (method, path) = (request.method(), request.uri().path());
-        let over = overriding(request.headers());
+        let over = overriding(request.headers(), request.uri().query());
         let closed = self.gates.iter().find(|gate| {
-            (gate.matches(method, path) || over.as_ref().is_some_and(|m| gate.matches(m, path)))
+            (gate.matches(method, path) || over.iter().any(|method| gate.matches(method, path)))
                 && self
                     .flags
                     .evaluate(&gate.flag, &key(request.headers()))
@@ -123,15 +123,34 @@ impl Policy for Gates {
     fn response<B>(&self, (): (), _: &mut Response<B>) {}
 }
 
-/// The method that a request asks to be taken for: Rails, Laravel and others obey.
-fn overriding(headers: &HeaderMap) -> Option<Method> {
-    let names = ["x-http-method-override", "x-method-override", "x-http-method"];
-    let asked = names.iter().find_map(|name| headers.get(*name))?;
-    asked.to_str().ok()?.trim().to_ascii_uppercase().parse().ok()
+/// The methods that a request asks to be taken for: Rails, Laravel and others obey. Which of several
+/// counts, and how a name is spelt, differs from one to the next: each of them closes a gate.
+fn overriding(headers: &HeaderMap, query: Option<&str>) -> Vec<Method> {
+    const NAMES: [&str; 4] =
+        ["x-http-method-override", "x-method-override", "x-http-method", "x-method"];
+    let named = |name: &HeaderName| NAMES.iter().any(|one| is_spelt(name.as_str(), one));
+    let of_headers = headers.iter().filter(|(name, _)| named(name));
+    // A server that makes variables of fields joins several lines by commas.
+    let of_headers = of_headers.flat_map(|(_, value)| value.as_bytes().split(|byte| *byte == b','));
+    let pairs = query.unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
+    let of_query = pairs.filter(|(name, _)| *name == "_method").map(|(_, value)| value.as_bytes());
+    let method = |word: &[u8]| {
+        let word = word.trim_ascii().to_ascii_uppercase();
+        (!word.is_empty()).then(|| Method::from_bytes(&word).ok()).flatten()
+    };
+    of_headers.chain(of_query).filter_map(method).collect()
+}
+
+/// Whether a field has this name where `_` is taken for `-`, as CGI, WSGI and Rack do.
+fn is_spelt(name: &str, own: &str) -> bool {
+    name.len() == own.len()
+        && name.bytes().zip(own.bytes()).all(|(a, b)| a == b || (a == b'_' && b == b'-'))
 }
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
     use crate::flags::Setting;
 
@@ -175,6 +194,16 @@ mod tests {
         assert!(ask("GET", "/x/../y/quotes/7").is_ok());
         let other = Request::post("/quotes/7").header("X-HTTP-Method-Override", "get");
         assert!(gates.request(&mut other.body(()).expect("it is sound")).is_err());
+        for (name, value) in [
+            ("X_HTTP_Method_Override", &b"get"[..]),
+            ("X-Method-Override", b"POST, GET"),
+            ("X-HTTP-Method", b"\xff,GET"),
+        ] {
+            let other = Request::post("/quotes/7").header("X-HTTP-Method-Override", "POST");
+            let other = other.header(name, HeaderValue::from_bytes(value).expect("allowed"));
+            assert!(gates.request(&mut other.body(()).expect("it is sound")).is_err(), "{name}");
+        }
+        assert!(ask("POST", "/quotes/7?a=1&_method=get").is_err());
         flags.set("quotes", Some(Setting::plain(true))).expect("it is known");
         assert!(ask("GET", "/quotes/7").is_ok());
     }

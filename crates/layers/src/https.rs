@@ -42,8 +42,8 @@ impl Https {
 
 /// Whether the last proxy's word means HTTPS.
 fn scheme(value: &HeaderValue) -> Option<bool> {
-    let last = value.to_str().ok()?.rsplit(',').next()?.trim();
-    Some(last.eq_ignore_ascii_case("https"))
+    let last = value.as_bytes().rsplit(|byte| *byte == b',').next()?.trim_ascii();
+    Some(last.eq_ignore_ascii_case(b"https"))
 }
 
 impl Policy for Https {

@@ -30,6 +30,7 @@ mod flags;
 mod gates;
 mod health;
 mod https;
+pub mod list;
 mod metrics;
 mod observe;
 mod ofrep;

@@ -1,5 +1,6 @@
 //! Rate, errors and durations by route template, for Prometheus.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -27,12 +28,18 @@ struct Route {
     route: Arc<String>,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Refused {
+    rule: Cow<'static, str>,
+}
+
 /// Counts requests. Clones count together.
 #[derive(Debug, Clone)]
 pub struct Metrics {
     routes: Routes,
     requests: Family<Request, Counter>,
     durations: Family<Route, Histogram>,
+    refusals: Family<Refused, Counter>,
     in_flight: Gauge,
     registry: Arc<Registry>,
     /// Tells these metrics from all others of the process.
@@ -53,14 +60,24 @@ impl Metrics {
     pub fn new(routes: Routes) -> Self {
         let requests = Family::default();
         let durations: Family<Route, Histogram> = Family::new_with_constructor(histogram);
-        let in_flight = Gauge::default();
+        let (refusals, in_flight) = (Family::default(), Gauge::default());
         let mut registry = Registry::default();
         registry.register("http_requests", "Requests that were served", requests.clone());
         let help = "From the request to the last byte of its answer";
         registry.register("http_request_duration_seconds", help, durations.clone());
+        let help = "Requests that a layer refused, by the code of its rule";
+        registry.register("http_refusals", help, refusals.clone());
         registry.register("http_requests_in_flight", "Requests being served", in_flight.clone());
         let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
-        Self { routes, requests, durations, in_flight, registry: Arc::new(registry), number }
+        Self {
+            routes,
+            requests,
+            durations,
+            refusals,
+            in_flight,
+            registry: Arc::new(registry),
+            number,
+        }
     }
 
     /// Everything in OpenMetrics' text format. `in_flight` is how many are being served now.
@@ -89,6 +106,9 @@ fn method(served: &Served) -> &'static str {
 
 impl Sink for Metrics {
     fn served(&self, served: &Served) {
+        if let Some(rule) = &served.refused {
+            self.refusals.get_or_create(&Refused { rule: rule.clone() }).inc();
+        }
         let status = served.status.map_or(499, |status| status.as_u16());
         let (path, method) = (served.uri.path(), method(served));
         let took = served.took.as_secs_f64();

@@ -1,5 +1,6 @@
 //! Measures each request once, for whoever wants to know: metrics, access log.
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::body::{Held, Watch};
+use crate::refusal::Refusal;
 
 /// A request that was served.
 #[derive(Debug, Clone)]
@@ -29,6 +31,8 @@ pub struct Served {
     pub took: Duration,
     /// Whether the answer went out whole.
     pub whole: bool,
+    /// The rule of a layer that refused it, by its code.
+    pub refused: Option<Cow<'static, str>>,
 }
 
 /// Wants to know of every request.
@@ -78,6 +82,7 @@ impl Observe {
                 bytes: 0,
                 took: Duration::ZERO,
                 whole: false,
+                refused: None,
             })
         });
         let began = served.as_ref().map(|_| Instant::now());
@@ -186,6 +191,8 @@ where
             if let Some(watching) = &mut watching {
                 if let Some(served) = &mut watching.served {
                     served.status = Some(answer.status());
+                    let refusal = answer.extensions().get::<Refusal>();
+                    served.refused = refusal.map(|refusal| refusal.code.clone());
                 }
                 let length = answer.headers().get(CONTENT_LENGTH).and_then(|l| l.to_str().ok());
                 watching.expected = length.and_then(|length| length.parse().ok());

@@ -123,6 +123,9 @@ where
             let readable = *this.reads && coding == "gzip";
             if part || nothing || readable {
                 answer.headers_mut().remove(CONTENT_ENCODING);
+                for name in crate::compression::DIGESTS {
+                    answer.headers_mut().remove(name);
+                }
                 answer.extensions_mut().insert(Kept(coding));
             } else if coding == "gzip" || coding == "deflate" {
                 unpacked(answer.headers_mut());

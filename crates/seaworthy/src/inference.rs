@@ -152,7 +152,7 @@ impl Inference {
         Ok(used.with(&looked_at.seen, path)?.text)
     }
 
-    /// Requests for the routes that the source declares.
+    /// Requests of a collection, and for the routes that the source declares.
     fn routes(&self) -> Vec<engine::Request> {
         let request = |route: &infer::Route| {
             let request = engine::Request::new(&route.method, &route.path);
@@ -177,7 +177,15 @@ impl Inference {
             let body = serde_json::Value::from(body).to_string();
             request.header("Content-Type", "application/json").body(body)
         };
-        self.inferred.routes.iter().map(request).collect()
+        let call = |call: &infer::Call| {
+            let request = engine::Request::new(&call.method, &call.target);
+            let headers = call.headers.iter();
+            let request =
+                headers.fold(request, |request, (name, value)| request.header(name, value));
+            request.body(call.body.clone())
+        };
+        let calls = self.inferred.calls.iter().map(call);
+        calls.chain(self.inferred.routes.iter().map(request)).collect()
     }
 }
 

@@ -69,8 +69,12 @@ impl SurfaceControl for ErrorEnvelope {
         kinds.dedup();
         let mut findings: Vec<Finding> = errors.iter().filter_map(|answer| leak(answer)).collect();
         if kinds.len() < 2 {
+            let provoked = match kinds.first() {
+                None => "no error".to_owned(),
+                Some(status) => format!("only one kind of error ({status})"),
+            };
             let why = format!(
-                "only {kinds:?} could be provoked; a journey with a body and a login shows more"
+                "{provoked} could be provoked; a journey with a body and a login shows more"
             );
             // What is wrong with one error by itself needs no second to compare.
             findings.extend(errors.iter().filter_map(|answer| shape(manifest, answer)));

@@ -49,7 +49,7 @@ pub fn scorecard(card: &Scorecard, styles: &Styles, width: usize) -> String {
         out.push_str(&findings::undecided(ids, why, styles, width));
     }
     out.push_str(&findings::open(&open, &card.suggestions, styles, width));
-    out.push_str(&format!("\n{}\n", totals(card, styles)));
+    out.push_str(&format!("\n{}\n", totals(card, styles, width)));
     out
 }
 
@@ -151,7 +151,7 @@ fn line(row: &Row, styles: &Styles, width: usize) -> String {
     out
 }
 
-fn totals(card: &Scorecard, styles: &Styles) -> String {
+fn totals(card: &Scorecard, styles: &Styles, width: usize) -> String {
     let with = |verdict| card.controls.iter().filter(|row| row.verdict == verdict).count();
     let mut parts = vec![paint(styles.pass, &format!("{} passed", with(Verdict::Pass)))];
     for (verdict, word) in [
@@ -172,7 +172,8 @@ fn totals(card: &Scorecard, styles: &Styles) -> String {
     );
     let (built, all) = card.catalogue;
     let catalogue = format!("this version tries {built} of the {all} controls of the catalogue");
-    let edge = through_the_edge(card).map(|text| format!("\n{text}")).unwrap_or_default();
+    let edge = through_the_edge(card).map(|text| wrap(&text, width)).unwrap_or_default();
+    let edge: String = edge.iter().map(|line| format!("\n{line}")).collect();
     format!("{}{edge}\n{score} · {coverage}\n{}", parts.join(", "), paint(styles.faint, &catalogue))
 }
 

@@ -26,6 +26,8 @@ pub(crate) struct Options {
     pub(crate) odd: Option<(&'static str, std::ffi::OsString)>,
     /// Nobody reads what it writes to stdout.
     pub(crate) unread: bool,
+    /// The soft and the hard limit of open files.
+    pub(crate) files: Option<(u32, u32)>,
 }
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -77,7 +79,15 @@ impl Edge {
         let text = format!("{own}{}", options.manifest);
         std::fs::write(folder.path().join("seaworthy.toml"), text).expect("written");
         let file = |name: &str| std::fs::File::create(folder.path().join(name)).expect("a file");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_seaworthy"));
+        let mut command = match options.files {
+            None => Command::new(env!("CARGO_BIN_EXE_seaworthy")),
+            Some((soft, hard)) => {
+                let mut shell = Command::new("sh");
+                let limits = format!("ulimit -Sn {soft} && ulimit -Hn {hard} && exec \"$@\"");
+                shell.args(["-c", &limits, "sh", env!("CARGO_BIN_EXE_seaworthy")]);
+                shell
+            }
+        };
         command.args(["run", "--listen", &address.to_string(), "--admin"]);
         command.arg(folder.path().join("admin.sock"));
         if !options.supply.is_empty() {

@@ -83,6 +83,8 @@ fn broken_heads_are_refused() {
     for (name, request) in [
         ("no host", "GET /x HTTP/1.1\r\n\r\n"),
         ("two hosts", "GET /x HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"),
+        ("two hosts in one", "GET /x HTTP/1.1\r\nHost: a, b\r\n\r\n"),
+        ("a host with a path", "GET /x HTTP/1.1\r\nHost: a b/<x>\r\n\r\n"),
         ("a folded header", "GET /x HTTP/1.1\r\nHost: a\r\nA: b\r\n c\r\n\r\n"),
         ("a bare carriage return", "GET /x HTTP/1.1\r\nHost: a\r\nA: b\rX: c\r\n\r\n"),
         ("a NUL", "GET /x HTTP/1.1\r\nHost: a\r\nA: b\0c\r\n\r\n"),
@@ -175,6 +177,17 @@ fn what_is_for_one_connection_does_not_pass() {
     }
     assert!(body.contains("x-kept: 1") && body.contains("x-forwarded-for: 127.0.0.1"), "{body}");
     assert!(!head.contains("x-inner") && !head.contains("keep-alive"), "{head}");
+}
+
+#[test]
+fn a_target_without_a_path_reaches_the_service_as_one() {
+    let edge = edge();
+    assert_eq!(
+        split(&edge.raw(b"GET http://other?x=1 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"))
+            .0,
+        200
+    );
+    assert!(edge.seen().contains("GET /?x=1"), "{}", edge.seen());
 }
 
 #[test]

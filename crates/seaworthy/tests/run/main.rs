@@ -1,6 +1,8 @@
 //! `seaworthy run` from the outside: its life, its refusals, and what it supplies.
 
 mod admin;
+mod descriptors;
+mod drain;
 mod edge;
 mod hostile;
 mod life;

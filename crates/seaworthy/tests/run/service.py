@@ -2,6 +2,7 @@
 
 import http.server
 import os
+import resource
 import signal
 import socket
 import sys
@@ -56,6 +57,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             HANGING.set()
         if path == "/headers":
             return self.answer(200, str(self.headers).encode(), Connection="X-Inner", X_Inner="1", Keep_Alive="timeout=9")
+        if path == "/limit":
+            return self.answer(200, str(resource.getrlimit(resource.RLIMIT_NOFILE)[0]).encode())
         if path == "/variable":
             return self.answer(200, os.environ.get(self.path.split("?")[1], "unset").encode())
         if path == "/trace":
