@@ -123,9 +123,6 @@ where
             let readable = *this.reads && coding == "gzip";
             if part || nothing || readable {
                 answer.headers_mut().remove(CONTENT_ENCODING);
-                for name in crate::compression::DIGESTS {
-                    answer.headers_mut().remove(name);
-                }
                 answer.extensions_mut().insert(Kept(coding));
             } else if coding == "gzip" || coding == "deflate" {
                 unpacked(answer.headers_mut());
@@ -138,6 +135,9 @@ where
 /// What is unpacked is another representation: it has no parts, and its tag says nothing of bytes.
 fn unpacked(headers: &mut HeaderMap) {
     headers.remove(ACCEPT_RANGES);
+    for name in crate::compression::DIGESTS {
+        headers.remove(name);
+    }
     let tag = headers.get(ETAG).and_then(|tag| tag.to_str().ok());
     if let Some(tag) = tag.filter(|tag| !tag.starts_with("W/"))
         && let Ok(weak) = HeaderValue::from_str(&format!("W/{tag}"))
