@@ -55,16 +55,24 @@ pub(crate) struct Entry {
     trusted: bool,
     /// The header in which a proxy says how the client came.
     proto: HeaderName,
+    /// The edge itself spoke TLS with the client.
+    tls: bool,
 }
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 impl Entry {
-    pub(crate) fn new(peer: IpAddr, trusted: &Arc<Vec<Range>>, proto: HeaderName) -> Self {
+    pub(crate) fn new(
+        peer: IpAddr,
+        trusted: &Arc<Vec<Range>>,
+        proto: HeaderName,
+        tls: bool,
+    ) -> Self {
         let peer = peer.to_canonical();
         Self {
             peer: HeaderValue::from_str(&peer.to_string()).unwrap_or(HeaderValue::from_static("")),
             trusted: trusted.iter().any(|range| range.contains(peer)),
             proto,
+            tls,
         }
     }
 
@@ -76,6 +84,9 @@ impl Entry {
         };
         while let Some(name) = headers.keys().find(forged).cloned() {
             headers.remove(name);
+        }
+        if self.tls {
+            headers.insert(self.proto.clone(), HeaderValue::from_static("https"));
         }
         if !self.trusted {
             headers.insert(FORWARDED_FOR, self.peer.clone());
@@ -93,7 +104,7 @@ impl Entry {
 
 /// A host and a port, as far as the bytes of it say (RFC 3986, 3.2.2); it may be empty (RFC 9112,
 /// 3.2).
-fn is_host(host: &[u8]) -> bool {
+pub(crate) fn is_host(host: &[u8]) -> bool {
     let may = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+;=:[]%".contains(byte);
     host.iter().all(may)
 }
@@ -182,7 +193,7 @@ mod tests {
     fn entry(trusted: &[&str]) -> Entry {
         let ranges = trusted.iter().filter_map(|text| Range::parse(text)).collect();
         let proto = HeaderName::from_static("x-forwarded-proto");
-        Entry::new("192.0.2.7".parse().expect("an address"), &Arc::new(ranges), proto)
+        Entry::new("192.0.2.7".parse().expect("an address"), &Arc::new(ranges), proto, false)
     }
 
     fn through(entry: &Entry) -> http::HeaderMap {

@@ -14,6 +14,7 @@ use crate::listen::Reserved;
 use crate::orphan_keeper::LastWill;
 use crate::shared::{Operators, Shared};
 use crate::signals::{Heard, Signals};
+use crate::stopping::ask_to_stop;
 use crate::supervisor::{self, Backoff, Became, Life, Start};
 use crate::worker::Phase;
 use crate::workers::Workers;
@@ -61,8 +62,13 @@ pub async fn run(
     let signals =
         Signals::listen().map_err(|error| format!("cannot listen to signals: {error}"))?;
     let reserved = reserve(&config.addresses)?;
+    let redirect = config
+        .redirect
+        .map(|address| Reserved::take(address).map_err(|error| refused(address, &error)));
+    let redirect = redirect.transpose()?;
     let mut shared = Shared::new(config, Start { argv, folder, env });
-    let result = run_with(&mut shared, signals, reserved).await;
+    shared.open_tls()?;
+    let result = run_with(&mut shared, signals, reserved, redirect).await;
     for output in [&shared.out, &shared.err] {
         output.flush(LAST_WORDS);
     }
@@ -73,6 +79,7 @@ async fn run_with(
     shared: &mut Shared,
     mut signals: Signals,
     reserved: Vec<Reserved>,
+    redirect: Option<Reserved>,
 ) -> Result<Ended, Problem> {
     tokio::select! {
         checked = shared.check_dependencies() => checked?,
@@ -89,7 +96,7 @@ async fn run_with(
         shared.start.env.entry(process::tree::MARK.to_owned()).or_insert(mark);
     }
     let mut run = Run { shared, signals, restarts: 0, admin, will: &will };
-    let result = run.live(reserved).await;
+    let result = run.live(reserved, redirect).await;
     will.finish();
     process::tree::end_strays();
     if let Some(path) = &shared.config.admin {
@@ -146,7 +153,11 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    async fn live(&mut self, reserved: Vec<Reserved>) -> Result<Ended, Problem> {
+    async fn live(
+        &mut self,
+        reserved: Vec<Reserved>,
+        redirect: Option<Reserved>,
+    ) -> Result<Ended, Problem> {
         let shared = self.shared;
         let mut life = self.begin()?;
         match self.until_ready(&life).await {
@@ -171,6 +182,9 @@ impl<'a> Run<'a> {
             Err(signal) => return Ok(self.stop_service(&life, signal, Instant::now()).await),
         }
         let mut workers = Workers::open(shared, reserved)?;
+        if let Some(redirect) = redirect {
+            self.redirect(redirect)?;
+        }
         let all: Vec<_> = shared.config.addresses.iter().map(|a| a.public.to_string()).collect();
         shared.say(&format!("ready, listening on {}", all.join(", ")));
         notify(&[sd_notify::NotifyState::Ready]);
@@ -198,6 +212,15 @@ impl<'a> Run<'a> {
         }
         life.drain_output(Duration::from_millis(500)).await;
         Ok(ended)
+    }
+
+    /// Opens the plain address from which everybody is sent to TLS.
+    fn redirect(&self, reserved: Reserved) -> Result<(), Problem> {
+        let port = self.main().public.port();
+        let listener = reserved.open().and_then(tokio::net::TcpListener::from_std);
+        let listener = listener.map_err(|error| format!("cannot redirect: {error}"))?;
+        tokio::spawn(crate::redirect::redirect(listener, port));
+        Ok(())
     }
 
     fn begin(&self) -> Result<Life, Problem> {
@@ -435,24 +458,6 @@ impl<'a> Run<'a> {
             Some(exit) => Ended::of(exit),
             None => Ended::of(life.service.ended().await),
         }
-    }
-}
-
-/// Asks the process that listens to stop. What it was started by, a shell or npm, is asked only
-/// when it does not end by itself then: two signals would hurry a service that had one.
-async fn ask_to_stop(first: u32, leader: u32, signal: &'static str) {
-    // One that has ended meanwhile needs no signal.
-    let _ = process::signal::send(first, signal);
-    if first == leader {
-        return;
-    }
-    let lives = |pid: u32| process::tree::find(pid).is_some_and(|entry| !entry.zombie);
-    while lives(first) {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    if lives(leader) {
-        let _ = process::signal::send(leader, signal);
     }
 }
 

@@ -14,6 +14,7 @@ use crate::config::{Config, Problem};
 use crate::dependency::{DependencyProbe, Recheck, look_after};
 use crate::output::Output;
 use crate::supervisor::Start;
+use crate::tls::Tls;
 
 /// What a run shares between its parts.
 pub(crate) struct Shared {
@@ -28,6 +29,7 @@ pub(crate) struct Shared {
     pub(crate) out: Output,
     pub(crate) err: Output,
     pub(crate) scrubber: Option<Scrubber>,
+    pub(crate) tls: Option<Tls>,
 }
 
 impl Shared {
@@ -60,6 +62,7 @@ impl Shared {
             out,
             err,
             scrubber,
+            tls: None,
             config,
             start,
         }
@@ -94,6 +97,18 @@ impl Shared {
             tokio::spawn(look_after(looks, board, self.config.lag, doubt));
         }
         if problems.is_empty() { Ok(()) } else { Err(problems.join("\n")) }
+    }
+
+    /// Reads the certificates, and follows their files.
+    pub(crate) fn open_tls(&mut self) -> Result<(), Problem> {
+        self.tls = Tls::open(&self.config.tls)?;
+        if let Some(tls) = self.tls.clone() {
+            let err = self.err.clone();
+            tokio::spawn(tls.follow(move |text: &str| {
+                err.say_soon(format!("seaworthy: {text}\n").as_bytes());
+            }));
+        }
+        Ok(())
     }
 
     /// The flags on loopback for the service, whose environment says where.

@@ -64,6 +64,7 @@ pub(crate) fn stack(
     peer: IpAddr,
     pool: Pool,
     tunnels: &Tunnels,
+    tls: bool,
 ) -> impl Service<
     Request<Lingering>,
     Response = Response<Body>,
@@ -84,7 +85,7 @@ pub(crate) fn stack(
     let service = ConcurrencyLayer(parts.concurrency.clone()).layer(service);
     // The first look stands before everything that believes a header: what is ambiguous or forged
     // ends here.
-    let entry = Entry::new(peer, &parts.trusted, parts.proto.clone());
+    let entry = Entry::new(peer, &parts.trusted, parts.proto.clone(), tls);
     let service = (entry, Arc::clone(&parts.inner)).layer().layer(service);
     // Gives all errors from further in their shape, the refusals of layers included.
     let service = parts.envelope.layer(service);

@@ -20,6 +20,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use layers::{CompressionLayer, HealthState, ObserveLayer, Policy};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -33,6 +34,7 @@ use crate::lingering::Lingering;
 use crate::proxy::{Tunnels, forget_named};
 use crate::stack::{Parts, stack};
 use crate::timer::ConnectionTimer;
+use crate::tls::Tls;
 use crate::upstream::Pool;
 
 /// What a worker is told to do.
@@ -54,6 +56,8 @@ pub(crate) struct Site {
     pub(crate) board: HealthState,
     pub(crate) tunnels: Tunnels,
     pub(crate) places: Places,
+    /// What TLS is spoken with; plain HTTP without.
+    pub(crate) tls: Option<Tls>,
     /// The longest time from the opening of a connection, or the last answer, to the end of the
     /// next head.
     pub(crate) head_within: Duration,
@@ -132,24 +136,46 @@ async fn serve(
     let _place = site.places.take();
     // Without it an answer in two pieces waits for an acknowledgement.
     let _ = stream.set_nodelay(true);
-    let inner = stack(&site.parts, peer.ip(), pool, &site.tunnels);
+    match &site.tls {
+        None => serve_on(&site, pool, stream, peer, phase).await,
+        Some(tls) => {
+            let agreed = tls.accept(stream, site.head_within).await;
+            if let Some(stream) = agreed {
+                serve_on(&site, pool, stream, peer, phase).await;
+            }
+        }
+    }
+}
+
+/// Serves on a connection, of whichever kind.
+async fn serve_on<C>(
+    site: &Arc<Site>,
+    pool: Pool,
+    stream: C,
+    peer: SocketAddr,
+    phase: watch::Receiver<Phase>,
+) where
+    C: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let inner = stack(&site.parts, peer.ip(), pool, &site.tunnels, site.tls.is_some());
     let observe = ObserveLayer(site.parts.observe.clone());
     // The client may break off at any time; there is nobody left to tell then.
     let _ = if site.compress {
-        converse(&site, stream, observe.layer(CompressionLayer.layer(inner)), phase).await
+        converse(site, stream, observe.layer(CompressionLayer.layer(inner)), phase).await
     } else {
-        converse(&site, stream, observe.layer(inner), phase).await
+        converse(site, stream, observe.layer(inner), phase).await
     };
 }
 
 /// Speaks HTTP on one connection.
-async fn converse<S, B>(
+async fn converse<C, S, B>(
     site: &Arc<Site>,
-    stream: TcpStream,
+    stream: C,
     service: S,
     mut phase: watch::Receiver<Phase>,
 ) -> hyper::Result<()>
 where
+    C: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: Service<Request<Lingering>, Response = Response<B>, Error = Infallible> + Send + 'static,
     S::Future: Send + 'static,
     B: http_body::Body<Data = Bytes> + Send + 'static,
@@ -169,6 +195,9 @@ where
     // Once draining has begun, each answer says that it is the last. Who was accepted and has not
     // asked yet, or asks again just now, is still answered; only who stays silent is closed.
     let mut silent: Option<Pin<Box<tokio::time::Sleep>>> = None;
+    if *phase.borrow() != Phase::Serve {
+        silent = Some(Box::pin(tokio::time::sleep(FIRST.min(site.head_within))));
+    }
     loop {
         let seen = phase.clone();
         let mut changed = pin!(phase.changed());

@@ -45,6 +45,8 @@ impl Workers {
                     board: shared.board.clone(),
                     tunnels: tunnels.clone(),
                     places: places.clone(),
+                    // Further ports are for machines within.
+                    tls: shared.tls.clone().filter(|_| address.name.is_none()),
                     head_within: shared.config.header_timeout,
                     taken_within: shared.config.client_timeout,
                 };

@@ -18,6 +18,8 @@ pub struct Supply {
     pub listen: Option<String>,
     /// Public addresses of further ports, by their names in `service.ports`.
     pub ports: BTreeMap<String, String>,
+    /// TLS for clients at the main public address, with certificates of your own.
+    pub tls: Option<Tls>,
     /// Who may say where a request comes from (`X-Forwarded-For` and the like): addresses and ranges.
     pub trusted_proxies: Vec<String>,
     /// How many requests are served at once; those beyond are refused with 503.
@@ -49,6 +51,7 @@ impl Default for Supply {
             controls: Vec::new(),
             listen: None,
             ports: BTreeMap::new(),
+            tls: None,
             trusted_proxies: vec!["127.0.0.0/8".to_owned(), "::1".to_owned()],
             concurrency: 1024,
             timeout: Span::seconds(60),
@@ -61,6 +64,28 @@ impl Default for Supply {
             masks: Masks::Kind,
         }
     }
+}
+
+/// TLS for clients.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// Certificates with their keys; a client gets the one that is for the name it asks for, or else
+    /// the first. They are read anew when their files change.
+    pub certificates: Vec<CertificateFiles>,
+    /// An address for plain HTTP, such as `0.0.0.0:80`, from which everybody is sent to HTTPS.
+    #[serde(default)]
+    pub redirect: Option<String>,
+}
+
+/// The files of one certificate, from the folder of the manifest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CertificateFiles {
+    /// PEM: the certificate first, then those that lead to an authority.
+    pub certificate: String,
+    /// PEM: its private key.
+    pub key: String,
 }
 
 /// What stands in the place of something private.

@@ -20,6 +20,7 @@ use settings::{Manifest, Probe, Restart};
 use crate::dependency::Dependency;
 use crate::ingress_check::Range;
 use crate::supply::Asked;
+use crate::tls::CertificateFiles;
 
 use self::features::features;
 pub(crate) use self::features::gate;
@@ -78,6 +79,10 @@ pub struct Config {
     pub timeout: Duration,
     pub header_timeout: Duration,
     pub client_timeout: Duration,
+    /// The certificates of the main public address; plain HTTP without any.
+    pub tls: Vec<CertificateFiles>,
+    /// Where plain HTTP is redirected to it.
+    pub redirect: Option<SocketAddr>,
     pub(crate) trusted: Arc<Vec<Range>>,
     pub(crate) proto: HeaderName,
     pub routes: Vec<String>,
@@ -104,15 +109,7 @@ impl Config {
         let mut problems = Vec::new();
         let has = |id: &str| supplied.iter().any(|one| one == id);
         let supply = &manifest.supply;
-        let mut trusted = Vec::new();
-        for text in &supply.trusted_proxies {
-            match Range::parse(text) {
-                Some(range) => trusted.push(range),
-                None => problems.push(format!(
-                    "supply.trusted_proxies: expected an address or a range such as 10.0.0.0/8, found {text:?}"
-                )),
-            }
-        }
+        let trusted = trusted(&supply.trusted_proxies, &mut problems);
         for (key, span) in [
             ("timeout", supply.timeout),
             ("header_timeout", supply.header_timeout),
@@ -136,6 +133,7 @@ impl Config {
         }
         let asked = Asked { manifest, ids: supplied, proto: &proto };
         let parts = crate::supply::declare(&asked, &mut problems);
+        let (tls, redirect) = tls(manifest, &mut problems);
         let (flags, forced) = features(manifest, &has, values);
         if !problems.is_empty() {
             return Err(problems);
@@ -164,6 +162,8 @@ impl Config {
             timeout: supply.timeout.0,
             header_timeout: supply.header_timeout.0,
             client_timeout: supply.client_timeout.0,
+            tls,
+            redirect,
             trusted: Arc::new(trusted),
             proto,
             routes: Vec::new(),
@@ -185,6 +185,43 @@ fn masks(manifest: &Manifest, values: &BTreeMap<String, String>) -> Style {
             None => fastrand::u128(..).to_be_bytes().to_vec(),
         }),
     }
+}
+
+/// Who may say where a request comes from.
+fn trusted(texts: &[String], problems: &mut Vec<Problem>) -> Vec<Range> {
+    let mut ranges = Vec::new();
+    for text in texts {
+        match Range::parse(text) {
+            Some(range) => ranges.push(range),
+            None => problems.push(format!(
+                "supply.trusted_proxies: expected an address or a range such as 10.0.0.0/8, found {text:?}"
+            )),
+        }
+    }
+    ranges
+}
+
+/// The certificates, and where plain HTTP is redirected.
+fn tls(
+    manifest: &Manifest,
+    problems: &mut Vec<Problem>,
+) -> (Vec<CertificateFiles>, Option<SocketAddr>) {
+    let Some(tls) = &manifest.supply.tls else { return (Vec::new(), None) };
+    if tls.certificates.is_empty() {
+        problems.push("supply.tls.certificates: expected one at least, found none".to_owned());
+    }
+    let redirect = tls.redirect.as_ref().and_then(|text| match Address::public(text) {
+        Ok(address) => Some(address),
+        Err(problem) => {
+            problems.push(format!("supply.tls.redirect: {problem}"));
+            None
+        }
+    });
+    let files = tls.certificates.iter().map(|files| CertificateFiles {
+        certificate: PathBuf::from(&files.certificate),
+        key: PathBuf::from(&files.key),
+    });
+    (files.collect(), redirect)
 }
 
 /// What it says of a service that ends TLS itself.

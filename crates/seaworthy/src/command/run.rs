@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use edge::{Address, Config};
+use edge::{Address, CertificateFiles, Config};
 use engine::check;
 use settings::{Expectation, Manifest, Port, Via, template};
 
@@ -28,6 +28,10 @@ pub(super) struct Arguments {
     /// Supply these controls instead of those of the manifest's [supply].
     #[arg(long, value_name = "ID[,ID]", value_delimiter = ',')]
     supply: Option<Vec<String>>,
+    /// Speak TLS at the main address with this certificate and its key (PEM); several are possible,
+    /// and each client gets the one for the name it asks for. They are read anew when they change.
+    #[arg(long, value_name = "CERTIFICATE,KEY", value_parser = certificate)]
+    tls: Vec<CertificateFiles>,
     /// How many threads serve; the number of processors by default.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     workers: Option<u16>,
@@ -37,6 +41,16 @@ pub(super) struct Arguments {
     /// The command, instead of the manifest's service.start.
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<String>,
+}
+
+/// `CERTIFICATE,KEY`.
+fn certificate(text: &str) -> Result<CertificateFiles, String> {
+    match text.split_once(',') {
+        Some((certificate, key)) if !certificate.is_empty() && !key.is_empty() => {
+            Ok(CertificateFiles { certificate: certificate.into(), key: key.into() })
+        }
+        _ => Err("expected CERTIFICATE,KEY, such as cert.pem,key.pem".to_owned()),
+    }
 }
 
 /// Everything that was found out before the service starts.
@@ -113,6 +127,13 @@ fn prepare(arguments: &Arguments) -> Result<Prepared, Failure> {
             // It belongs to the log and not to the service.
             values.remove("SEAWORTHY_LOG_KEY");
             config.flags_file = config.flags_file.map(|file| root.join(file));
+            for files in &mut config.tls {
+                files.certificate = root.join(&files.certificate);
+                files.key = root.join(&files.key);
+            }
+            if !arguments.tls.is_empty() {
+                config.tls.clone_from(&arguments.tls);
+            }
             Ok(Prepared { config, argv, folder, env: values })
         }
         Ok(_) => Err(refused(&problems)),

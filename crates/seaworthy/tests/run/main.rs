@@ -7,4 +7,5 @@ mod edge;
 mod hostile;
 mod life;
 mod refusal;
+mod tls;
 mod upstream;
