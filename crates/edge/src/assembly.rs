@@ -45,7 +45,7 @@ impl Shared {
             envelope: EnvelopeLayer(supplied.envelope.clone()),
             trusted: Arc::clone(&self.config.trusted),
             proto: self.config.proto.clone(),
-            inner: Arc::new((supplied.https.clone(), own)),
+            inner: Arc::new((supplied.https.clone(), (own, self.limits.clone()))),
             concurrency: self.concurrency.clone(),
             gates: gates.layer(),
             outage: supplied

@@ -4,7 +4,9 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use layers::{AccessLog, Concurrency, Flags, HealthState, Metrics, Observe, Ofrep, Routes, Sink};
+use layers::{
+    AccessLog, Concurrency, Flags, HealthState, Metrics, Observe, Ofrep, RateLimits, Routes, Sink,
+};
 use redact::{Redactor, Scrubber};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -30,6 +32,7 @@ pub(crate) struct Shared {
     pub(crate) err: Output,
     pub(crate) scrubber: Option<Scrubber>,
     pub(crate) tls: Option<Tls>,
+    pub(crate) limits: Option<RateLimits>,
 }
 
 impl Shared {
@@ -63,6 +66,7 @@ impl Shared {
             err,
             scrubber,
             tls: None,
+            limits: limits(&config),
             config,
             start,
         }
@@ -152,6 +156,13 @@ impl Shared {
             Ok(Operators { tell, asked, _drain: Some(drain) })
         }
     }
+}
+
+/// The limits of rates, which count for all addresses together.
+fn limits(config: &Config) -> Option<RateLimits> {
+    let trusted = Arc::clone(&config.trusted);
+    let trusts = move |ip| trusted.iter().any(|range| range.contains(ip));
+    (!config.limits.is_empty()).then(|| RateLimits::new(config.limits.clone(), trusts))
 }
 
 /// Knows the declared secrets, each line of those that have several too: a key is printed so.

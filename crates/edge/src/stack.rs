@@ -7,7 +7,8 @@ use std::sync::Arc;
 use http::{HeaderName, Request, Response};
 use layers::{
     BodyLimits, BodyLimitsLayer, Concurrency, ConcurrencyLayer, Correlation, Cors, DeadlineLayer,
-    EnvelopeLayer, Gates, Held, Https, Observe, Permit, Policy, PolicyLayer, SecurityHeaders,
+    EnvelopeLayer, Gates, Held, Https, Observe, Permit, Policy, PolicyLayer, RateLimits,
+    SecurityHeaders,
 };
 use tower_layer::Layer;
 use tower_service::Service;
@@ -49,8 +50,12 @@ pub(crate) type Outer = (
 pub(crate) type Inner = (
     // Nobody is let further over plain HTTP, not even to learn that all places are taken.
     Option<Https>,
-    // Probes need no place, and whoever comes over plain HTTP is not told about health either.
-    Own,
+    (
+        // Probes need no place, and whoever comes over plain HTTP is not told about health either.
+        Own,
+        // Probes are not counted; what is refused takes no place.
+        Option<RateLimits>,
+    ),
 );
 
 /// The body of an answer when it leaves the stack.

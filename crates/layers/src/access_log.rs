@@ -122,9 +122,13 @@ fn write_rest(line: &mut Vec<u8>, served: &Served, path: &str) {
     line.extend_from_slice(b",\"duration_ms\":");
     number(u64::try_from(served.took.as_millis()).unwrap_or(u64::MAX), line);
     thousandths(served.took.subsec_micros() % 1000, line);
-    if let Some(rule) = &served.refused {
-        line.extend_from_slice(b",\"refused\":");
-        let _ = serde_json::to_writer(&mut *line, rule);
+    for (name, rule) in [("refused", &served.refused), ("would_refuse", &served.would_refuse)] {
+        if let Some(rule) = rule {
+            line.extend_from_slice(b",\"");
+            line.extend_from_slice(name.as_bytes());
+            line.extend_from_slice(b"\":");
+            let _ = serde_json::to_writer(&mut *line, rule);
+        }
     }
     line.extend_from_slice(if served.whole { b"}\n" } else { b",\"aborted\":true}\n" });
 }
@@ -154,6 +158,7 @@ mod tests {
             took: Duration::from_micros(1500),
             whole: true,
             refused: None,
+            would_refuse: None,
         });
         let text = lines.lock().expect("unpoisoned").clone();
         String::from_utf8(text).expect("UTF-8")

@@ -40,6 +40,7 @@ pub struct Metrics {
     requests: Family<Request, Counter>,
     durations: Family<Route, Histogram>,
     refusals: Family<Refused, Counter>,
+    shadow: Family<Refused, Counter>,
     in_flight: Gauge,
     registry: Arc<Registry>,
     /// Tells these metrics from all others of the process.
@@ -60,13 +61,16 @@ impl Metrics {
     pub fn new(routes: Routes) -> Self {
         let requests = Family::default();
         let durations: Family<Route, Histogram> = Family::new_with_constructor(histogram);
-        let (refusals, in_flight) = (Family::default(), Gauge::default());
+        let (refusals, shadow) = (Family::default(), Family::default());
+        let in_flight = Gauge::default();
         let mut registry = Registry::default();
         registry.register("http_requests", "Requests that were served", requests.clone());
         let help = "From the request to the last byte of its answer";
         registry.register("http_request_duration_seconds", help, durations.clone());
         let help = "Requests that a layer refused, by the code of its rule";
         registry.register("http_refusals", help, refusals.clone());
+        let help = "Requests that a rule in the shadow would have refused";
+        registry.register("http_refusals_shadow", help, shadow.clone());
         registry.register("http_requests_in_flight", "Requests being served", in_flight.clone());
         let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
         Self {
@@ -74,6 +78,7 @@ impl Metrics {
             requests,
             durations,
             refusals,
+            shadow,
             in_flight,
             registry: Arc::new(registry),
             number,
@@ -108,6 +113,9 @@ impl Sink for Metrics {
     fn served(&self, served: &Served) {
         if let Some(rule) = &served.refused {
             self.refusals.get_or_create(&Refused { rule: rule.clone() }).inc();
+        }
+        if let Some(rule) = &served.would_refuse {
+            self.shadow.get_or_create(&Refused { rule: rule.clone() }).inc();
         }
         let status = served.status.map_or(499, |status| status.as_u16());
         let (path, method) = (served.uri.path(), method(served));

@@ -15,6 +15,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::body::{Held, Watch};
+use crate::rate_limit::WouldRefuse;
 use crate::refusal::Refusal;
 
 /// A request that was served.
@@ -33,6 +34,8 @@ pub struct Served {
     pub whole: bool,
     /// The rule of a layer that refused it, by its code.
     pub refused: Option<Cow<'static, str>>,
+    /// The rule in the shadow that would have refused it.
+    pub would_refuse: Option<Cow<'static, str>>,
 }
 
 /// Wants to know of every request.
@@ -83,6 +86,7 @@ impl Observe {
                 took: Duration::ZERO,
                 whole: false,
                 refused: None,
+                would_refuse: None,
             })
         });
         let began = served.as_ref().map(|_| Instant::now());
@@ -192,7 +196,10 @@ where
                 if let Some(served) = &mut watching.served {
                     served.status = Some(answer.status());
                     let refusal = answer.extensions().get::<Refusal>();
-                    served.refused = refusal.map(|refusal| refusal.code.clone());
+                    served.refused =
+                        refusal.map(|refusal| refusal.rule.clone().unwrap_or(refusal.code.clone()));
+                    let would = answer.extensions().get::<WouldRefuse>();
+                    served.would_refuse = would.map(|would| would.0.clone());
                 }
                 let length = answer.headers().get(CONTENT_LENGTH).and_then(|l| l.to_str().ok());
                 watching.expected = length.and_then(|length| length.parse().ok());

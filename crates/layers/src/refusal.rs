@@ -22,6 +22,8 @@ pub struct Refusal {
     pub message: Cow<'static, str>,
     /// When it is worth trying again, in seconds.
     pub retry_after: Option<u32>,
+    /// The rule that refused, for the log and the metrics, where the code does not say which.
+    pub rule: Option<Cow<'static, str>>,
 }
 
 impl Refusal {
@@ -30,7 +32,14 @@ impl Refusal {
         code: impl Into<Cow<'static, str>>,
         message: impl Into<Cow<'static, str>>,
     ) -> Self {
-        Self { status, code: code.into(), message: message.into(), retry_after: None }
+        Self { status, code: code.into(), message: message.into(), retry_after: None, rule: None }
+    }
+
+    /// Names the rule.
+    #[must_use]
+    pub fn rule(mut self, name: impl Into<Cow<'static, str>>) -> Self {
+        self.rule = Some(name.into());
+        self
     }
 
     /// Says when it is worth trying again.

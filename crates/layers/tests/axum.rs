@@ -178,8 +178,7 @@ async fn health_and_gates_answer_before_the_service() {
     let flags = Flags::new([("long".to_owned(), Setting::plain(false))]);
     let gate = Gate {
         flag: "long".to_owned(),
-        method: None,
-        path: "/long".to_owned(),
+        route: RoutePattern { method: None, path: "/long".to_owned() },
         status: StatusCode::NOT_FOUND,
         code: "not_found".to_owned(),
     };

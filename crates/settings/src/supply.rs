@@ -20,6 +20,8 @@ pub struct Supply {
     pub ports: BTreeMap<String, String>,
     /// TLS for clients at the main public address, with certificates of your own.
     pub tls: Option<Tls>,
+    /// How often clients may ask; each rule has a name.
+    pub limits: Vec<Limit>,
     /// Who may say where a request comes from (`X-Forwarded-For` and the like): addresses and ranges.
     pub trusted_proxies: Vec<String>,
     /// How many requests are served at once; those beyond are refused with 503.
@@ -52,6 +54,7 @@ impl Default for Supply {
             listen: None,
             ports: BTreeMap::new(),
             tls: None,
+            limits: Vec::new(),
             trusted_proxies: vec!["127.0.0.0/8".to_owned(), "::1".to_owned()],
             concurrency: 1024,
             timeout: Span::seconds(60),
@@ -64,6 +67,35 @@ impl Default for Supply {
             masks: Masks::Kind,
         }
     }
+}
+
+/// How often clients may ask for a route. What is beyond is refused with 429, `Retry-After` and what is
+/// left (`RateLimit`, `RateLimit-Policy`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Limit {
+    /// Its name in the answer, the log and the metrics.
+    pub name: String,
+    /// `POST /login`, or a path alone for every method, with everything below it; every request
+    /// without.
+    #[serde(default)]
+    pub route: Option<String>,
+    /// Who is counted together: `client` (the address; of IPv6 the /64), `identity` (the subject of a
+    /// token, or a session; the address of one that proves nothing), `header:NAME` or `all`.
+    #[serde(default = "client")]
+    pub key: String,
+    /// `100/min`, `5/s`, `20/10s`, `1000/day`: all of them hold.
+    pub quotas: Vec<String>,
+    /// How many may come at once; as many as the quota by default.
+    #[serde(default)]
+    pub burst: Option<u32>,
+    /// Refuses nothing, and counts what it would refuse.
+    #[serde(default)]
+    pub shadow: bool,
+}
+
+fn client() -> String {
+    "client".to_owned()
 }
 
 /// TLS for clients.

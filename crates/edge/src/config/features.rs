@@ -2,18 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use http::{Method, StatusCode};
-use layers::{Gate, Setting};
+use http::StatusCode;
+use layers::{Gate, RoutePattern, Setting};
 use settings::Manifest;
 
 use super::problem::Problem;
 use crate::supply::path_of;
 
-/// `GET /quotes` as a method and a path.
-fn request(text: &str) -> (Option<Method>, String) {
+/// `GET /quotes` as a method and a path; `/quotes` is of any method.
+pub(super) fn route(text: &str) -> RoutePattern {
     match text.split_once(' ') {
-        Some((method, path)) => (method.parse().ok(), path_of(path.trim())),
-        None => (None, path_of(text)),
+        Some((method, path)) => {
+            RoutePattern { method: method.parse().ok(), path: path_of(path.trim()) }
+        }
+        None => RoutePattern { method: None, path: path_of(text) },
     }
 }
 
@@ -30,9 +32,8 @@ pub(crate) fn gate(
         problems.push(format!("{key} is to be supplied, but has no request that says which route"));
         return None;
     };
-    let (method, path) = request(text);
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
-    Some(Gate { flag: flag.to_owned(), method, path, status, code })
+    Some(Gate { flag: flag.to_owned(), route: route(text), status, code })
 }
 
 /// How each flag and switch is at the start, and what the service is told instead.

@@ -2,6 +2,7 @@
 //! of it at once.
 
 mod features;
+mod limits;
 mod problem;
 mod supplied;
 
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderName;
-use layers::Setting;
+use layers::{LimitRule, Setting};
 use redact::Style;
 use settings::supply::Masks;
 use settings::{Manifest, Probe, Restart};
@@ -83,6 +84,7 @@ pub struct Config {
     pub tls: Vec<CertificateFiles>,
     /// Where plain HTTP is redirected to it.
     pub redirect: Option<SocketAddr>,
+    pub(crate) limits: Vec<LimitRule>,
     pub(crate) trusted: Arc<Vec<Range>>,
     pub(crate) proto: HeaderName,
     pub routes: Vec<String>,
@@ -134,6 +136,7 @@ impl Config {
         let asked = Asked { manifest, ids: supplied, proto: &proto };
         let parts = crate::supply::declare(&asked, &mut problems);
         let (tls, redirect) = tls(manifest, &mut problems);
+        let limits = limits::limits(&supply.limits, &mut problems);
         let (flags, forced) = features(manifest, &has, values);
         if !problems.is_empty() {
             return Err(problems);
@@ -164,6 +167,7 @@ impl Config {
             client_timeout: supply.client_timeout.0,
             tls,
             redirect,
+            limits,
             trusted: Arc::new(trusted),
             proto,
             routes: Vec::new(),

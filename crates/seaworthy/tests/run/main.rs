@@ -6,6 +6,7 @@ mod drain;
 mod edge;
 mod hostile;
 mod life;
+mod limits;
 mod refusal;
 mod tls;
 mod upstream;
