@@ -80,6 +80,9 @@ impl Control for Startup {
     }
 }
 
+/// The longest time from the closing of a service's port to its end.
+const LAST_BREATH: Duration = Duration::from_secs(1);
+
 async fn start(
     bench: &Bench,
     instance: &mut Instance,
@@ -96,6 +99,12 @@ async fn start(
     let ready = matches!(readiness, Readiness::Ready { .. });
     if ready {
         running.stays_ready(settle).await;
+        // One that dies closes its port some moments before its end can be seen: asked to stop in
+        // between, it would seem to have ended by that.
+        let last = running.ask_ready(&trial, Duration::from_secs(5)).await;
+        if matches!(last, Probe::Refused | Probe::Dropped) {
+            running.wait_exit(LAST_BREATH).await;
+        }
     }
     running.stop(Duration::from_secs(10)).await;
     Ok(ready)
