@@ -158,14 +158,12 @@ mod tests {
         row.supply = Some("adds <what> is missing".into());
         let page = page_with(row.clone(), &Vec::new());
         assert!(page.contains("before it adds &lt;what&gt; is missing"), "{page}");
-        assert!(page.contains("can mend 1 of these without a change to it: security-headers"));
         assert!(!page.contains("alone"));
         row.supply = None;
         row.without_edge = Some(Verdict::Fail);
         row.verdict = Verdict::Pass;
         let page = page_with(row, &Vec::new());
         assert!(page.contains("The service alone: <span class=\"tag fail\">FAIL</span>"));
-        assert!(page.contains("the service alone: 0 passed, 1 failed"));
     }
 
     #[test]

@@ -249,6 +249,30 @@ mod tests {
     }
 
     #[test]
+    fn what_the_edge_could_do_is_told_with_the_totals() {
+        let finding = Finding::fail("missing", "x");
+        let mut row = Row::new("security-headers", judged("", vec![finding]), 1.0);
+        row.supply = Some("adds what is missing".into());
+        let mut card = Scorecard {
+            service: "shop".into(),
+            score: None,
+            coverage: Scorecard::coverage(std::slice::from_ref(&row)),
+            catalogue: (2, 71),
+            partial: false,
+            controls: vec![row],
+            evidence: Binding::default(),
+            notes: Vec::new(),
+            suggestions: Vec::new(),
+        };
+        let text = scorecard(&card, &Styles::plain(), 120);
+        assert!(text.contains("can mend 1 of these without a change to it: security-headers"));
+        card.controls[0].without_edge = Some(Verdict::Fail);
+        card.controls[0].verdict = Verdict::Pass;
+        let text = scorecard(&card, &Styles::plain(), 120);
+        assert!(text.contains("the service alone: 0 passed, 1 failed"), "{text}");
+    }
+
+    #[test]
     fn a_failure_is_repeated_last_with_all_that_helps() {
         let finding = Finding::fail("exited-zero", "absent: it exited with code 0")
             .about("JWT_SECRET")
