@@ -359,6 +359,6 @@ fn who_leaves_before_the_answer_had_an_id() {
     drop(stream);
     until("it is logged", || edge.output().contains("\"status\":499"));
     let output = edge.output();
-    let line = output.lines().find(|line| line.contains("499")).expect("it is there");
+    let line = output.lines().find(|line| line.contains("\"status\":499")).expect("there");
     assert!(line.contains("\"request_id\":\"mine\""), "{line}");
 }
