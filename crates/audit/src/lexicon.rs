@@ -2,6 +2,8 @@
 
 use std::sync::LazyLock;
 
+use aho_corasick::{AhoCorasick, MatchKind};
+
 /// A phrase of a list, ready to be looked for.
 #[derive(Debug)]
 struct Phrase {
@@ -15,8 +17,37 @@ struct Phrase {
     length: usize,
 }
 
-static CONTROLS: LazyLock<Vec<Phrase>> = LazyLock::new(|| read(include_str!("lexicon.tsv")));
-static OUTSIDE: LazyLock<Vec<Phrase>> = LazyLock::new(|| read(include_str!("outside.tsv")));
+/// A list of phrases. Which of them can be in a text at all is asked once for all of them.
+#[derive(Debug)]
+struct List {
+    phrases: Vec<Phrase>,
+    /// Finds the first part of each; none where it cannot be made, and all of them are tried.
+    beginnings: Option<AhoCorasick>,
+}
+
+impl List {
+    fn of(text: &'static str) -> Self {
+        let phrases = read(text);
+        let first = phrases.iter().map(|phrase| phrase.parts.first().copied().unwrap_or("\0"));
+        let beginnings = AhoCorasick::builder().match_kind(MatchKind::Standard).build(first).ok();
+        Self { phrases, beginnings }
+    }
+
+    /// The phrases whose first part is in a text, in the order of the list.
+    fn possible(&self, text: &str) -> Vec<&Phrase> {
+        let Some(beginnings) = &self.beginnings else { return self.phrases.iter().collect() };
+        let mut at: Vec<usize> = beginnings
+            .find_overlapping_iter(text)
+            .map(|found| found.pattern().as_usize())
+            .collect();
+        at.sort_unstable();
+        at.dedup();
+        at.into_iter().map(|at| &self.phrases[at]).collect()
+    }
+}
+
+static CONTROLS: LazyLock<List> = LazyLock::new(|| List::of(include_str!("lexicon.tsv")));
+static OUTSIDE: LazyLock<List> = LazyLock::new(|| List::of(include_str!("outside.tsv")));
 
 fn read(list: &'static str) -> Vec<Phrase> {
     let lines = list.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
@@ -106,9 +137,10 @@ pub(crate) fn outside(text: &str) -> Option<&'static str> {
 }
 
 /// The hits that do not overlap, the most telling first; weak ones only where there is no other.
-fn best(phrases: &[Phrase], text: &str) -> Vec<Hit> {
+fn best(list: &List, text: &str) -> Vec<Hit> {
     let text = text.to_lowercase();
-    let mut hits: Vec<Hit> = phrases.iter().filter_map(|phrase| find(phrase, &text)).collect();
+    let possible = list.possible(&text).into_iter();
+    let mut hits: Vec<Hit> = possible.filter_map(|phrase| find(phrase, &text)).collect();
     hits.sort_by_key(|hit| (hit.weak, std::cmp::Reverse(hit.length), hit.from));
     let mut kept: Vec<Hit> = Vec::new();
     for hit in hits {
@@ -172,9 +204,9 @@ mod tests {
 
     #[test]
     fn every_phrase_belongs_to_a_word_of_the_list() {
-        assert!(CONTROLS.len() > 500);
+        assert!(CONTROLS.phrases.len() > 500);
         let wrong: Vec<_> =
-            CONTROLS.iter().filter(|p| p.parts.is_empty() || p.length < 2).collect();
+            CONTROLS.phrases.iter().filter(|p| p.parts.is_empty() || p.length < 2).collect();
         assert!(wrong.is_empty(), "{wrong:?}");
     }
 }

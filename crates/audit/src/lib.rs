@@ -8,6 +8,8 @@ mod mark;
 mod mojibake;
 mod outline;
 
+use std::sync::LazyLock;
+
 use regex_lite::Regex;
 
 pub use mark::Mark;
@@ -231,7 +233,9 @@ fn percent(states: &[String], items: &[Item]) -> Option<u32> {
 /// The figures of a claim: comparisons and rates.
 fn thresholds(text: &str) -> Vec<String> {
     const PATTERN: &str = r"(?:p\d\d(?:\.\d)?\s*)?(?:[<>≤≥]=?|under|above|below|over)\s*\d[\d.,]*\s*(?:%|ms|s\b|seconds?|minutes?|min\b|MB|GB)?|\b\d[\d.,]*\s*(?:req/s|rps|requests/s(?:ec)?|req/min|/min|/hour|concurrent \w+)";
-    let Ok(pattern) = Regex::new(PATTERN) else { return Vec::new() };
+    // Made once: to make it takes longer than to read a document.
+    static COMPILED: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(PATTERN).ok());
+    let Some(pattern) = COMPILED.as_ref() else { return Vec::new() };
     pattern.find_iter(text).map(|found| found.as_str().trim().to_owned()).collect()
 }
 

@@ -137,6 +137,9 @@ fn quoted(expression: &str) -> Vec<String> {
 
 /// The members of classes that derive from `BaseSettings`.
 fn pydantic(text: &str) -> Vec<Declared> {
+    if !text.contains("BaseSettings") {
+        return Vec::new();
+    }
     let patterns = (
         Regex::new(r"^class\s+\w+\(.*BaseSettings.*\)\s*:"),
         Regex::new(r"^\s+([a-zA-Z][a-zA-Z0-9_]*)\s*:\s*([^=#]+?)\s*(?:=\s*(.+))?$"),
@@ -198,6 +201,9 @@ fn python_type(text: &str) -> (&'static str, Vec<String>) {
 
 /// `Port int `env:"PORT,required"``, of caarlos0/env and kelseyhightower/envconfig.
 fn tags(text: &str) -> Vec<Declared> {
+    if !text.contains("env:\"") && !text.contains("envconfig:\"") {
+        return Vec::new();
+    }
     let pattern = r#"(?m)^\s*\w+\s+([\w.*\[\]]+)\s+`[^`]*\b(?:env|envconfig):"([A-Z][A-Z0-9_]+)([^"]*)"([^`]*)`"#;
     let Ok(pattern) = Regex::new(pattern) else { return Vec::new() };
     let one = |found: regex_lite::Captures<'_>| {
