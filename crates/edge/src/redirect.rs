@@ -13,19 +13,29 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
+use crate::descriptors::Places;
 use crate::ingress_check::is_host;
 use crate::timer::ConnectionTimer;
 
 /// So long a client may take for its request.
 const WITHIN: Duration = Duration::from_secs(10);
 
-/// Redirects for as long as it is polled. `port` is where TLS is spoken.
-pub(crate) async fn redirect(listener: TcpListener, port: u16) {
+/// After a failure to accept, or where all places are taken, it is tried again so soon.
+const AGAIN: Duration = Duration::from_millis(10);
+
+/// Redirects for as long as it is polled. `port` is where TLS is spoken; who comes here takes a place
+/// like everybody else.
+pub(crate) async fn redirect(listener: TcpListener, port: u16, places: Places) {
     loop {
+        if places.is_full() {
+            tokio::time::sleep(AGAIN).await;
+            continue;
+        }
         let Ok((stream, _)) = listener.accept().await else {
-            tokio::time::sleep(Duration::from_millis(10)).await;
+            tokio::time::sleep(AGAIN).await;
             continue;
         };
+        let place = places.take();
         let answer = move |request: Request<Incoming>| async move {
             Ok::<_, Infallible>(answer(&request, port))
         };
@@ -34,7 +44,10 @@ pub(crate) async fn redirect(listener: TcpListener, port: u16) {
             .header_read_timeout(WITHIN)
             .serve_connection(TokioIo::new(stream), service_fn(answer));
         // Who breaks off is told nothing.
-        tokio::spawn(async move { tokio::time::timeout(2 * WITHIN, connection).await });
+        tokio::spawn(async move {
+            let _place = place;
+            let _ = tokio::time::timeout(2 * WITHIN, connection).await;
+        });
     }
 }
 

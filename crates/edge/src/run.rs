@@ -10,6 +10,7 @@ use settings::Restart;
 
 use crate::admin::Status;
 use crate::config::{Address, Config, Problem};
+use crate::descriptors::Places;
 use crate::listen::Reserved;
 use crate::orphan_keeper::LastWill;
 use crate::shared::{Operators, Shared};
@@ -183,7 +184,7 @@ impl<'a> Run<'a> {
         }
         let mut workers = Workers::open(shared, reserved)?;
         if let Some(redirect) = redirect {
-            self.redirect(redirect)?;
+            self.redirect(redirect, workers.places.clone())?;
         }
         let all: Vec<_> = shared.config.addresses.iter().map(|a| a.public.to_string()).collect();
         shared.say(&format!("ready, listening on {}", all.join(", ")));
@@ -215,11 +216,11 @@ impl<'a> Run<'a> {
     }
 
     /// Opens the plain address from which everybody is sent to TLS.
-    fn redirect(&self, reserved: Reserved) -> Result<(), Problem> {
+    fn redirect(&self, reserved: Reserved, places: Places) -> Result<(), Problem> {
         let port = self.main().public.port();
         let listener = reserved.open().and_then(tokio::net::TcpListener::from_std);
         let listener = listener.map_err(|error| format!("cannot redirect: {error}"))?;
-        tokio::spawn(crate::redirect::redirect(listener, port));
+        tokio::spawn(crate::redirect::redirect(listener, port, places));
         Ok(())
     }
 

@@ -141,7 +141,8 @@ async fn serve(
         Some(tls) => {
             let agreed = tls.accept(stream, site.head_within).await;
             if let Some(stream) = agreed {
-                serve_on(&site, pool, stream, peer, phase).await;
+                // In a box, or every plain connection would carry the room for it.
+                Box::pin(serve_on(&site, pool, stream, peer, phase)).await;
             }
         }
     }

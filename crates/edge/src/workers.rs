@@ -16,6 +16,8 @@ use crate::worker::{self, Phase, Site};
 pub(crate) struct Workers {
     pub(crate) phase: watch::Sender<Phase>,
     pub(crate) done: Vec<oneshot::Receiver<()>>,
+    /// For the clients of all of them.
+    pub(crate) places: Places,
     tunnels: Tunnels,
 }
 
@@ -67,7 +69,7 @@ impl Workers {
             });
             done.push(ended);
         }
-        Ok(Self { phase, done, tunnels })
+        Ok(Self { phase, done, places, tunnels })
     }
 
     pub(crate) async fn ended(&mut self) {
@@ -105,7 +107,12 @@ mod tests {
             let mut tell = tell.into_iter().map(Some).collect::<Vec<_>>();
             let phase = watch::channel(Phase::Drain).0;
             done.reverse();
-            let mut workers = Workers { phase, done, tunnels: Tunnels::default() };
+            let mut workers = Workers {
+                phase,
+                done,
+                places: Places::new(1, |_| ()),
+                tunnels: Tunnels::default(),
+            };
             drop(tell[idle].take());
             let moment = Duration::from_millis(1);
             assert!(tokio::time::timeout(moment, workers.ended()).await.is_err());

@@ -166,11 +166,6 @@ mod tests {
             .collect();
         Scorecard {
             service: "shop".to_owned(),
-            score: Scorecard::score(&rows),
-            coverage: Scorecard::coverage(&rows),
-            catalogue: (24, 71),
-            partial: false,
-            controls: rows,
             evidence: Binding {
                 run: "run".to_owned(),
                 commit: "abc".to_owned(),
@@ -178,8 +173,7 @@ mod tests {
                 expires: "2026-12-27T10:00:00Z".to_owned(),
                 ..Binding::default()
             },
-            notes: Vec::new(),
-            suggestions: Vec::new(),
+            ..Scorecard::of(rows)
         }
     }
 

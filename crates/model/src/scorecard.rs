@@ -79,7 +79,7 @@ impl Row {
 }
 
 /// How many of the applicable controls were decided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Coverage {
     pub decided: usize,
@@ -129,7 +129,7 @@ pub struct Note {
 }
 
 /// The result of a proof.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Scorecard {
     pub service: String,
@@ -151,6 +151,12 @@ pub struct Scorecard {
 }
 
 impl Scorecard {
+    /// A scorecard of these rows and nothing else.
+    pub fn of(rows: Vec<Row>) -> Self {
+        let (score, coverage) = (Self::score(&rows), Self::coverage(&rows));
+        Self { score, coverage, controls: rows, ..Self::default() }
+    }
+
     pub fn coverage(rows: &[Row]) -> Coverage {
         let applicable = rows.iter().filter(|row| row.verdict != Verdict::NotApplicable);
         Coverage {

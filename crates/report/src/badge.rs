@@ -61,7 +61,6 @@ pub fn endpoint(card: &Scorecard) -> String {
 
 #[cfg(test)]
 mod tests {
-    use model::scorecard::Binding;
     use model::{Judgement, Row};
 
     use super::*;
@@ -71,18 +70,7 @@ mod tests {
             verdict: *verdict,
             ..Row::new("startup", Judgement::inconclusive(""), 0.0)
         };
-        let rows: Vec<_> = verdicts.iter().map(row).collect();
-        Scorecard {
-            service: "shop".to_owned(),
-            score: Scorecard::score(&rows),
-            coverage: Scorecard::coverage(&rows),
-            catalogue: (24, 71),
-            partial: false,
-            controls: rows,
-            evidence: Binding::default(),
-            notes: Vec::new(),
-            suggestions: Vec::new(),
-        }
+        Scorecard::of(verdicts.iter().map(row).collect())
     }
 
     #[test]

@@ -157,7 +157,7 @@ mod tests {
         let mut row = Row::new("security-headers", judgement, 1.0);
         row.supply = Some("adds <what> is missing".into());
         let page = page_with(row.clone(), &Vec::new());
-        assert!(page.contains("before it adds &lt;what&gt; is missing"), "{page}");
+        assert!(page.contains("in front of it adds &lt;what&gt; is missing"), "{page}");
         assert!(!page.contains("alone"));
         row.supply = None;
         row.without_edge = Some(Verdict::Fail);

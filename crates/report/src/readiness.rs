@@ -77,12 +77,17 @@ fn promises_broken(rows: &[&Row]) -> String {
     }
     if let [(risk, count)] = by_risk.as_slice() {
         return match count {
-            1 => format!("1 promise of {risk} risk is broken"),
-            count => format!("{count} promises of {risk} risk are broken"),
+            1 => format!("1 {} promise is broken", adjective(risk)),
+            count => format!("{count} {} promises are broken", adjective(risk)),
         };
     }
     let risks: Vec<_> = by_risk.iter().map(|(word, count)| format!("{count} {word}")).collect();
     format!("{} promises are broken ({})", rows.len(), risks.join(", "))
+}
+
+/// A risk before a noun.
+fn adjective(risk: &str) -> String {
+    if risk == "critical" { risk.to_owned() } else { format!("{risk}-risk") }
 }
 
 fn limits(card: &Scorecard, held: bool) -> Vec<String> {
@@ -105,7 +110,7 @@ fn limits(card: &Scorecard, held: bool) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use model::Judgement;
-    use model::scorecard::{AppliedWaiver, Binding};
+    use model::scorecard::AppliedWaiver;
 
     use super::*;
 
@@ -114,18 +119,7 @@ mod tests {
             verdict: *verdict,
             ..Row::new(id, Judgement::inconclusive("why"), 0.0)
         };
-        let rows: Vec<_> = rows.iter().map(row).collect();
-        Scorecard {
-            service: "shop".to_owned(),
-            score: Scorecard::score(&rows),
-            coverage: Scorecard::coverage(&rows),
-            catalogue: (24, 71),
-            partial: false,
-            controls: rows,
-            evidence: Binding::default(),
-            notes: Vec::new(),
-            suggestions: Vec::new(),
-        }
+        Scorecard::of(rows.iter().map(row).collect())
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub(crate) fn through_the_edge(card: &Scorecard) -> Option<String> {
     }
     let ids: Vec<_> = could.iter().map(|row| row.id.as_str()).collect();
     Some(format!(
-        "seaworthy run, put before the service, can mend {} of these without a change to it: {} \
+        "seaworthy run, in front of the service, can mend {} of these without a change to it: {} \
          (seaworthy supply --suggest prints the lines for the manifest)",
         ids.len(),
         ids.join(", ")

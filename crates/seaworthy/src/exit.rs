@@ -58,7 +58,7 @@ pub(crate) fn of(card: &Scorecard, min_coverage: Option<u8>) -> Exit {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::scorecard::{AppliedWaiver, Binding};
+    use model::scorecard::AppliedWaiver;
     use model::{Judgement, Row};
 
     fn card(verdicts: &[Verdict]) -> Scorecard {
@@ -69,17 +69,7 @@ mod tests {
                 ..Row::new("startup", Judgement::inconclusive(""), 0.0)
             })
             .collect();
-        Scorecard {
-            service: String::new(),
-            score: None,
-            coverage: Scorecard::coverage(&rows),
-            catalogue: (0, 0),
-            partial: false,
-            controls: rows,
-            evidence: Binding::default(),
-            notes: Vec::new(),
-            suggestions: Vec::new(),
-        }
+        Scorecard::of(rows)
     }
 
     #[test]

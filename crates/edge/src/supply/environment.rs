@@ -6,7 +6,7 @@ use super::Supply;
 
 pub(super) static SUPPLY: Supply = Supply {
     id: "environment",
-    how: "checks every declared variable before the service starts; always",
+    how: "checks every declared variable before the service starts (always on)",
     its_own: &["refused"],
     unmendable: only_the_service_knows,
     ..Supply::NOTHING

@@ -4,6 +4,6 @@ use super::Supply;
 
 pub(super) static SUPPLY: Supply = Supply {
     id: "graceful-shutdown",
-    how: "drains before the service is asked to stop; always",
+    how: "drains before the service is asked to stop (always on)",
     ..Supply::NOTHING
 };

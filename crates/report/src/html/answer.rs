@@ -124,7 +124,7 @@ fn one(row: &Row) -> Markup {
                 p { (text::line(&row.summary)) }
             }
             @if let Some(supply) = &row.supply {
-                p { b { "Or without a change: " } code { "seaworthy run" } " before it " (text::line(supply)) }
+                p { b { "Or without a change: " } code { "seaworthy run" } " in front of it " (text::line(supply)) }
             }
         }
     }

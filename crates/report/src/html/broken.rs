@@ -57,7 +57,7 @@ pub(super) fn edge(row: &Row) -> Markup {
             p { "The service alone: " (tag(alone)) }
         }
         @if let Some(supply) = &row.supply {
-            p { b { "Without a change of the service: " } code { "seaworthy run" } " before it " (text::line(supply)) }
+            p { b { "Without a change of the service: " } code { "seaworthy run" } " in front of it " (text::line(supply)) }
         }
     }
 }

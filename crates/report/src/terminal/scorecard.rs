@@ -196,7 +196,6 @@ mod tests {
         let account = Account::default().with(tally, Need::All);
         model::conclude(account, Ruling::from_findings(held, findings))
     }
-    use model::scorecard::Binding;
     use model::{Account, Finding, Judgement, Need, Ruling, Tally};
 
     #[test]
@@ -227,17 +226,7 @@ mod tests {
         let mut rows: Vec<_> = ids.into_iter().map(row).collect();
         rows.push(Row::new("exposure", Judgement::inconclusive("another reason"), 0.0));
         rows.extend(["pagination", "compression"].map(|id| Row::new(id, judged("", vec![]), 1.0)));
-        let card = Scorecard {
-            service: "shop".into(),
-            score: Scorecard::score(&rows),
-            coverage: Scorecard::coverage(&rows),
-            catalogue: (2, 71),
-            partial: false,
-            controls: rows,
-            evidence: Binding::default(),
-            notes: Vec::new(),
-            suggestions: Vec::new(),
-        };
+        let card = Scorecard { service: "shop".into(), catalogue: (2, 71), ..Scorecard::of(rows) };
         let text = scorecard(&card, &Styles::plain(), 100);
         assert_eq!(text.matches("a step failed").count(), 1, "{text}");
         let together = "INCONCLUSIVE startup, liveness, readiness, cors, uploads, metrics\n  \
@@ -253,17 +242,7 @@ mod tests {
         let finding = Finding::fail("missing", "x");
         let mut row = Row::new("security-headers", judged("", vec![finding]), 1.0);
         row.supply = Some("adds what is missing".into());
-        let mut card = Scorecard {
-            service: "shop".into(),
-            score: None,
-            coverage: Scorecard::coverage(std::slice::from_ref(&row)),
-            catalogue: (2, 71),
-            partial: false,
-            controls: vec![row],
-            evidence: Binding::default(),
-            notes: Vec::new(),
-            suggestions: Vec::new(),
-        };
+        let mut card = Scorecard::of(vec![row]);
         let text = scorecard(&card, &Styles::plain(), 120);
         assert!(text.contains("can mend 1 of these without a change to it: security-headers"));
         card.controls[0].without_edge = Some(Verdict::Fail);
@@ -283,17 +262,7 @@ mod tests {
         failed.rerun = "seaworthy prove --only environment".into();
         let passed = Row::new("startup", judged("ready in 50 ms", vec![]), 1.0);
         let rows = vec![passed, failed];
-        let card = Scorecard {
-            service: "shop".into(),
-            score: Scorecard::score(&rows),
-            coverage: Scorecard::coverage(&rows),
-            catalogue: (2, 64),
-            partial: false,
-            controls: rows,
-            evidence: Binding::default(),
-            notes: Vec::new(),
-            suggestions: Vec::new(),
-        };
+        let card = Scorecard { service: "shop".into(), catalogue: (2, 64), ..Scorecard::of(rows) };
         let text = scorecard(&card, &Styles::plain(), 100);
         let expected = "
 shop · production readiness

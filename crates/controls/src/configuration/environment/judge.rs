@@ -198,7 +198,8 @@ impl Judged<'_> {
         if times < 2 {
             let (variable, method, of) = (self.variable, self.method, self.rounds.len());
             return Outcome::Undecided(format!(
-                "{variable} {method}: {witness} (seen {times} of {of} times; a second run decides)"
+                "{variable} {method}: {witness} ({}; a second run decides)",
+                how_often(times, of)
             ));
         }
         let mend = if self.is_named() {
@@ -242,7 +243,8 @@ impl Judged<'_> {
             if times < 2 {
                 let (variable, method) = (self.variable, self.method);
                 return Outcome::Undecided(format!(
-                    "{variable} {method}: {witness} (seen {times} of {of} times; a second run decides)"
+                    "{variable} {method}: {witness} ({}; a second run decides)",
+                    how_often(times, of)
                 ));
             }
             return match self.fail("never-starts", &witness, mend) {
@@ -275,6 +277,10 @@ impl Judged<'_> {
             !others.iter().any(|(subject, other)| *other == plain && !has_word(line, subject))
         })
     }
+}
+
+fn how_often(times: usize, of: usize) -> String {
+    if of == 1 { "seen once".to_owned() } else { format!("seen {times} of {of} times") }
 }
 
 /// A line without its numbers: time stamps and process ids differ between starts.
