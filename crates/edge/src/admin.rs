@@ -23,6 +23,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 
+use crate::tokens::Revocations;
+
 /// What the operators' socket shows and changes.
 #[derive(Debug, Clone)]
 pub(crate) struct Admin {
@@ -30,6 +32,7 @@ pub(crate) struct Admin {
     pub(crate) flags: Flags,
     pub(crate) metrics: Metrics,
     pub(crate) observe: Observe,
+    pub(crate) revoked: Revocations,
     pub(crate) life: watch::Receiver<Status>,
     pub(crate) drain: watch::Sender<bool>,
 }
@@ -131,12 +134,14 @@ impl Admin {
                 self.drain.send_replace(true);
                 json(StatusCode::ACCEPTED, &json!({ "draining": true }))
             }
+            (&Method::GET, "/tokens/revoked") => json(StatusCode::OK, &self.all_revoked()),
+            (&Method::POST, "/tokens/revoked") => self.revoke(request.body()),
             (method, _) => match path.strip_prefix("/flags/") {
                 Some(name) if method == Method::PUT => self.set(name, request.body()),
                 Some(name) if method == Method::DELETE => self.change(name, None),
                 _ => {
                     let message = "expected GET /status, /flags, /metrics, POST /drain, \
-                                   PUT or DELETE /flags/NAME";
+                                   PUT or DELETE /flags/NAME, GET or POST /tokens/revoked";
                     Refusal::new(StatusCode::NOT_FOUND, "not_found", message).answer()
                 }
             },
@@ -174,6 +179,29 @@ impl Admin {
             (name, json!({ "on": now.on, "share": now.share, "by": by }))
         });
         Value::Object(shown.collect())
+    }
+
+    fn all_revoked(&self) -> Value {
+        let all = self.revoked.all().into_iter();
+        Value::Array(all.map(|(id, until)| json!({ "id": id, "until": until })).collect())
+    }
+
+    fn revoke(&self, body: &[u8]) -> Response<Bytes> {
+        let asked: Option<Value> = serde_json::from_slice(body).ok();
+        let id = asked.as_ref().and_then(|asked| asked.get("id")).and_then(Value::as_str);
+        let id = id.filter(|id| !id.is_empty() && !id.contains(char::is_whitespace));
+        let Some(id) = id else {
+            let message = "expected {\"id\":\"JTI\",\"until\":SECONDS}, without spaces in the id";
+            return Refusal::new(StatusCode::BAD_REQUEST, "bad_request", message).answer();
+        };
+        let until = asked.as_ref().and_then(|asked| asked.get("until")).and_then(Value::as_u64);
+        match self.revoked.revoke(id, until) {
+            Ok(()) => json(StatusCode::OK, &self.all_revoked()),
+            Err(problem) => {
+                let status = StatusCode::INTERNAL_SERVER_ERROR;
+                Refusal::new(status, "not_written", problem).answer()
+            }
+        }
     }
 
     fn set(&self, name: &str, body: &[u8]) -> Response<Bytes> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use layers::{Deadline, DeadlineLayer, EnvelopeLayer, Gates, Health, Policy};
+use layers::{Deadline, DeadlineLayer, EnvelopeLayer, Gates, Health, Policy, WaitingLayer};
 
 use crate::config::{Address, ListenerPath};
 use crate::outage::Outage;
@@ -37,8 +37,13 @@ impl Shared {
         };
         let gates = (!supplied.gates.is_empty())
             .then(|| Gates { flags: self.flags.clone(), gates: Arc::new(supplied.gates.clone()) });
+        let adds = supplied.correlation.is_some()
+            || supplied.security_headers.is_some()
+            || supplied.cors.is_some()
+            || self.limits.is_some();
         let everywhere = (supplied.security_headers.clone(), supplied.cors.clone());
         Parts {
+            added: if adds { 6 } else { 0 },
             observe: self.observe.clone(),
             correlation: supplied.correlation.clone(),
             outer: everywhere.layer(),
@@ -46,6 +51,7 @@ impl Shared {
             trusted: Arc::clone(&self.config.trusted),
             proto: self.config.proto.clone(),
             inner: Arc::new((supplied.https.clone(), (own, self.limits.clone()))),
+            callers: WaitingLayer(self.callers.clone()),
             concurrency: self.concurrency.clone(),
             gates: gates.layer(),
             outage: supplied

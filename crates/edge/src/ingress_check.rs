@@ -88,7 +88,7 @@ impl Entry {
         if self.tls {
             headers.insert(self.proto.clone(), HeaderValue::from_static("https"));
         }
-        if !self.trusted {
+        if !self.trusted || !headers.contains_key(FORWARDED_FOR) {
             headers.insert(FORWARDED_FOR, self.peer.clone());
             return;
         }

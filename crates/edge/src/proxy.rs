@@ -6,26 +6,20 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::header::{
     CONNECTION, EXPECT, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING,
     UPGRADE,
 };
 use http::uri::Uri;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
-use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::TokioIo;
-use layers::list;
-use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
+use layers::{Verified, list};
 use tower_service::Service;
 
 use crate::answer::Answer;
+use crate::tunnels::{Tunnel, Tunnels};
 use crate::upstream::{Exchange, Outgoing, Pool, Replied};
 
 /// The service behind the edge.
@@ -33,33 +27,6 @@ use crate::upstream::{Exchange, Outgoing, Pool, Replied};
 pub(crate) struct Proxy {
     pub(crate) pool: Pool,
     pub(crate) tunnels: Tunnels,
-}
-
-/// How many connections have switched protocols and live on. Clones are one.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Tunnels(Arc<AtomicUsize>);
-
-/// One of them.
-struct Inside(Tunnels);
-
-impl Tunnels {
-    fn enter(&self) -> Inside {
-        self.0.fetch_add(1, Ordering::AcqRel);
-        Inside(self.clone())
-    }
-
-    /// Waits until none is left.
-    pub(crate) async fn ended(&self) {
-        while self.0.load(Ordering::Acquire) > 0 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    }
-}
-
-impl Drop for Inside {
-    fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Ordering::AcqRel);
-    }
 }
 
 impl Service<Request<Outgoing>> for Proxy {
@@ -73,10 +40,14 @@ impl Service<Request<Outgoing>> for Proxy {
 
     fn call(&mut self, mut request: Request<Outgoing>) -> Forwarding {
         let wanted = upgrade(request.headers());
-        let client = wanted.as_ref().map(|_| hyper::upgrade::on(&mut request));
+        let tunnel = wanted.as_ref().map(|wanted| {
+            let left = request.extensions().get::<Verified>().and_then(Verified::left);
+            let websocket = wanted.as_bytes().eq_ignore_ascii_case(b"websocket");
+            Box::new(Tunnel { client: hyper::upgrade::on(&mut request), websocket, left })
+        });
         prepare(&mut request, wanted.as_ref(), self.pool.address());
-        let exchange = Exchange::begin(&self.pool, request, client.is_some());
-        Forwarding { exchange, client, tunnels: self.tunnels.clone() }
+        let exchange = Exchange::begin(&self.pool, request, tunnel.is_some());
+        Forwarding { exchange, tunnel, tunnels: self.tunnels.clone() }
     }
 }
 
@@ -85,7 +56,7 @@ impl Service<Request<Outgoing>> for Proxy {
 pub(crate) struct Forwarding {
     exchange: Exchange,
     /// The client's end, where it asked for another protocol.
-    client: Option<OnUpgrade>,
+    tunnel: Option<Box<Tunnel>>,
     tunnels: Tunnels,
 }
 
@@ -98,8 +69,8 @@ impl Future for Forwarding {
             Ok(Replied::Whole(answer)) => answer.map(Answer::from),
             Ok(Replied::Begun(answer)) => answer.map(Answer::service),
             Ok(Replied::Switched(answer, service, ahead)) => {
-                if let Some(client) = self.client.take() {
-                    tokio::spawn(tunnel(self.tunnels.enter(), client, service, ahead));
+                if let Some(tunnel) = self.tunnel.take() {
+                    tokio::spawn(tunnel.join(self.tunnels.enter(), service, ahead));
                 }
                 return Poll::Ready(Ok(answer.map(|()| Answer::from(Bytes::new()))));
             }
@@ -108,17 +79,6 @@ impl Future for Forwarding {
         forget_named(answer.headers_mut());
         hop_by_hop(answer.headers_mut());
         Poll::Ready(Ok(answer))
-    }
-}
-
-/// Joins the two ends until one closes. `ahead` is what the service has already said.
-async fn tunnel(_inside: Inside, client: OnUpgrade, mut service: TcpStream, ahead: BytesMut) {
-    if let Ok(client) = client.await {
-        let mut client = TokioIo::new(client);
-        // Either end may break off; both are closed then.
-        if client.write_all(&ahead).await.is_ok() {
-            let _ = tokio::io::copy_bidirectional(&mut client, &mut service).await;
-        }
     }
 }
 

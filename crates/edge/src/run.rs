@@ -69,6 +69,7 @@ pub async fn run(
     let redirect = redirect.transpose()?;
     let mut shared = Shared::new(config, Start { argv, folder, env });
     shared.open_tls()?;
+    shared.open_callers()?;
     let result = run_with(&mut shared, signals, reserved, redirect).await;
     for output in [&shared.out, &shared.err] {
         output.flush(LAST_WORDS);
@@ -400,7 +401,7 @@ impl<'a> Run<'a> {
         if !hurried {
             let left = drain.within.mul_f64(FOR_REQUESTS).saturating_sub(began.elapsed());
             tokio::select! {
-                () = workers.ended() => {}
+                () = workers.drained() => {}
                 _ = self.wait(life, left) => {
                     let count = shared.observe.in_flight();
                     shared.say(&format!("requests that did not end in time: {count}"));

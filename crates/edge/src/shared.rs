@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use layers::{
-    AccessLog, Concurrency, Flags, HealthState, Metrics, Observe, Ofrep, RateLimits, Routes, Sink,
+    AccessLog, AtOnce, Concurrency, Flags, HealthState, LimitKey, LimitRule, Metrics, Observe,
+    Ofrep, RateLimits, Routes, Sink,
 };
 use redact::{Redactor, Scrubber};
 use tokio::net::TcpListener;
@@ -15,8 +16,10 @@ use crate::admin::{self, Admin, Status};
 use crate::config::{Config, Problem};
 use crate::dependency::{DependencyProbe, Recheck, look_after};
 use crate::output::Output;
+use crate::stack::Callers;
 use crate::supervisor::Start;
 use crate::tls::Tls;
+use crate::tokens::{self, Revocations};
 
 /// What a run shares between its parts.
 pub(crate) struct Shared {
@@ -33,6 +36,9 @@ pub(crate) struct Shared {
     pub(crate) scrubber: Option<Scrubber>,
     pub(crate) tls: Option<Tls>,
     pub(crate) limits: Option<RateLimits>,
+    /// Nothing where nobody is asked who they are.
+    pub(crate) callers: Option<Arc<Callers>>,
+    pub(crate) revoked: Revocations,
 }
 
 impl Shared {
@@ -66,7 +72,9 @@ impl Shared {
             err,
             scrubber,
             tls: None,
-            limits: limits(&config),
+            limits: limits(&config, |rule| !is_after_tokens(&config, rule)),
+            callers: None,
+            revoked: Revocations::default(),
             config,
             start,
         }
@@ -115,6 +123,18 @@ impl Shared {
         Ok(())
     }
 
+    /// Reads the keys of tokens and what was revoked, and asks for the issuer's keys.
+    pub(crate) fn open_callers(&mut self) -> Result<(), Problem> {
+        let Some(declared) = self.config.tokens.clone() else { return Ok(()) };
+        let err = self.err.clone();
+        let say = move |text: &str| err.say_soon(format!("seaworthy: {text}\n").as_bytes());
+        let (tokens, revoked) = tokens::open(declared, say)?;
+        let limits = limits(&self.config, |rule| is_after_tokens(&self.config, rule));
+        self.callers = Some(Arc::new((Some(tokens), AtOnce(limits))));
+        self.revoked = revoked;
+        Ok(())
+    }
+
     /// The flags on loopback for the service, whose environment says where.
     pub(crate) async fn serve_flags(&mut self) -> Result<(), Problem> {
         if let Some(file) = self.config.flags_file.clone() {
@@ -147,6 +167,7 @@ impl Shared {
                 flags: self.flags.clone(),
                 metrics: self.metrics.clone(),
                 observe: self.observe.clone(),
+                revoked: self.revoked.clone(),
                 life,
                 drain,
             };
@@ -159,10 +180,16 @@ impl Shared {
 }
 
 /// The limits of rates, which count for all addresses together.
-fn limits(config: &Config) -> Option<RateLimits> {
+fn limits(config: &Config, which: impl Fn(&LimitRule) -> bool) -> Option<RateLimits> {
     let trusted = Arc::clone(&config.trusted);
     let trusts = move |ip| trusted.iter().any(|range| range.contains(ip));
-    (!config.limits.is_empty()).then(|| RateLimits::new(config.limits.clone(), trusts))
+    let rules: Vec<_> = config.limits.iter().filter(|rule| which(rule)).cloned().collect();
+    (!rules.is_empty()).then(|| RateLimits::new(rules, trusts))
+}
+
+/// Whether a limit is for callers whom a token has named.
+fn is_after_tokens(config: &Config, rule: &LimitRule) -> bool {
+    config.tokens.is_some() && rule.key == LimitKey::Identity
 }
 
 /// Knows the declared secrets, each line of those that have several too: a key is printed so.

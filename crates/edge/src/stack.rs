@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use http::{HeaderName, Request, Response};
 use layers::{
-    BodyLimits, BodyLimitsLayer, Concurrency, ConcurrencyLayer, Correlation, Cors, DeadlineLayer,
-    EnvelopeLayer, Gates, Held, Https, Observe, Permit, Policy, PolicyLayer, RateLimits,
-    SecurityHeaders,
+    AtOnce, BodyLimits, BodyLimitsLayer, Concurrency, ConcurrencyLayer, Correlation, Cors,
+    DeadlineLayer, EnvelopeLayer, Gates, Held, Https, Observe, Permit, Policy, PolicyLayer,
+    RateLimits, SecurityHeaders, Tokens, WaitingLayer,
 };
 use tower_layer::Layer;
 use tower_service::Service;
@@ -18,12 +18,15 @@ use crate::ingress_check::{Entry, Range};
 use crate::lingering::Lingering;
 use crate::outage::{Outage, OutageLayer};
 use crate::own_paths::Own;
-use crate::proxy::{Proxy, Tunnels};
+use crate::proxy::Proxy;
+use crate::tunnels::Tunnels;
 use crate::upstream::Pool;
 
 /// What stands before the service on one listener: everything that may be turned on, and is or not.
 #[derive(Debug)]
 pub(crate) struct Parts {
+    /// How many headers an answer gets from all of it, about.
+    pub(crate) added: usize,
     /// Outermost of all: whatever is observed or answered has an id.
     pub(crate) correlation: Option<Correlation>,
     pub(crate) observe: Observe,
@@ -32,6 +35,7 @@ pub(crate) struct Parts {
     pub(crate) trusted: Arc<Vec<Range>>,
     pub(crate) proto: HeaderName,
     pub(crate) inner: Arc<Inner>,
+    pub(crate) callers: WaitingLayer<Callers>,
     pub(crate) concurrency: Concurrency,
     pub(crate) gates: PolicyLayer<Option<Gates>>,
     pub(crate) outage: Option<Outage>,
@@ -56,6 +60,15 @@ pub(crate) type Inner = (
         // Probes are not counted; what is refused takes no place.
         Option<RateLimits>,
     ),
+);
+
+/// Who asks, and what they may: everything that may have to wait stands here, and costs a request
+/// nothing where none of it is on.
+pub(crate) type Callers = (
+    // Behind the limits of addresses, which bound how often tokens can be guessed.
+    Option<Tokens>,
+    // Of callers whom a token has named.
+    AtOnce<Option<RateLimits>>,
 );
 
 /// The body of an answer when it leaves the stack.
@@ -88,6 +101,8 @@ pub(crate) fn stack(
     let service = parts.gates.layer(service);
     // Counts what goes to the service, and nothing that is refused further out.
     let service = ConcurrencyLayer(parts.concurrency.clone()).layer(service);
+    // Nothing that stands further in sees a request of somebody who may not make it.
+    let service = parts.callers.layer(service);
     // The first look stands before everything that believes a header: what is ambiguous or forged
     // ends here.
     let entry = Entry::new(peer, &parts.trusted, parts.proto.clone(), tls);

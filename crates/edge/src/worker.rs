@@ -31,10 +31,12 @@ use tower_service::Service;
 use crate::client_timeout::Patient;
 use crate::descriptors::Places;
 use crate::lingering::Lingering;
-use crate::proxy::{Tunnels, forget_named};
+use crate::proxy::forget_named;
+use crate::socket::Socket;
 use crate::stack::{Parts, stack};
 use crate::timer::ConnectionTimer;
 use crate::tls::Tls;
+use crate::tunnels::Tunnels;
 use crate::upstream::Pool;
 
 /// What a worker is told to do.
@@ -81,7 +83,7 @@ pub(crate) async fn work(
 }
 
 async fn accept(site: Arc<Site>, listener: TcpListener, mut phase: watch::Receiver<Phase>) {
-    let pool = Pool::new(site.upstream);
+    let pool = Pool::new(site.upstream, site.parts.added);
     let mut connections = JoinSet::new();
     let mut sweep = tokio::time::interval(Pool::SWEEP);
     // Two sweeps in a row would close what has just been used.
@@ -137,7 +139,7 @@ async fn serve(
     // Without it an answer in two pieces waits for an acknowledgement.
     let _ = stream.set_nodelay(true);
     match &site.tls {
-        None => serve_on(&site, pool, stream, peer, phase).await,
+        None => serve_on(&site, pool, Socket(stream), peer, phase).await,
         Some(tls) => {
             let agreed = tls.accept(stream, site.head_within).await;
             if let Some(stream) = agreed {

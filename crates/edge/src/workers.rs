@@ -8,8 +8,8 @@ use tokio::sync::{oneshot, watch};
 use crate::config::Problem;
 use crate::descriptors::{self, Places};
 use crate::listen::Reserved;
-use crate::proxy::Tunnels;
 use crate::shared::Shared;
+use crate::tunnels::{Rules, Tunnels};
 use crate::worker::{self, Phase, Site};
 
 /// The threads that serve.
@@ -20,6 +20,9 @@ pub(crate) struct Workers {
     pub(crate) places: Places,
     tunnels: Tunnels,
 }
+
+/// The part of a drain over which goodbyes to WebSockets are spread.
+const SPREAD: f64 = 0.3;
 
 impl Workers {
     /// Opens the public addresses and starts the workers.
@@ -32,11 +35,16 @@ impl Workers {
                 listener.map_err(|error| format!("cannot listen on {public}: {error}"))?;
             listeners.push((listener, address, Arc::new(shared.parts(address))));
         }
-        let tunnels = Tunnels::default();
         let err = shared.err.clone();
         let say = move |text: &str| err.say_soon(format!("seaworthy: {text}\n").as_bytes());
         let places = Places::new(descriptors::raise(), say);
         let (phase, told) = watch::channel(Phase::Serve);
+        let tunnels = Tunnels::new(Rules {
+            limits: shared.config.sockets,
+            phase: told.clone(),
+            spread: shared.config.drain.within.mul_f64(SPREAD),
+            metrics: shared.metrics.sockets(),
+        });
         let mut done = Vec::new();
         for _ in 0..shared.config.workers.max(1) {
             let sites = listeners.iter().map(|(listener, address, parts)| {
@@ -79,6 +87,12 @@ impl Workers {
             let _ = done.await;
             self.done.pop();
         }
+    }
+
+    /// Waits until every request has ended, and every WebSocket was told that the edge goes away.
+    pub(crate) async fn drained(&mut self) {
+        self.ended().await;
+        self.tunnels.told().await;
     }
 
     /// Ends what is still served.

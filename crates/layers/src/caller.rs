@@ -1,19 +1,28 @@
 //! Who a caller is, as far as that can be seen without asking anybody: the same key for the same
-//! caller, from one request to the next. It decides who has a feature and never what anyone may do,
-//! so that nothing is verified.
+//! caller, from one request to the next. It decides who has a feature and how many requests, and never
+//! what anyone may do, so that nothing is verified here.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::header::{AUTHORIZATION, COOKIE};
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, Request};
 use serde_json::Value;
+
+use crate::tokens::Verified;
 
 /// Parts of the names of cookies that hold a session; others (analytics, consent) come and go.
 const SESSION: &[&str] = &["sess", "sid", "auth", "token", "jwt", "user"];
 
-/// The subject of a token where it is a JWT, which is issued anew every few minutes; else what the
-/// caller proves its identity with; nothing for one that proves none.
-pub(crate) fn key(headers: &HeaderMap) -> String {
+/// Whom a request is of: the subject of a token that an outer layer has verified; else, unverified,
+/// the subject of a JWT, which is issued anew every few minutes, or what the caller proves its
+/// identity with; nothing for one that proves none.
+pub(crate) fn key<B>(request: &Request<B>) -> String {
+    let verified = request.extensions().get::<Verified>();
+    let subject = verified.and_then(|verified| verified.subject.clone());
+    subject.unwrap_or_else(|| unverified(request.headers()))
+}
+
+fn unverified(headers: &HeaderMap) -> String {
     let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     if let Some(proof) = headers.get(AUTHORIZATION).map(text) {
         return subject(proof.rsplit(' ').next().unwrap_or_default()).unwrap_or(proof);
@@ -48,7 +57,7 @@ mod tests {
         let pairs = headers.iter().map(|(name, value)| {
             (http::HeaderName::from_static(name), value.parse().expect("sound"))
         });
-        key(&pairs.collect())
+        unverified(&pairs.collect())
     }
 
     fn token(claims: &str) -> String {

@@ -36,10 +36,7 @@ impl Policy for Gates {
         let asked = AskedFor::of(request);
         let closed = self.gates.iter().find(|gate| {
             gate.route.matches(&asked)
-                && self
-                    .flags
-                    .evaluate(&gate.flag, &key(request.headers()))
-                    .is_some_and(|flag| !flag.on)
+                && self.flags.evaluate(&gate.flag, &key(request)).is_some_and(|flag| !flag.on)
         });
         let Some(gate) = closed else { return Ok(()) };
         let message = match gate.status {

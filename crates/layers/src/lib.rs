@@ -43,6 +43,8 @@ mod routes;
 mod security_headers;
 pub mod sqlstate;
 mod timed_body;
+mod tokens;
+mod waiting_policy;
 
 pub use access_log::AccessLog;
 pub use alarm::{Alarm, Alarms};
@@ -58,7 +60,7 @@ pub use flags::{Evaluation, Flag, Flags, Setting};
 pub use gates::{Gate, Gates};
 pub use health::{Health, HealthState, Report};
 pub use https::Https;
-pub use metrics::Metrics;
+pub use metrics::{Metrics, SocketMetrics};
 pub use observe::{Observe, ObserveLayer, ObserveService, Served, Sink, Watching};
 pub use ofrep::Ofrep;
 pub use policy::{Policy, PolicyLayer, PolicyService};
@@ -68,3 +70,10 @@ pub use route_pattern::RoutePattern;
 pub use routes::Routes;
 pub use security_headers::SecurityHeaders;
 pub use timed_body::TimedBody;
+pub use tokens::{
+    Access, AccessClaims, AccessRule, KeySet, KeySetTimes, KeySource, Keys, Revoked, TokenChecks,
+    TokenPlace, Tokens, Verified,
+};
+pub use waiting_policy::{
+    AtOnce, Pending, Step, WaitingFuture, WaitingLayer, WaitingPolicy, WaitingService,
+};

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Instant;
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -33,6 +34,34 @@ struct Refused {
     rule: Cow<'static, str>,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Why {
+    why: &'static str,
+}
+
+/// Counts WebSockets. Clones count together.
+#[derive(Debug, Clone, Default)]
+pub struct SocketMetrics {
+    open: Gauge,
+    closed: Family<Why, Counter>,
+    seconds: Counter<f64, AtomicU64>,
+}
+
+impl SocketMetrics {
+    /// One was opened: when.
+    pub fn opened(&self) -> Instant {
+        self.open.inc();
+        Instant::now()
+    }
+
+    /// It was closed, for this reason.
+    pub fn closed(&self, began: Instant, why: &'static str) {
+        self.open.dec();
+        self.closed.get_or_create(&Why { why }).inc();
+        self.seconds.inc_by(began.elapsed().as_secs_f64());
+    }
+}
+
 /// Counts requests. Clones count together.
 #[derive(Debug, Clone)]
 pub struct Metrics {
@@ -42,6 +71,7 @@ pub struct Metrics {
     refusals: Family<Refused, Counter>,
     shadow: Family<Refused, Counter>,
     in_flight: Gauge,
+    sockets: SocketMetrics,
     registry: Arc<Registry>,
     /// Tells these metrics from all others of the process.
     number: usize,
@@ -72,6 +102,12 @@ impl Metrics {
         let help = "Requests that a rule in the shadow would have refused";
         registry.register("http_refusals_shadow", help, shadow.clone());
         registry.register("http_requests_in_flight", "Requests being served", in_flight.clone());
+        let sockets = SocketMetrics::default();
+        registry.register("websockets_open", "WebSockets that are open", sockets.open.clone());
+        let help = "WebSockets that have ended, and why";
+        registry.register("websockets_closed", help, sockets.closed.clone());
+        let help = "How long those that have ended were open, together";
+        registry.register("websockets_open_seconds", help, sockets.seconds.clone());
         let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
         Self {
             routes,
@@ -80,9 +116,15 @@ impl Metrics {
             refusals,
             shadow,
             in_flight,
+            sockets,
             registry: Arc::new(registry),
             number,
         }
+    }
+
+    /// For those who hold WebSockets.
+    pub fn sockets(&self) -> SocketMetrics {
+        self.sockets.clone()
     }
 
     /// Everything in OpenMetrics' text format. `in_flight` is how many are being served now.

@@ -121,7 +121,7 @@ impl RateLimits {
             if rule.route.as_ref().is_some_and(|route| !route.matches(&asked)) {
                 continue;
             }
-            match self.of(at, rule, request.headers(), now) {
+            match self.of(at, rule, request, now) {
                 Ok(left) if !rule.shadow => taken.note(left),
                 Ok(_) => {}
                 Err(_) if rule.shadow => taken.would_refuse = Some(at),
@@ -131,8 +131,14 @@ impl RateLimits {
         Ok(taken)
     }
 
-    fn of(&self, at: usize, rule: &LimitRule, headers: &HeaderMap, now: u64) -> Result<Left, Left> {
-        let key = self.key(&rule.key, headers);
+    fn of<B>(
+        &self,
+        at: usize,
+        rule: &LimitRule,
+        request: &Request<B>,
+        now: u64,
+    ) -> Result<Left, Left> {
+        let key = self.key(&rule.key, request);
         let mut tightest = Left { rule: at, left: u32::MAX, seconds: 0 };
         for (number, quota) in rule.quotas.iter().enumerate() {
             let took = self.inner.store.change(&(at, number, &key), now, |next| {
@@ -155,12 +161,13 @@ impl RateLimits {
         Ok(tightest)
     }
 
-    fn key(&self, key: &LimitKey, headers: &HeaderMap) -> Vec<u8> {
+    fn key<B>(&self, key: &LimitKey, request: &Request<B>) -> Vec<u8> {
+        let headers = request.headers();
         let client = || self.client(headers).map_or(Vec::new(), |ip| ip.to_string().into_bytes());
         match key {
             LimitKey::All => Vec::new(),
             LimitKey::Client => client(),
-            LimitKey::Identity => match caller::key(headers) {
+            LimitKey::Identity => match caller::key(request) {
                 nobody if nobody.is_empty() => client(),
                 somebody => [b"=", somebody.as_bytes()].concat(),
             },

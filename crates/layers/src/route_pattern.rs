@@ -27,9 +27,29 @@ impl<'a> AskedFor<'a> {
             path: request.uri().path(),
         }
     }
+
+    /// Every way in which a service may read it: a method, and the segments of a path.
+    pub(crate) fn each_reading(&self, mut see: impl FnMut(&Method, &[&str])) {
+        let methods = std::iter::once(self.method).chain(&self.over);
+        let parts: Vec<&str> = segments(self.path).collect();
+        let odd = if is_odd(self.path) { &readings(self.path)[..] } else { &[] };
+        for method in methods {
+            see(method, &parts);
+            for reading in odd {
+                see(method, &reading.iter().map(String::as_str).collect::<Vec<_>>());
+            }
+        }
+    }
 }
 
 impl RoutePattern {
+    /// Whether it holds for one reading of a request.
+    pub(crate) fn is_read_as(&self, method: &Method, parts: &[&str]) -> bool {
+        let own = self.method.as_ref();
+        own.is_none_or(|own| own == method || (own == Method::GET && method == Method::HEAD))
+            && self.holds(parts)
+    }
+
     pub(crate) fn matches(&self, asked: &AskedFor<'_>) -> bool {
         let mut methods = std::iter::once(asked.method).chain(&asked.over);
         let is_asked = |method: &Method| {

@@ -24,6 +24,7 @@ pub mod size;
 pub mod supply;
 pub mod surface;
 pub mod template;
+pub mod tokens;
 pub mod upstreams;
 
 pub use dependency::{Dependency, DependencyKind};

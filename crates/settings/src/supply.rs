@@ -6,6 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::duration::Span;
+use crate::size::Size;
+use crate::tokens::TokenSettings;
 
 /// What the edge supplies.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -22,6 +24,10 @@ pub struct Supply {
     pub tls: Option<Tls>,
     /// How often clients may ask; each rule has a name.
     pub limits: Vec<Limit>,
+    /// Tokens that are verified before the service sees a request.
+    pub tokens: Option<TokenSettings>,
+    /// What WebSockets may do.
+    pub websocket: WebSocket,
     /// Who may say where a request comes from (`X-Forwarded-For` and the like): addresses and ranges.
     pub trusted_proxies: Vec<String>,
     /// How many requests are served at once; those beyond are refused with 503.
@@ -55,6 +61,8 @@ impl Default for Supply {
             ports: BTreeMap::new(),
             tls: None,
             limits: Vec::new(),
+            tokens: None,
+            websocket: WebSocket::default(),
             trusted_proxies: vec!["127.0.0.0/8".to_owned(), "::1".to_owned()],
             concurrency: 1024,
             timeout: Span::seconds(60),
@@ -96,6 +104,29 @@ pub struct Limit {
 
 fn client() -> String {
     "client".to_owned()
+}
+
+/// What WebSockets may do. While the edge drains they are closed with 1001, spread over a third of the
+/// time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct WebSocket {
+    /// The largest frame of a client; larger ones are closed with 1009.
+    pub max_frame: Size,
+    /// The largest message of a client, which may be of several frames.
+    pub max_message: Size,
+    /// How many messages a client may send, such as `50/s`; more are closed with 1008.
+    pub messages: Option<String>,
+    /// After so long without a word from a client it is asked whether it is there (a ping), and left
+    /// after as long again.
+    pub idle: Span,
+}
+
+impl Default for WebSocket {
+    fn default() -> Self {
+        let largest = Size(16 * 1024 * 1024);
+        Self { max_frame: largest, max_message: largest, messages: None, idle: Span::seconds(60) }
+    }
 }
 
 /// TLS for clients.

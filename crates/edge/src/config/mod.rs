@@ -5,6 +5,7 @@ mod features;
 mod limits;
 mod problem;
 mod supplied;
+mod tokens;
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -16,18 +17,21 @@ use http::HeaderName;
 use layers::{LimitRule, Setting};
 use redact::Style;
 use settings::supply::Masks;
-use settings::{Manifest, Probe, Restart};
+use settings::{Manifest, Probe, Restart, Supply};
 
 use crate::dependency::Dependency;
 use crate::ingress_check::Range;
 use crate::supply::Asked;
 use crate::tls::CertificateFiles;
+use crate::websocket::SocketLimits;
 
 use self::features::features;
 pub(crate) use self::features::gate;
 pub use self::problem::Problem;
 pub(crate) use self::supplied::ListenerPath;
 pub use self::supplied::Supplied;
+pub(crate) use self::tokens::KeyOrigin;
+pub(crate) use self::tokens::TokenConfig;
 
 /// One public address and what stands behind it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,6 +89,9 @@ pub struct Config {
     /// Where plain HTTP is redirected to it.
     pub redirect: Option<SocketAddr>,
     pub(crate) limits: Vec<LimitRule>,
+    pub(crate) sockets: SocketLimits,
+    /// The tokens that callers must show; nobody is asked for any without.
+    pub tokens: Option<TokenConfig>,
     pub(crate) trusted: Arc<Vec<Range>>,
     pub(crate) proto: HeaderName,
     pub routes: Vec<String>,
@@ -112,15 +119,7 @@ impl Config {
         let has = |id: &str| supplied.iter().any(|one| one == id);
         let supply = &manifest.supply;
         let trusted = trusted(&supply.trusted_proxies, &mut problems);
-        for (key, span) in [
-            ("timeout", supply.timeout),
-            ("header_timeout", supply.header_timeout),
-            ("client_timeout", supply.client_timeout),
-        ] {
-            if span.0.is_zero() {
-                problems.push(format!("supply.{key}: expected more than nothing, found {span}"));
-            }
-        }
+        problems.extend(no_time(supply));
         problems.extend(forwards_no_tls(manifest));
         let header = &manifest.controls.https_only.header;
         let proto = header.parse().unwrap_or_else(|_| {
@@ -137,6 +136,9 @@ impl Config {
         let parts = crate::supply::declare(&asked, &mut problems);
         let (tls, redirect) = tls(manifest, &mut problems);
         let limits = limits::limits(&supply.limits, &mut problems);
+        let sockets = limits::sockets(&supply.websocket, &mut problems);
+        let tokens = supply.tokens.as_ref();
+        let tokens = tokens.and_then(|own| tokens::tokens(own, values, &mut problems));
         let (flags, forced) = features(manifest, &has, values);
         if !problems.is_empty() {
             return Err(problems);
@@ -168,6 +170,8 @@ impl Config {
             tls,
             redirect,
             limits,
+            sockets,
+            tokens,
             trusted: Arc::new(trusted),
             proto,
             routes: Vec::new(),
@@ -226,6 +230,18 @@ fn tls(
         key: PathBuf::from(&files.key),
     });
     (files.collect(), redirect)
+}
+
+/// Times in which nothing could happen.
+fn no_time(supply: &Supply) -> Vec<Problem> {
+    let spans = [
+        ("timeout", supply.timeout),
+        ("header_timeout", supply.header_timeout),
+        ("client_timeout", supply.client_timeout),
+    ];
+    let none = spans.into_iter().filter(|(_, span)| span.0.is_zero());
+    none.map(|(key, span)| format!("supply.{key}: expected more than nothing, found {span}"))
+        .collect()
 }
 
 /// What it says of a service that ends TLS itself.

@@ -164,7 +164,7 @@ mod tests {
     /// Whether a connection is kept after an answer, with so much left of its request.
     async fn is_kept(left: &[u8], reusable: bool) -> bool {
         let service = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let pool = Pool::new(service.local_addr().expect("it is bound"));
+        let pool = Pool::new(service.local_addr().expect("it is bound"), 0);
         let mut connection = Connection::open(pool.address()).await.expect("it listens");
         let _end = service.accept().await.expect("it connected");
         connection.outgoing.extend_from_slice(left);

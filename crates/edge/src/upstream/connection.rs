@@ -14,12 +14,16 @@ use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
+use crate::socket::Socket;
+
 /// An open connection. A request and its answer have it for themselves.
 #[derive(Debug)]
 pub(crate) struct Connection {
     stream: Stream,
     /// What came and was not looked at yet.
     pub(super) incoming: BytesMut,
+    /// The heads of its last answers.
+    pub(super) heads: BytesMut,
     /// What is to be sent.
     pub(super) outgoing: Vec<u8>,
     /// How much of that was sent.
@@ -32,7 +36,7 @@ pub(crate) struct Connection {
 
 #[derive(Debug)]
 enum Stream {
-    Whole(TcpStream),
+    Whole(Socket),
     /// The other half belongs to somebody who is still sending.
     Reading(OwnedReadHalf),
 }
@@ -51,17 +55,25 @@ impl Connection {
         let connecting = TcpStream::connect(address);
         let stream = tokio::time::timeout(CONNECT_WITHIN, connecting).await??;
         stream.set_nodelay(true)?;
-        Ok(Box::new(Self::of(Stream::Whole(stream), BytesMut::new())))
+        Ok(Box::new(Self::of(Stream::Whole(Socket(stream)), BytesMut::new())))
     }
 
     fn of(stream: Stream, incoming: BytesMut) -> Self {
-        Self { stream, incoming, outgoing: Vec::new(), sent: 0, touched: false, room: LEAST_ROOM }
+        Self {
+            stream,
+            incoming,
+            heads: BytesMut::new(),
+            outgoing: Vec::new(),
+            sent: 0,
+            touched: false,
+            room: LEAST_ROOM,
+        }
     }
 
     /// Whether the service closed it, or said something that it was not asked, as far as is known;
     /// looked at anew when it must not be in doubt, which costs a system call.
     pub(super) fn is_stale(&self, anew: bool) -> bool {
-        let Stream::Whole(stream) = &self.stream else { return true };
+        let Stream::Whole(Socket(stream)) = &self.stream else { return true };
         let waits = |error: io::Error| error.kind() == io::ErrorKind::WouldBlock;
         if !self.incoming.is_empty() || !stream.try_read(&mut [0]).is_err_and(waits) {
             return true;
@@ -125,13 +137,15 @@ impl Connection {
 
     /// Reads more: how many bytes; zero when the service has closed its side.
     pub(super) fn poll_fill(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        self.incoming.reserve(self.room);
-        let most = self.incoming.capacity() - self.incoming.len();
+        let most = self.room;
         let count = ready!(match &mut self.stream {
-            Stream::Whole(stream) => pin!(stream.read_buf(&mut self.incoming)).poll(context),
-            Stream::Reading(half) => pin!(half.read_buf(&mut self.incoming)).poll(context),
+            Stream::Whole(socket) => socket.poll_fill(context, &mut self.incoming, most),
+            Stream::Reading(half) => {
+                self.incoming.reserve(most);
+                pin!(half.read_buf(&mut self.incoming)).poll(context)
+            }
         })?;
-        if count == most {
+        if count >= most {
             self.room = (self.room * 2).min(MOST_ROOM);
         }
         Poll::Ready(Ok(count))
@@ -140,7 +154,7 @@ impl Connection {
     /// The bare stream and what was read ahead, when it has switched protocols.
     pub(super) fn into_parts(self) -> Option<(TcpStream, BytesMut)> {
         match self.stream {
-            Stream::Whole(stream) => Some((stream, self.incoming)),
+            Stream::Whole(Socket(stream)) => Some((stream, self.incoming)),
             Stream::Reading(_) => None,
         }
     }
@@ -148,7 +162,7 @@ impl Connection {
     /// One to read from, and the other half with what is to be sent on it.
     pub(super) fn split(self) -> (Self, Option<(OwnedWriteHalf, Vec<u8>)>) {
         match self.stream {
-            Stream::Whole(stream) => {
+            Stream::Whole(Socket(stream)) => {
                 let (reading, writing) = stream.into_split();
                 let mut rest = self.outgoing;
                 rest.drain(..self.sent);

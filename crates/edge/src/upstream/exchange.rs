@@ -121,7 +121,9 @@ impl Exchange {
     fn poll_head(&mut self, context: &mut Context<'_>) -> Poll<Result<Head, Refusal>> {
         let On::Open(connection) = &mut self.on else { return Poll::Pending };
         loop {
-            match head::take(&mut connection.incoming, self.to_head) {
+            let room = self.pool.added();
+            let (incoming, heads) = (&mut connection.incoming, &mut connection.heads);
+            match head::take(incoming, heads, self.to_head, room) {
                 // What comes before the answer is for this connection only.
                 Ok(Some(head)) if is_interim(&head, self.upgrades)? => {}
                 Ok(Some(head)) => return Poll::Ready(Ok(head)),

@@ -18,18 +18,22 @@ pub(super) struct Head {
     pub(super) reusable: bool,
 }
 
-/// Room for what the edge adds to an answer.
-const ADDED: usize = 6;
 /// The largest head, in bytes, and the most lines in it.
 const LARGEST: usize = 64 * 1024;
 const MOST: usize = 128;
 
 /// Takes a head out of what came; `None` when it is not all there. `to_head` is whether it answers
-/// a HEAD request, whose answers have no body.
+/// a HEAD request, whose answers have no body. `room` is for as many headers as the edge adds, and
+/// `heads` keeps the bytes of the last few: what nobody holds any more is written over.
 ///
 /// # Errors
 /// What is wrong with it. What could be read in two ways is wrong.
-pub(super) fn take(incoming: &mut BytesMut, to_head: bool) -> Result<Option<Head>, &'static str> {
+pub(super) fn take(
+    incoming: &mut BytesMut,
+    heads: &mut BytesMut,
+    to_head: bool,
+    room: usize,
+) -> Result<Option<Head>, &'static str> {
     let mut lines = [const { MaybeUninit::uninit() }; MOST];
     let mut found = httparse::Response::new(&mut []);
     let config = httparse::ParserConfig::default();
@@ -48,14 +52,23 @@ pub(super) fn take(incoming: &mut BytesMut, to_head: bool) -> Result<Option<Head
         head.extensions_mut().insert(reason);
     }
     // One copy, of which each value is a part.
-    let bytes = Bytes::copy_from_slice(&incoming[..length]);
+    if heads.capacity() < length {
+        heads.reserve(length.max(KEPT));
+    }
+    heads.extend_from_slice(&incoming[..length]);
+    let bytes = heads.split_to(length).freeze();
     let mut said = Said { modern: found.version == Some(1), ..Said::default() };
-    *head.headers_mut() = headers(found.headers, incoming.as_ptr() as usize, &bytes, &mut said)?;
+    let values = HeaderMap::with_capacity(found.headers.len() + room);
+    let start = incoming.as_ptr() as usize;
+    *head.headers_mut() = headers(found.headers, start, &bytes, values, &mut said)?;
     incoming.advance(length);
     let framing = said.framing(status, to_head)?;
     let reusable = framing != Framing::UntilClose && said.stays_open();
     Ok(Some(Head { head, framing, reusable }))
 }
+
+/// So much room the last few heads have, in bytes.
+const KEPT: usize = 2 * 1024;
 
 /// What the head says about the message and the connection.
 #[derive(Debug, Default)]
@@ -72,9 +85,9 @@ fn headers(
     lines: &[httparse::Header<'_>],
     start: usize,
     bytes: &Bytes,
+    mut headers: HeaderMap,
     said: &mut Said,
 ) -> Result<HeaderMap, &'static str> {
-    let mut headers = HeaderMap::with_capacity(lines.len() + ADDED);
     for line in lines {
         let at = line.value.as_ptr() as usize - start;
         let name = HeaderName::from_bytes(line.name.as_bytes());
@@ -85,9 +98,18 @@ fn headers(
         };
         let (Ok(name), Ok(value)) = (name, value) else { return Err("a header is not sound") };
         said.note(&name, line.value)?;
+        // It says something about this connection, which is noted.
+        if name == CONNECTION && is_usual(line.value) {
+            continue;
+        }
         headers.append(name, value);
     }
     Ok(headers)
+}
+
+/// Whether it names no other header.
+fn is_usual(connection: &[u8]) -> bool {
+    connection.eq_ignore_ascii_case(b"keep-alive") || connection.eq_ignore_ascii_case(b"close")
 }
 
 impl Said {
@@ -144,7 +166,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Option<Head>, &'static str> {
-        take(&mut BytesMut::from(text.as_bytes()), false)
+        take(&mut BytesMut::from(text.as_bytes()), &mut BytesMut::new(), false, 0)
     }
 
     fn whole(text: &str) -> Head {
@@ -156,7 +178,8 @@ mod tests {
         let mut incoming = BytesMut::from(
             &b"HTTP/1.1 200 Fine\r\nContent-Length: 4\r\nX-A: 1\r\nX-A:\r\n\r\nbody"[..],
         );
-        let head = take(&mut incoming, false).expect("sound").expect("whole");
+        let head =
+            take(&mut incoming, &mut BytesMut::new(), false, 0).expect("sound").expect("whole");
         assert_eq!((head.framing, head.reusable), (Framing::Length(4), true));
         let all: Vec<_> = head.head.headers().get_all("x-a").iter().collect();
         assert_eq!(all, ["1", ""]);
@@ -176,7 +199,9 @@ mod tests {
         assert_eq!(whole("HTTP/1.1 304 OK\r\nContent-Length: 4\r\n\r\n").framing, Framing::Ended);
         let closes = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: x, Close\r\n\r\n";
         assert!(!whole(closes).reusable);
-        let to_head = take(&mut BytesMut::from(same), true).expect("sound").expect("whole");
+        let to_head = take(&mut BytesMut::from(same), &mut BytesMut::new(), true, 0)
+            .expect("sound")
+            .expect("whole");
         assert_eq!(to_head.framing, Framing::Ended);
     }
 

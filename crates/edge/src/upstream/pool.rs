@@ -14,6 +14,7 @@ pub(crate) struct Pool(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     address: SocketAddr,
+    added: usize,
     idle: Mutex<Idle>,
 }
 
@@ -44,8 +45,13 @@ impl Pool {
     /// meets one that is just being closed.
     pub(crate) const SWEEP: Duration = Duration::from_millis(750);
 
-    pub(crate) fn new(address: SocketAddr) -> Self {
-        Self(Arc::new(Inner { address, idle: Mutex::default() }))
+    /// `added` is how many headers the edge adds to an answer, for which room is kept.
+    pub(crate) fn new(address: SocketAddr, added: usize) -> Self {
+        Self(Arc::new(Inner { address, added, idle: Mutex::default() }))
+    }
+
+    pub(super) fn added(&self) -> usize {
+        self.0.added
     }
 
     /// Where the service listens.

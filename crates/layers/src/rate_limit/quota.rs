@@ -33,7 +33,7 @@ impl Quota {
     ///
     /// # Errors
     /// How long it is too early, in nanoseconds.
-    pub(super) fn conforms(&self, next: u64, now: u64) -> Result<u64, u64> {
+    pub fn conforms(&self, next: u64, now: u64) -> Result<u64, u64> {
         let next = next.max(now) + self.step();
         let ahead = next - now;
         if ahead > self.room() { Err(ahead - self.room()) } else { Ok(next) }

@@ -28,6 +28,14 @@ enum What {
     Flags,
     /// Stop in order, as on SIGTERM.
     Drain,
+    /// Let a token hold no more, by its id (jti); without one, list those that do not.
+    Revoke {
+        id: Option<String>,
+        /// The second since 1970 in which it would expire (exp), when it need not be known any more;
+        /// a year from now by default.
+        #[arg(long, value_name = "SECONDS")]
+        until: Option<u64>,
+    },
     /// Turn a flag or a switch on or off, or ("auto") give it back to its file or its start.
     Set {
         name: String,
@@ -60,6 +68,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         What::Metrics => ("GET", "/metrics".to_owned(), String::new()),
         What::Flags => ("GET", "/flags".to_owned(), String::new()),
         What::Drain => ("POST", "/drain".to_owned(), String::new()),
+        What::Revoke { id: None, .. } => ("GET", "/tokens/revoked".to_owned(), String::new()),
+        What::Revoke { id: Some(id), until } => {
+            let body = serde_json::json!({ "id": id, "until": until }).to_string();
+            ("POST", "/tokens/revoked".to_owned(), body)
+        }
         What::Set { name, state, share } => match state.as_str() {
             "auto" => ("DELETE", format!("/flags/{name}"), String::new()),
             state => {

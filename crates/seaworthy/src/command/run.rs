@@ -127,6 +127,7 @@ fn prepare(arguments: &Arguments) -> Result<Prepared, Failure> {
             // It belongs to the log and not to the service.
             values.remove("SEAWORTHY_LOG_KEY");
             config.flags_file = config.flags_file.map(|file| root.join(file));
+            config.tokens = config.tokens.map(|tokens| tokens.rooted(&root));
             for files in &mut config.tls {
                 files.certificate = root.join(&files.certificate);
                 files.key = root.join(&files.key);

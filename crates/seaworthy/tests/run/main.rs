@@ -9,4 +9,6 @@ mod life;
 mod limits;
 mod refusal;
 mod tls;
+mod tokens;
 mod upstream;
+mod websocket;

@@ -102,6 +102,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 self.connection.sendall(data)
             self.close_connection = True
             return None
+        if path == "/websocket" and self.headers.get("Upgrade") == "websocket":
+            # Gives back what comes, byte by byte: who asks knows what frames are.
+            self.wfile.write(b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n")
+            while data := self.connection.recv(65536):
+                self.connection.sendall(data)
+            SEEN.append("socket ended")
+            self.close_connection = True
+            return None
         if path == "/both-ways":
             # Answers while it reads: neither waits for the other.
             length = int(self.headers["Content-Length"])
