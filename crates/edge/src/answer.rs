@@ -7,14 +7,23 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
 
 use crate::upstream::Reply;
 
 /// A body of the edge.
 #[derive(Debug)]
 pub(crate) enum Answer {
-    Whole { bytes: Option<Bytes> },
-    Service { reply: Box<Reply> },
+    Whole {
+        bytes: Option<Bytes>,
+    },
+    Service {
+        reply: Box<Reply>,
+    },
+    /// Of a service that speaks HTTP/2.
+    Stream {
+        body: Box<Incoming>,
+    },
 }
 
 impl Answer {
@@ -41,6 +50,10 @@ impl Body for Answer {
         match &mut *self {
             Self::Whole { bytes } => Poll::Ready(bytes.take().map(|b| Ok(Frame::data(b)))),
             Self::Service { reply } => Pin::new(reply).poll_frame(context),
+            Self::Stream { body } => {
+                let frame = Pin::new(body).poll_frame(context);
+                frame.map(|frame| frame.map(|frame| frame.map_err(Into::into)))
+            }
         }
     }
 
@@ -48,6 +61,7 @@ impl Body for Answer {
         match self {
             Self::Whole { bytes } => bytes.is_none(),
             Self::Service { reply } => reply.is_end_stream(),
+            Self::Stream { body } => body.is_end_stream(),
         }
     }
 
@@ -57,6 +71,7 @@ impl Body for Answer {
                 SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64)
             }
             Self::Service { reply } => reply.size_hint(),
+            Self::Stream { body } => body.size_hint(),
         }
     }
 }

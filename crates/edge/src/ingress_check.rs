@@ -142,7 +142,8 @@ fn mistake<B>(request: &Request<B>) -> Option<Refusal> {
     if hosts.next().is_some() {
         return Some(bad("several_hosts", "expected one Host, found several"));
     }
-    if host.is_none() && request.version() == Version::HTTP_11 {
+    // HTTP/1.0 may come without.
+    if host.is_none() && request.version() > Version::HTTP_10 {
         return Some(bad("no_host", "expected a Host, found none"));
     }
     if host.is_some_and(|host| !is_host(host.as_bytes())) {

@@ -15,7 +15,8 @@ use http::header::{
 };
 use http::uri::Uri;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
-use layers::{Verified, list};
+use hyper::body::Incoming;
+use layers::{Refusal, Verified, list};
 use tower_service::Service;
 
 use crate::answer::Answer;
@@ -46,31 +47,49 @@ impl Service<Request<Outgoing>> for Proxy {
             Box::new(Tunnel { client: hyper::upgrade::on(&mut request), websocket, left })
         });
         prepare(&mut request, wanted.as_ref(), self.pool.address());
+        if let Some(multiplexed) = self.pool.multiplexed() {
+            return Forwarding::Stream(Box::pin(multiplexed.clone().exchange(request)));
+        }
         let exchange = Exchange::begin(&self.pool, request, tunnel.is_some());
-        Forwarding { exchange, tunnel, tunnels: self.tunnels.clone() }
+        Forwarding::Exchange { exchange, tunnel, tunnels: self.tunnels.clone() }
     }
 }
 
+type Streaming = Pin<Box<dyn Future<Output = Result<Response<Incoming>, Refusal>> + Send>>;
+
 /// A request on its way to the service and back.
-#[derive(Debug)]
-pub(crate) struct Forwarding {
-    exchange: Exchange,
-    /// The client's end, where it asked for another protocol.
-    tunnel: Option<Box<Tunnel>>,
-    tunnels: Tunnels,
+pub(crate) enum Forwarding {
+    Exchange {
+        exchange: Exchange,
+        /// The client's end, where it asked for another protocol.
+        tunnel: Option<Box<Tunnel>>,
+        tunnels: Tunnels,
+    },
+    /// To a service that speaks HTTP/2.
+    Stream(Streaming),
 }
 
 impl Future for Forwarding {
     type Output = Result<Response<Answer>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let replied = ready!(Pin::new(&mut self.exchange).poll(context));
+        let (exchange, tunnel, tunnels) = match &mut *self {
+            Self::Exchange { exchange, tunnel, tunnels } => (exchange, tunnel, tunnels),
+            Self::Stream(streaming) => {
+                let answer = ready!(streaming.as_mut().poll(context));
+                return Poll::Ready(Ok(match answer {
+                    Ok(answer) => answer.map(|body| Answer::Stream { body: Box::new(body) }),
+                    Err(refusal) => refusal.answer().map(Answer::from),
+                }));
+            }
+        };
+        let replied = ready!(Pin::new(exchange).poll(context));
         let mut answer = match replied {
             Ok(Replied::Whole(answer)) => answer.map(Answer::from),
             Ok(Replied::Begun(answer)) => answer.map(Answer::service),
             Ok(Replied::Switched(answer, service, ahead)) => {
-                if let Some(tunnel) = self.tunnel.take() {
-                    tokio::spawn(tunnel.join(self.tunnels.enter(), service, ahead));
+                if let Some(tunnel) = tunnel.take() {
+                    tokio::spawn(tunnel.join(tunnels.enter(), service, ahead));
                 }
                 return Poll::Ready(Ok(answer.map(|()| Answer::from(Bytes::new()))));
             }

@@ -191,7 +191,10 @@ impl<'a> Run<'a> {
         shared.say(&format!("ready, listening on {}", all.join(", ")));
         notify(&[sd_notify::NotifyState::Ready]);
         let supplied = &shared.config.supplied;
-        let asks = supplied.live.is_some() || supplied.ready.is_some() || supplied.report.is_some();
+        // Whether it hangs is asked in HTTP/1.1.
+        let asks = !shared.config.service_http2 || shared.config.life.live.is_some();
+        let asks = asks
+            && (supplied.live.is_some() || supplied.ready.is_some() || supplied.report.is_some());
         let hanging =
             asks.then(|| tokio::spawn(watch_for_hanging(shared.board.clone(), self.look())));
         let why = self.watch(&mut life).await;
@@ -269,7 +272,8 @@ impl<'a> Run<'a> {
     async fn until_ready(&mut self, life: &Life) -> Result<Became, &'static str> {
         let (main, probe) = self.asked();
         let supplied = self.shared.config.supplied.ready.is_some();
-        let ready = life.ready(main, probe, supplied, self.shared.config.life.patience);
+        let config = &self.shared.config;
+        let ready = life.ready(main, probe, supplied, config.service_http2, config.life.patience);
         tokio::pin!(ready);
         loop {
             tokio::select! {

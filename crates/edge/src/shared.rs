@@ -9,6 +9,7 @@ use layers::{
     Ofrep, RateLimits, Routes, Sink,
 };
 use redact::{Redactor, Scrubber};
+use settings::supply::Http2;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -113,7 +114,7 @@ impl Shared {
 
     /// Reads the certificates, and follows their files.
     pub(crate) fn open_tls(&mut self) -> Result<(), Problem> {
-        self.tls = Tls::open(&self.config.tls)?;
+        self.tls = Tls::open(&self.config.tls, self.config.http2 != Http2::Off)?;
         if let Some(tls) = self.tls.clone() {
             let err = self.err.clone();
             tokio::spawn(tls.follow(move |text: &str| {

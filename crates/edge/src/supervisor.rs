@@ -67,6 +67,7 @@ impl Life {
         main: SocketAddr,
         probe: Option<(&Probe, SocketAddr)>,
         supplied: bool,
+        http2: bool,
         patience: Duration,
     ) -> Became {
         let mut pause = Duration::from_millis(2);
@@ -76,6 +77,8 @@ impl Life {
             }
             let open = match probe {
                 Some((probe, at)) => accepts(probe, at, supplied).await && connects(main).await,
+                // What speaks HTTP/2 only has no answer to HTTP/1.1.
+                None if http2 => connects(main).await,
                 None => answers(main, "/", PROBE_WITHIN).await,
             };
             if open {

@@ -1,5 +1,5 @@
 //! TLS for clients (rustls): certificates of one's own, chosen by the name that a client asks for,
-//! and read anew when their files change. HTTP/1.1 is spoken on it; TLS 1.2 and 1.3, with the suites
+//! and read anew when their files change. HTTP/2 or HTTP/1.1 is spoken on it; TLS 1.2 and 1.3, with the suites
 //! of Mozilla's intermediate recommendation, which are rustls' own.
 
 mod certificates;
@@ -40,11 +40,11 @@ impl std::fmt::Debug for Tls {
 }
 
 impl Tls {
-    /// Reads the certificates; nothing without any.
+    /// Reads the certificates; nothing without any. `http2` offers it to clients that know it.
     ///
     /// # Errors
     /// Which file is wrong, and how.
-    pub(crate) fn open(files: &[CertificateFiles]) -> Result<Option<Self>, String> {
+    pub(crate) fn open(files: &[CertificateFiles], http2: bool) -> Result<Option<Self>, String> {
         if files.is_empty() {
             return Ok(None);
         }
@@ -54,7 +54,11 @@ impl Tls {
             .with_protocol_versions(&versions)
             .map_err(|error| format!("TLS cannot be set up: {error}"))?;
         let mut config = config.with_no_client_auth().with_cert_resolver(Arc::clone(&current) as _);
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.alpn_protocols = [&b"h2"[..], b"http/1.1"]
+            .iter()
+            .skip(usize::from(!http2))
+            .map(|one| one.to_vec())
+            .collect();
         // Who comes again need not agree on everything anew.
         config.ticketer = ring::Ticketer::new().map_err(|error| format!("no tickets: {error}"))?;
         let acceptor = TlsAcceptor::from(Arc::new(config));

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use settings::supply::Http2;
 use tokio::sync::{oneshot, watch};
 
 use crate::config::Problem;
@@ -50,6 +51,8 @@ impl Workers {
             let sites = listeners.iter().map(|(listener, address, parts)| {
                 let site = Site {
                     upstream: address.service,
+                    // Further ports are for machines within, which is to say, metrics.
+                    upstream_http2: shared.config.service_http2 && address.name.is_none(),
                     parts: Arc::clone(parts),
                     compress: shared.config.supplied.compress,
                     board: shared.board.clone(),
@@ -57,6 +60,7 @@ impl Workers {
                     places: places.clone(),
                     // Further ports are for machines within.
                     tls: shared.tls.clone().filter(|_| address.name.is_none()),
+                    h2c: shared.config.http2 == Http2::Everywhere,
                     head_within: shared.config.header_timeout,
                     taken_within: shared.config.client_timeout,
                 };

@@ -20,6 +20,11 @@ pub struct Supply {
     pub listen: Option<String>,
     /// Public addresses of further ports, by their names in `service.ports`.
     pub ports: BTreeMap<String, String>,
+    /// Whether clients may speak HTTP/2 (over TLS, where they ask for it).
+    pub http2: Http2,
+    /// Whether the service speaks HTTP/2 without TLS at its main port (h2c with prior knowledge), as
+    /// those of gRPC do.
+    pub service_http2: bool,
     /// TLS for clients at the main public address, with certificates of your own.
     pub tls: Option<Tls>,
     /// How often clients may ask; each rule has a name.
@@ -59,6 +64,8 @@ impl Default for Supply {
             controls: Vec::new(),
             listen: None,
             ports: BTreeMap::new(),
+            http2: Http2::Tls,
+            service_http2: false,
             tls: None,
             limits: Vec::new(),
             tokens: None,
@@ -149,6 +156,18 @@ pub struct CertificateFiles {
     pub certificate: String,
     /// PEM: its private key.
     pub key: String,
+}
+
+/// Where clients may speak HTTP/2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Http2 {
+    /// Over TLS.
+    Tls,
+    /// Without TLS, too: who begins with it gets it (h2c with prior knowledge).
+    Everywhere,
+    /// Nowhere.
+    Off,
 }
 
 /// What stands in the place of something private.

@@ -16,7 +16,7 @@ use std::time::Duration;
 use http::HeaderName;
 use layers::{LimitRule, Setting};
 use redact::Style;
-use settings::supply::Masks;
+use settings::supply::{Http2, Masks};
 use settings::{Manifest, Probe, Restart, Supply};
 
 use crate::dependency::Dependency;
@@ -88,6 +88,9 @@ pub struct Config {
     pub tls: Vec<CertificateFiles>,
     /// Where plain HTTP is redirected to it.
     pub redirect: Option<SocketAddr>,
+    pub(crate) http2: Http2,
+    /// Whether the service itself speaks HTTP/2 at its main port.
+    pub(crate) service_http2: bool,
     pub(crate) limits: Vec<LimitRule>,
     pub(crate) sockets: SocketLimits,
     /// The tokens that callers must show; nobody is asked for any without.
@@ -169,6 +172,8 @@ impl Config {
             client_timeout: supply.client_timeout.0,
             tls,
             redirect,
+            http2: supply.http2,
+            service_http2: supply.service_http2,
             limits,
             sockets,
             tokens,

@@ -216,15 +216,15 @@ fn is_interim(head: &Head, upgrades: bool) -> Result<bool, Refusal> {
     Ok(status.is_informational())
 }
 
-fn unavailable() -> Refusal {
+pub(super) fn unavailable() -> Refusal {
     let message = "the service takes no connections at the moment";
     Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "service_unavailable", message).retry_after(1)
 }
 
-fn broke_off() -> Refusal {
+pub(super) fn broke_off() -> Refusal {
     bad_gateway("the service broke off".to_owned())
 }
 
-fn bad_gateway(message: String) -> Refusal {
+pub(super) fn bad_gateway(message: String) -> Refusal {
     Refusal::new(StatusCode::BAD_GATEWAY, "bad_gateway", message)
 }

@@ -1,4 +1,4 @@
-//! Speaking HTTP/1.1 to the service behind the edge.
+//! Speaking HTTP/1.1 to the service behind the edge, or HTTP/2 where it wants that.
 //!
 //! A general client hands each request to a task of its connection and the answer back; here the
 //! connection is driven by the very task that answers the client, which halves what the edge itself
@@ -10,6 +10,7 @@ mod connection;
 mod exchange;
 mod framing;
 mod head;
+mod http2;
 mod pool;
 mod sending;
 

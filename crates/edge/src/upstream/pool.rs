@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::connection::Connection;
+use super::http2::Multiplexed;
 
 /// The connections of a worker. Clones are one.
 #[derive(Debug, Clone)]
@@ -15,6 +16,8 @@ pub(crate) struct Pool(Arc<Inner>);
 struct Inner {
     address: SocketAddr,
     added: usize,
+    /// Of a service that speaks HTTP/2.
+    multiplexed: Option<Multiplexed>,
     idle: Mutex<Idle>,
 }
 
@@ -47,7 +50,17 @@ impl Pool {
 
     /// `added` is how many headers the edge adds to an answer, for which room is kept.
     pub(crate) fn new(address: SocketAddr, added: usize) -> Self {
-        Self(Arc::new(Inner { address, added, idle: Mutex::default() }))
+        Self(Arc::new(Inner { address, added, multiplexed: None, idle: Mutex::default() }))
+    }
+
+    /// To a service that speaks HTTP/2 without TLS.
+    pub(crate) fn http2(address: SocketAddr) -> Self {
+        let multiplexed = Some(Multiplexed::new(address));
+        Self(Arc::new(Inner { address, added: 0, multiplexed, idle: Mutex::default() }))
+    }
+
+    pub(crate) fn multiplexed(&self) -> Option<&Multiplexed> {
+        self.0.multiplexed.as_ref()
     }
 
     pub(super) fn added(&self) -> usize {

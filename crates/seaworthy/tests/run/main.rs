@@ -5,6 +5,7 @@ mod descriptors;
 mod drain;
 mod edge;
 mod hostile;
+mod http2;
 mod life;
 mod limits;
 mod refusal;

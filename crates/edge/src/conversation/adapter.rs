@@ -1,0 +1,85 @@
+//! What stands before the service, as hyper calls it on a connection of HTTP/1.1.
+
+use std::cell::RefCell;
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
+
+use http::header::CONNECTION;
+use http::{HeaderValue, Request, Response};
+use hyper::body::Incoming;
+use layers::Policy;
+use tower_service::Service;
+
+use crate::lingering::Lingering;
+use crate::proxy::forget_named;
+use crate::worker::Site;
+
+/// A tower service, whose calls need it whole, as a hyper service, whose calls do not: the calls of
+/// one connection come one after the other.
+pub(super) struct Adapter<S> {
+    service: RefCell<S>,
+    site: Arc<Site>,
+    /// Whether a request has come.
+    asked: Arc<AtomicBool>,
+}
+
+impl<S> Adapter<S> {
+    pub(super) fn new(service: S, site: &Arc<Site>, asked: Arc<AtomicBool>) -> Self {
+        Self { service: RefCell::new(service), site: Arc::clone(site), asked }
+    }
+}
+
+impl<S, B> hyper::service::Service<Request<Incoming>> for Adapter<S>
+where
+    S: Service<Request<Lingering>, Response = Response<B>, Error = Infallible>,
+{
+    type Response = Response<B>;
+    type Error = Infallible;
+    type Future = Farewell<S::Future>;
+
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        self.asked.store(true, Ordering::Relaxed);
+        forget_named(request.headers_mut());
+        // It never refuses.
+        let id = self.site.parts.correlation.request(&mut request).ok().flatten();
+        let request = request.map(Lingering::new);
+        let answering = self.service.borrow_mut().call(request);
+        Farewell { answering, site: Arc::clone(&self.site), id }
+    }
+}
+
+pin_project_lite::pin_project! {
+    /// Gives each answer its request's id, and says, once draining has begun, that it is the
+    /// connection's last.
+    pub(super) struct Farewell<F> {
+        #[pin]
+        answering: F,
+        site: Arc<Site>,
+        id: Option<HeaderValue>,
+    }
+}
+
+impl<F, B> Future for Farewell<F>
+where
+    F: Future<Output = Result<Response<B>, Infallible>>,
+{
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let mut answer = ready!(this.answering.poll(context));
+        if let Ok(answer) = &mut answer {
+            this.site.parts.correlation.response(this.id.take(), answer);
+            if this.site.board.is_draining()
+                && answer.status() != http::StatusCode::SWITCHING_PROTOCOLS
+            {
+                answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+        }
+        Poll::Ready(answer)
+    }
+}
