@@ -46,6 +46,7 @@ fn the_name_chooses_the_certificate_and_the_service_knows_of_tls() {
     let answer = ask(&edge, "two.example", &["/headers", "/"]);
     assert_eq!((&answer["version"], &answer["alpn"]), (&"TLSv1.3".into(), &"http/1.1".into()));
     assert_eq!(answer["names"][0], "two.example");
+    assert_eq!(ask(&edge, "two.example", &[])["alpn"], "h2", "who knows it gets it");
     let headers = answer["answers"][0][1].as_str().unwrap_or_default().to_lowercase();
     assert!(headers.contains("x-forwarded-proto: https"), "{headers}");
     assert_eq!(answer["answers"][1][0], 200);

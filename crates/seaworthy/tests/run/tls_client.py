@@ -10,7 +10,8 @@ port, name, *targets = sys.argv[1:]
 context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 context.check_hostname = False
 context.verify_mode = ssl.CERT_NONE
-context.set_alpn_protocols(["h2", "http/1.1"])
+# Without anything to ask it is about what is agreed; what is asked is asked in HTTP/1.1.
+context.set_alpn_protocols(["http/1.1"] if targets else ["h2", "http/1.1"])
 raw = socket.create_connection(("127.0.0.1", int(port)), timeout=10)
 stream = context.wrap_socket(raw, server_hostname=name)
 answers = []
