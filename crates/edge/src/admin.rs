@@ -23,6 +23,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 
+use crate::acme::Acme;
 use crate::tokens::Revocations;
 
 /// What the operators' socket shows and changes.
@@ -33,6 +34,7 @@ pub(crate) struct Admin {
     pub(crate) metrics: Metrics,
     pub(crate) observe: Observe,
     pub(crate) revoked: Revocations,
+    pub(crate) acme: Option<Acme>,
     pub(crate) life: watch::Receiver<Status>,
     pub(crate) drain: watch::Sender<bool>,
 }
@@ -134,6 +136,7 @@ impl Admin {
                 self.drain.send_replace(true);
                 json(StatusCode::ACCEPTED, &json!({ "draining": true }))
             }
+            (&Method::POST, "/certificate") => self.renew(),
             (&Method::GET, "/tokens/revoked") => json(StatusCode::OK, &self.all_revoked()),
             (&Method::POST, "/tokens/revoked") => self.revoke(request.body()),
             (method, _) => match path.strip_prefix("/flags/") {
@@ -141,7 +144,7 @@ impl Admin {
                 Some(name) if method == Method::DELETE => self.change(name, None),
                 _ => {
                     let message = "expected GET /status, /flags, /metrics, POST /drain, \
-                                   PUT or DELETE /flags/NAME, GET or POST /tokens/revoked";
+                                   PUT or DELETE /flags/NAME, GET or POST /tokens/revoked, POST /certificate";
                     Refusal::new(StatusCode::NOT_FOUND, "not_found", message).answer()
                 }
             },
@@ -164,6 +167,7 @@ impl Admin {
             "dependencies": dependencies,
             "flags": self.all_flags(),
             "flags_problem": self.flags.problem(),
+            "certificate_problem": self.acme.as_ref().and_then(Acme::problem),
         })
     }
 
@@ -179,6 +183,15 @@ impl Admin {
             (name, json!({ "on": now.on, "share": now.share, "by": by }))
         });
         Value::Object(shown.collect())
+    }
+
+    fn renew(&self) -> Response<Bytes> {
+        let Some(acme) = &self.acme else {
+            let message = "no certificate is ordered: expected [supply.tls.acme]";
+            return Refusal::new(StatusCode::NOT_FOUND, "not_found", message).answer();
+        };
+        acme.renew();
+        json(StatusCode::ACCEPTED, &json!({ "ordering": true }))
     }
 
     fn all_revoked(&self) -> Value {

@@ -1,89 +1,125 @@
-//! A document of somebody else's, over HTTPS: one GET on a connection of its own, with the
-//! authorities that this machine trusts.
+//! Asking somebody else over HTTPS: each request on a connection of its own, with the authorities that
+//! this machine trusts. No redirection is followed: who is asked was declared.
 
+use std::error::Error;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, HOST, USER_AGENT};
-use http::{Request, StatusCode, Uri};
+use http::header::{ACCEPT, HOST};
+use http::{HeaderValue, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use rustls::crypto::ring;
-use rustls::pki_types::ServerName;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-/// The longest document, in bytes.
+/// The longest answer, in bytes.
 const LONGEST: usize = 256 * 1024;
 /// The longest time for all of it.
 const WITHIN: Duration = Duration::from_secs(10);
 
-/// Gets the document at a URL. It follows no redirection: who it is asked of was declared.
+/// Whoever can be asked. Clones are one.
+#[derive(Debug, Clone)]
+pub(crate) struct Web(Arc<ClientConfig>);
+
+impl Web {
+    /// Trusts whom this machine trusts, and the authorities in this file of PEM.
+    ///
+    /// # Errors
+    /// When that is nobody.
+    pub(crate) fn trusting(more: Option<&Path>) -> Result<Self, String> {
+        let mut roots = RootCertStore::empty();
+        if let Some(file) = more {
+            let read = CertificateDer::pem_file_iter(file).and_then(Iterator::collect);
+            let read: Vec<_> = read.map_err(|error| format!("{}: {error}", file.display()))?;
+            roots.add_parsable_certificates(read);
+        }
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        if roots.is_empty() {
+            return Err("this machine trusts no authority: install ca-certificates".to_owned());
+        }
+        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| error.to_string())?;
+        Ok(Self(Arc::new(config.with_root_certificates(roots).with_no_client_auth())))
+    }
+
+    /// Sends a request to where its URL says.
+    ///
+    /// # Errors
+    /// Why there is no answer, in words.
+    pub(crate) async fn send<B>(&self, request: Request<B>) -> Result<Response<Bytes>, String>
+    where
+        B: http_body::Body + Send + Unpin + 'static,
+        B::Data: Send,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        let sending = async {
+            let host = request.uri().host().ok_or("it has no host")?.to_owned();
+            let tls = request.uri().scheme_str() == Some("https");
+            let port = request.uri().port_u16().unwrap_or(if tls { 443 } else { 80 });
+            let bare = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+            let stream = TcpStream::connect((bare.as_str(), port)).await;
+            let stream =
+                stream.map_err(|error| format!("{host}:{port} cannot be reached: {error}"))?;
+            if !tls {
+                return ask(stream, request).await;
+            }
+            let name = ServerName::try_from(bare).map_err(|error| error.to_string())?;
+            let connecting = TlsConnector::from(Arc::clone(&self.0)).connect(name, stream);
+            let stream =
+                connecting.await.map_err(|error| format!("no TLS with {host}: {error}"))?;
+            ask(stream, request).await
+        };
+        let sent = tokio::time::timeout(WITHIN, sending).await;
+        sent.unwrap_or_else(|_| Err("it did not come in time".to_owned()))
+    }
+}
+
+/// Gets the document at a URL.
 ///
 /// # Errors
 /// Why there is none, in words.
 pub(crate) async fn fetch(url: &Uri, accept: &'static str) -> Result<Bytes, String> {
-    let fetching = async {
-        let host = url.host().ok_or("it has no host")?;
-        let tls = url.scheme_str() == Some("https");
-        let port = url.port_u16().unwrap_or(if tls { 443 } else { 80 });
-        let bare = host.trim_start_matches('[').trim_end_matches(']');
-        let stream = TcpStream::connect((bare, port)).await;
-        let stream = stream.map_err(|error| format!("{host}:{port} cannot be reached: {error}"))?;
-        if !tls {
-            return ask(stream, url, accept).await;
-        }
-        let name = ServerName::try_from(bare.to_owned()).map_err(|error| error.to_string())?;
-        let connecting = TlsConnector::from(Arc::new(trusting()?)).connect(name, stream);
-        let stream = connecting.await.map_err(|error| format!("no TLS with {host}: {error}"))?;
-        ask(stream, url, accept).await
-    };
-    let fetched = tokio::time::timeout(WITHIN, fetching).await;
-    fetched.unwrap_or_else(|_| Err("it did not come in time".to_owned()))
-}
-
-/// Trusts whom this machine trusts.
-fn trusting() -> Result<ClientConfig, String> {
-    let mut roots = RootCertStore::empty();
-    let known = rustls_native_certs::load_native_certs();
-    roots.add_parsable_certificates(known.certs);
-    if roots.is_empty() {
-        return Err("this machine trusts no authority: install ca-certificates".to_owned());
+    let request = Request::get(url).header(ACCEPT, accept).body(Empty::<Bytes>::new());
+    let request = request.map_err(|error| error.to_string())?;
+    let answer = Web::trusting(None)?.send(request).await?;
+    match answer.status() {
+        StatusCode::OK => Ok(answer.into_body()),
+        status => Err(format!("expected 200, found {}", status.as_u16())),
     }
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?;
-    Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
 
-async fn ask(
+async fn ask<B>(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    url: &Uri,
-    accept: &'static str,
-) -> Result<Bytes, String> {
+    mut request: Request<B>,
+) -> Result<Response<Bytes>, String>
+where
+    B: http_body::Body + Send + Unpin + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
     let words = |error: hyper::Error| format!("it broke off: {error}");
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(words)?;
     let driving = tokio::spawn(connection);
-    let authority = url.authority().map_or("", |authority| authority.as_str());
+    let authority = request.uri().authority().map_or("", http::uri::Authority::as_str);
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    let request = Request::get(url.path_and_query().map_or("/", |path| path.as_str()))
-        .header(HOST, host)
-        .header(ACCEPT, accept)
-        .header(USER_AGENT, concat!("seaworthy/", env!("CARGO_PKG_VERSION")))
-        .body(Empty::<Bytes>::new())
-        .map_err(|error| error.to_string())?;
-    let answer = sender.send_request(request).await.map_err(words)?;
-    let status = answer.status();
-    if status != StatusCode::OK {
-        return Err(format!("expected 200, found {}", status.as_u16()));
-    }
-    let body = Limited::new(answer.into_body(), LONGEST).collect().await;
+    let host = HeaderValue::from_str(host).map_err(|error| error.to_string())?;
+    request.headers_mut().insert(HOST, host);
+    let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+    *request.uri_mut() = path.parse().map_err(|error: http::uri::InvalidUri| error.to_string())?;
+    let (head, body) = sender.send_request(request).await.map_err(words)?.into_parts();
+    let body = Limited::new(body, LONGEST).collect().await;
     driving.abort();
-    body.map(http_body_util::Collected::to_bytes).map_err(|error| error.to_string())
+    let body = body.map_err(|error| error.to_string())?.to_bytes();
+    Ok(Response::from_parts(head, body))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! reason of each place. A life goes check → start → ready → listen → drain → stop → exit; [`run`]
 //! shows it.
 
+mod acme;
 pub mod admin;
 mod answer;
 mod assembly;
@@ -44,7 +45,7 @@ mod websocket;
 mod worker;
 mod workers;
 
-pub use config::{Address, Config, Drain, Life, Problem, Supplied};
+pub use config::{Address, Config, Drain, Life, Problem, Supplied, TlsConfig, TokenConfig};
 pub use listen::free_port;
 pub use run::{Ended, run};
 pub use tls::CertificateFiles;

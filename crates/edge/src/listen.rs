@@ -6,6 +6,8 @@ use std::net::SocketAddr;
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 
+use crate::config::{Address, Problem};
+
 /// An address that is ours, and at which nobody is answered yet.
 #[derive(Debug)]
 pub(crate) struct Reserved {
@@ -45,6 +47,37 @@ impl Reserved {
 /// When there is none.
 pub fn free_port() -> io::Result<u16> {
     Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+}
+
+/// Takes the ports of all public addresses.
+///
+/// # Errors
+/// Which cannot be had, and what to do.
+pub(crate) fn reserve(addresses: &[Address]) -> Result<Vec<Reserved>, Problem> {
+    let take = |address: &Address| {
+        let public = address.public;
+        Reserved::take(public).map_err(|error| refused(public, &error))
+    };
+    addresses.iter().map(take).collect()
+}
+
+/// Why an address cannot be listened at, and what to do.
+pub(crate) fn refused(public: SocketAddr, error: &std::io::Error) -> Problem {
+    use std::io::ErrorKind::{AddrInUse, AddrNotAvailable, PermissionDenied};
+    let port = public.port();
+    let help = match error.kind() {
+        AddrInUse => format!(
+            "; somebody else listens there: end it (ss -ltnp 'sport = :{port}' shows it) or give another --listen"
+        ),
+        AddrNotAvailable => format!(
+            "; this machine does not have it: listen at {port} for this machine alone or at 0.0.0.0:{port} for all"
+        ),
+        PermissionDenied if port < 1024 => {
+            "; ports below 1024 need root or CAP_NET_BIND_SERVICE: give another --listen".to_owned()
+        }
+        _ => String::new(),
+    };
+    format!("cannot listen on {public}: {error}{help}")
 }
 
 #[cfg(test)]

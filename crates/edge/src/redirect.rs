@@ -13,6 +13,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
+use crate::acme::Answers;
 use crate::descriptors::Places;
 use crate::ingress_check::is_host;
 use crate::timer::ConnectionTimer;
@@ -25,7 +26,12 @@ const AGAIN: Duration = Duration::from_millis(10);
 
 /// Redirects for as long as it is polled. `port` is where TLS is spoken; who comes here takes a place
 /// like everybody else.
-pub(crate) async fn redirect(listener: TcpListener, port: u16, places: Places) {
+pub(crate) async fn redirect(
+    listener: TcpListener,
+    port: u16,
+    places: Places,
+    answers: Option<Answers>,
+) {
     loop {
         if places.is_full() {
             tokio::time::sleep(AGAIN).await;
@@ -36,8 +42,11 @@ pub(crate) async fn redirect(listener: TcpListener, port: u16, places: Places) {
             continue;
         };
         let place = places.take();
-        let answer = move |request: Request<Incoming>| async move {
-            Ok::<_, Infallible>(answer(&request, port))
+        let answers = answers.clone();
+        let answer = move |request: Request<Incoming>| {
+            let text = answers.as_ref().and_then(|answers| answers.text(request.uri().path()));
+            let answer = text.map_or_else(|| answer(&request, port), proof);
+            async move { Ok::<_, Infallible>(answer) }
         };
         let connection = http1::Builder::new()
             .timer(ConnectionTimer::default())
@@ -49,6 +58,13 @@ pub(crate) async fn redirect(listener: TcpListener, port: u16, places: Places) {
             let _ = tokio::time::timeout(2 * WITHIN, connection).await;
         });
     }
+}
+
+/// What an authority asks for.
+fn proof(text: String) -> Response<Full<Bytes>> {
+    let mut answer = Response::new(Full::from(text));
+    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    answer
 }
 
 fn answer<B>(request: &Request<B>, port: u16) -> Response<Full<Bytes>> {

@@ -11,7 +11,7 @@ use settings::Restart;
 use crate::admin::Status;
 use crate::config::{Address, Config, Problem};
 use crate::descriptors::Places;
-use crate::listen::Reserved;
+use crate::listen::{Reserved, refused, reserve};
 use crate::orphan_keeper::LastWill;
 use crate::shared::{Operators, Shared};
 use crate::signals::{Heard, Signals};
@@ -64,6 +64,7 @@ pub async fn run(
         Signals::listen().map_err(|error| format!("cannot listen to signals: {error}"))?;
     let reserved = reserve(&config.addresses)?;
     let redirect = config
+        .tls
         .redirect
         .map(|address| Reserved::take(address).map_err(|error| refused(address, &error)));
     let redirect = redirect.transpose()?;
@@ -109,32 +110,6 @@ async fn run_with(
 
 /// So long a reader may take for the last lines.
 const LAST_WORDS: Duration = Duration::from_secs(1);
-
-fn reserve(addresses: &[Address]) -> Result<Vec<Reserved>, Problem> {
-    let take = |address: &Address| {
-        let public = address.public;
-        Reserved::take(public).map_err(|error| refused(public, &error))
-    };
-    addresses.iter().map(take).collect()
-}
-
-fn refused(public: SocketAddr, error: &std::io::Error) -> Problem {
-    use std::io::ErrorKind::{AddrInUse, AddrNotAvailable, PermissionDenied};
-    let port = public.port();
-    let help = match error.kind() {
-        AddrInUse => format!(
-            "; somebody else listens there: end it (ss -ltnp 'sport = :{port}' shows it) or give another --listen"
-        ),
-        AddrNotAvailable => format!(
-            "; this machine does not have it: listen at {port} for this machine alone or at 0.0.0.0:{port} for all"
-        ),
-        PermissionDenied if port < 1024 => {
-            "; ports below 1024 need root or CAP_NET_BIND_SERVICE: give another --listen".to_owned()
-        }
-        _ => String::new(),
-    };
-    format!("cannot listen on {public}: {error}{help}")
-}
 
 /// Why a run comes to its end.
 enum Why {
@@ -187,6 +162,12 @@ impl<'a> Run<'a> {
         if let Some(redirect) = redirect {
             self.redirect(redirect, workers.places.clone())?;
         }
+        if let Some(acme) = shared.acme().cloned() {
+            let err = shared.err.clone();
+            tokio::spawn(acme.keep(move |text: &str| {
+                err.say_soon(format!("seaworthy: {text}\n").as_bytes());
+            }));
+        }
         let all: Vec<_> = shared.config.addresses.iter().map(|a| a.public.to_string()).collect();
         shared.say(&format!("ready, listening on {}", all.join(", ")));
         notify(&[sd_notify::NotifyState::Ready]);
@@ -224,7 +205,8 @@ impl<'a> Run<'a> {
         let port = self.main().public.port();
         let listener = reserved.open().and_then(tokio::net::TcpListener::from_std);
         let listener = listener.map_err(|error| format!("cannot redirect: {error}"))?;
-        tokio::spawn(crate::redirect::redirect(listener, port, places));
+        let answers = self.shared.acme().map(|acme| acme.answers().clone());
+        tokio::spawn(crate::redirect::redirect(listener, port, places, answers));
         Ok(())
     }
 

@@ -13,6 +13,7 @@ use settings::supply::Http2;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use crate::acme::Acme;
 use crate::admin::{self, Admin, Status};
 use crate::config::{Config, Problem};
 use crate::dependency::{DependencyProbe, Recheck, look_after};
@@ -124,6 +125,11 @@ impl Shared {
         Ok(())
     }
 
+    /// The certificate that is ordered.
+    pub(crate) fn acme(&self) -> Option<&Acme> {
+        self.tls.as_ref().and_then(Tls::acme)
+    }
+
     /// Reads the keys of tokens and what was revoked, and asks for the issuer's keys.
     pub(crate) fn open_callers(&mut self) -> Result<(), Problem> {
         let Some(declared) = self.config.tokens.clone() else { return Ok(()) };
@@ -169,6 +175,7 @@ impl Shared {
                 metrics: self.metrics.clone(),
                 observe: self.observe.clone(),
                 revoked: self.revoked.clone(),
+                acme: self.acme().cloned(),
                 life,
                 drain,
             };

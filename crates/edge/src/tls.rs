@@ -16,6 +16,8 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use self::certificates::{Certificates, Current};
+use crate::acme::{self, Acme};
+use crate::config::TlsConfig;
 
 /// The files of one certificate: its chain and its key, as PEM.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +32,24 @@ pub struct CertificateFiles {
 pub(crate) struct Tls {
     acceptor: TlsAcceptor,
     current: Arc<Current>,
-    files: Arc<Vec<CertificateFiles>>,
+    files: Arc<Files>,
+}
+
+/// Where certificates are read from.
+#[derive(Debug)]
+struct Files {
+    own: Vec<CertificateFiles>,
+    /// One that is ordered.
+    acme: Option<Acme>,
+}
+
+impl Files {
+    /// Those that are there: one that is ordered may still be under way.
+    fn now(&self) -> Vec<CertificateFiles> {
+        let ordered = self.acme.as_ref().map(Acme::file).filter(|file| file.exists());
+        let ordered = ordered.map(|file| CertificateFiles { certificate: file.clone(), key: file });
+        self.own.iter().cloned().chain(ordered).collect()
+    }
 }
 
 impl std::fmt::Debug for Tls {
@@ -44,25 +63,27 @@ impl Tls {
     ///
     /// # Errors
     /// Which file is wrong, and how.
-    pub(crate) fn open(files: &[CertificateFiles], http2: bool) -> Result<Option<Self>, String> {
-        if files.is_empty() {
+    pub(crate) fn open(declared: &TlsConfig, http2: bool) -> Result<Option<Self>, String> {
+        if declared.certificates.is_empty() && declared.acme.is_none() {
             return Ok(None);
         }
-        let current = Arc::new(Current::new(Certificates::read(files)?));
+        let acme = declared.acme.clone().map(Acme::open).transpose()?;
+        let files = Files { own: declared.certificates.clone(), acme };
+        let answers = files.acme.as_ref().map(|acme| acme.answers().clone());
+        let mut protocols: Vec<&[u8]> =
+            if http2 { vec![b"h2", b"http/1.1"] } else { vec![b"http/1.1"] };
+        protocols.extend(answers.as_ref().map(|_| acme::PROTOCOL));
+        let current = Arc::new(Current::new(Certificates::read(&files.now())?, answers));
         let versions = [&rustls::version::TLS13, &rustls::version::TLS12];
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_protocol_versions(&versions)
             .map_err(|error| format!("TLS cannot be set up: {error}"))?;
         let mut config = config.with_no_client_auth().with_cert_resolver(Arc::clone(&current) as _);
-        config.alpn_protocols = [&b"h2"[..], b"http/1.1"]
-            .iter()
-            .skip(usize::from(!http2))
-            .map(|one| one.to_vec())
-            .collect();
+        config.alpn_protocols = protocols.into_iter().map(<[u8]>::to_vec).collect();
         // Who comes again need not agree on everything anew.
         config.ticketer = ring::Ticketer::new().map_err(|error| format!("no tickets: {error}"))?;
         let acceptor = TlsAcceptor::from(Arc::new(config));
-        Ok(Some(Self { acceptor, current, files: Arc::new(files.to_vec()) }))
+        Ok(Some(Self { acceptor, current, files: Arc::new(files) }))
     }
 
     /// Agrees with a client. `None` where they do not agree, or not in time.
@@ -71,11 +92,18 @@ impl Tls {
         stream: TcpStream,
         within: Duration,
     ) -> Option<TlsStream<TcpStream>> {
-        tokio::time::timeout(within, self.acceptor.accept(stream)).await.ok()?.ok()
+        let agreed = tokio::time::timeout(within, self.acceptor.accept(stream)).await.ok()?.ok()?;
+        // An authority that asks for a certificate asks for nothing else (RFC 8737, 3).
+        (agreed.get_ref().1.alpn_protocol() != Some(acme::PROTOCOL)).then_some(agreed)
+    }
+
+    /// The certificate that is ordered.
+    pub(crate) fn acme(&self) -> Option<&Acme> {
+        self.files.acme.as_ref()
     }
 
     /// Reads the certificates anew whenever their files change, and says when one is about to end.
     pub(crate) async fn follow(self, say: impl Fn(&str)) {
-        follow::follow(&self.files, &self.current, say).await;
+        follow::follow(|| self.files.now(), &self.current, say).await;
     }
 }

@@ -142,10 +142,64 @@ impl Default for WebSocket {
 pub struct Tls {
     /// Certificates with their keys; a client gets the one that is for the name it asks for, or else
     /// the first. They are read anew when their files change.
+    #[serde(default)]
     pub certificates: Vec<CertificateFiles>,
+    /// A certificate that is ordered from an authority, and renewed in time.
+    #[serde(default)]
+    pub acme: Option<Acme>,
     /// An address for plain HTTP, such as `0.0.0.0:80`, from which everybody is sent to HTTPS.
     #[serde(default)]
     pub redirect: Option<String>,
+}
+
+/// A certificate from an authority (ACME). You agree to its terms by this.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Acme {
+    /// The names that it is for.
+    pub domains: Vec<String>,
+    /// Where the authority writes to: `mailto:ops@example.com`.
+    #[serde(default)]
+    pub contact: Vec<String>,
+    /// The authority's directory; Let's Encrypt's by default.
+    #[serde(default = "lets_encrypt")]
+    pub directory: String,
+    /// The folder of account, key and certificate, from the folder of the manifest; back it up.
+    #[serde(default = "acme_folder")]
+    pub folder: String,
+    /// How it is shown that the names are yours: at the TLS address itself, or at `redirect`, which
+    /// must then be port 80 of the names.
+    #[serde(default)]
+    pub challenge: AcmeChallenge,
+    /// The variable with the name of an account that the authority knows already (EAB).
+    #[serde(default)]
+    pub external_id: Option<String>,
+    /// The variable with its key, as the authority gives it (base64url).
+    #[serde(default)]
+    pub external_key: Option<String>,
+    /// A file of PEM with the authority's own certificate, where this machine does not trust it.
+    #[serde(default)]
+    pub root: Option<String>,
+}
+
+fn lets_encrypt() -> String {
+    "https://acme-v02.api.letsencrypt.org/directory".to_owned()
+}
+
+fn acme_folder() -> String {
+    "acme".to_owned()
+}
+
+/// How it is shown that a name is yours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub enum AcmeChallenge {
+    /// A certificate that only the authority asks for, at port 443 (RFC 8737).
+    #[default]
+    #[serde(rename = "tls-alpn-01")]
+    TlsAlpn01,
+    /// A text at port 80 (RFC 8555, 8.3).
+    #[serde(rename = "http-01")]
+    Http01,
 }
 
 /// The files of one certificate, from the folder of the manifest.

@@ -5,6 +5,7 @@ mod features;
 mod limits;
 mod problem;
 mod supplied;
+mod tls;
 mod tokens;
 
 use std::collections::BTreeMap;
@@ -22,7 +23,6 @@ use settings::{Manifest, Probe, Restart, Supply};
 use crate::dependency::Dependency;
 use crate::ingress_check::Range;
 use crate::supply::Asked;
-use crate::tls::CertificateFiles;
 use crate::websocket::SocketLimits;
 
 use self::features::features;
@@ -30,8 +30,9 @@ pub(crate) use self::features::gate;
 pub use self::problem::Problem;
 pub(crate) use self::supplied::ListenerPath;
 pub use self::supplied::Supplied;
+pub use self::tls::TlsConfig;
 pub(crate) use self::tokens::KeyOrigin;
-pub(crate) use self::tokens::TokenConfig;
+pub use self::tokens::TokenConfig;
 
 /// One public address and what stands behind it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,9 +86,7 @@ pub struct Config {
     pub header_timeout: Duration,
     pub client_timeout: Duration,
     /// The certificates of the main public address; plain HTTP without any.
-    pub tls: Vec<CertificateFiles>,
-    /// Where plain HTTP is redirected to it.
-    pub redirect: Option<SocketAddr>,
+    pub tls: TlsConfig,
     pub(crate) http2: Http2,
     /// Whether the service itself speaks HTTP/2 at its main port.
     pub(crate) service_http2: bool,
@@ -137,7 +136,7 @@ impl Config {
         }
         let asked = Asked { manifest, ids: supplied, proto: &proto };
         let parts = crate::supply::declare(&asked, &mut problems);
-        let (tls, redirect) = tls(manifest, &mut problems);
+        let tls = tls::tls(supply.tls.as_ref(), values, &mut problems);
         let limits = limits::limits(&supply.limits, &mut problems);
         let sockets = limits::sockets(&supply.websocket, &mut problems);
         let tokens = supply.tokens.as_ref();
@@ -171,7 +170,6 @@ impl Config {
             header_timeout: supply.header_timeout.0,
             client_timeout: supply.client_timeout.0,
             tls,
-            redirect,
             http2: supply.http2,
             service_http2: supply.service_http2,
             limits,
@@ -212,29 +210,6 @@ fn trusted(texts: &[String], problems: &mut Vec<Problem>) -> Vec<Range> {
         }
     }
     ranges
-}
-
-/// The certificates, and where plain HTTP is redirected.
-fn tls(
-    manifest: &Manifest,
-    problems: &mut Vec<Problem>,
-) -> (Vec<CertificateFiles>, Option<SocketAddr>) {
-    let Some(tls) = &manifest.supply.tls else { return (Vec::new(), None) };
-    if tls.certificates.is_empty() {
-        problems.push("supply.tls.certificates: expected one at least, found none".to_owned());
-    }
-    let redirect = tls.redirect.as_ref().and_then(|text| match Address::public(text) {
-        Ok(address) => Some(address),
-        Err(problem) => {
-            problems.push(format!("supply.tls.redirect: {problem}"));
-            None
-        }
-    });
-    let files = tls.certificates.iter().map(|files| CertificateFiles {
-        certificate: PathBuf::from(&files.certificate),
-        key: PathBuf::from(&files.key),
-    });
-    (files.collect(), redirect)
 }
 
 /// Times in which nothing could happen.

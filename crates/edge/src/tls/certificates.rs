@@ -12,6 +12,7 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::CertificateFiles;
+use crate::acme::{Answers, PROTOCOL};
 
 /// One certificate.
 #[derive(Debug)]
@@ -115,24 +116,35 @@ fn names_and_end(der: &CertificateDer<'_>) -> Result<(Vec<String>, i64), String>
 
 /// The certificates of now.
 #[derive(Debug)]
-pub(super) struct Current(RwLock<Arc<Certificates>>);
+pub(super) struct Current {
+    all: RwLock<Arc<Certificates>>,
+    /// For an authority that asks whether a name is ours.
+    answers: Option<Answers>,
+}
 
 impl Current {
-    pub(super) fn new(certificates: Certificates) -> Self {
-        Self(RwLock::new(Arc::new(certificates)))
+    pub(super) fn new(certificates: Certificates, answers: Option<Answers>) -> Self {
+        Self { all: RwLock::new(Arc::new(certificates)), answers }
     }
 
     pub(super) fn get(&self) -> Arc<Certificates> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.all.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub(super) fn set(&self, certificates: Certificates) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(certificates);
+        *self.all.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(certificates);
     }
 }
 
 impl ResolvesServerCert for Current {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let mut protocols = hello.alpn().into_iter().flatten();
+        if let Some(answers) = &self.answers
+            && protocols.next() == Some(PROTOCOL)
+            && protocols.next().is_none()
+        {
+            return answers.certificate(hello.server_name()?);
+        }
         Some(Arc::clone(&self.get().of(hello.server_name())?.key))
     }
 }

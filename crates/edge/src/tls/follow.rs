@@ -23,8 +23,12 @@ fn mark(files: &[CertificateFiles]) -> Mark {
 }
 
 /// Follows the files for as long as it is polled. A wrong file changes nothing, and is told once.
-pub(super) async fn follow(files: &[CertificateFiles], current: &Current, say: impl Fn(&str)) {
-    let mut known = mark(files);
+pub(super) async fn follow(
+    files: impl Fn() -> Vec<CertificateFiles>,
+    current: &Current,
+    say: impl Fn(&str),
+) {
+    let mut known = mark(&files());
     let mut told = None;
     loop {
         if let Some(text) = about_to_end(&current.get(), now())
@@ -34,12 +38,13 @@ pub(super) async fn follow(files: &[CertificateFiles], current: &Current, say: i
             say(&text);
         }
         tokio::time::sleep(EVERY).await;
-        let found = mark(files);
+        let now_there = files();
+        let found = mark(&now_there);
         if found == known {
             continue;
         }
         known = found;
-        match Certificates::read(files) {
+        match Certificates::read(&now_there) {
             Ok(certificates) => {
                 say(&format!("certificates were read anew: {}", certificates.names()));
                 current.set(certificates);

@@ -28,6 +28,8 @@ enum What {
     Flags,
     /// Stop in order, as on SIGTERM.
     Drain,
+    /// Order a new certificate now ([supply.tls.acme]).
+    Renew,
     /// Let a token hold no more, by its id (jti); without one, list those that do not.
     Revoke {
         id: Option<String>,
@@ -68,6 +70,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         What::Metrics => ("GET", "/metrics".to_owned(), String::new()),
         What::Flags => ("GET", "/flags".to_owned(), String::new()),
         What::Drain => ("POST", "/drain".to_owned(), String::new()),
+        What::Renew => ("POST", "/certificate".to_owned(), String::new()),
         What::Revoke { id: None, .. } => ("GET", "/tokens/revoked".to_owned(), String::new()),
         What::Revoke { id: Some(id), until } => {
             let body = serde_json::json!({ "id": id, "until": until }).to_string();

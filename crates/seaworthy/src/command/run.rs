@@ -128,12 +128,9 @@ fn prepare(arguments: &Arguments) -> Result<Prepared, Failure> {
             values.remove("SEAWORTHY_LOG_KEY");
             config.flags_file = config.flags_file.map(|file| root.join(file));
             config.tokens = config.tokens.map(|tokens| tokens.rooted(&root));
-            for files in &mut config.tls {
-                files.certificate = root.join(&files.certificate);
-                files.key = root.join(&files.key);
-            }
+            config.tls.rooted(&root);
             if !arguments.tls.is_empty() {
-                config.tls.clone_from(&arguments.tls);
+                config.tls.certificates.clone_from(&arguments.tls);
             }
             Ok(Prepared { config, argv, folder, env: values })
         }

@@ -26,6 +26,8 @@ pub(crate) struct Options {
     pub(crate) odd: Option<(&'static str, std::ffi::OsString)>,
     /// Nobody reads what it writes to stdout.
     pub(crate) unread: bool,
+    /// Where it listens; at a free address otherwise.
+    pub(crate) at: Option<SocketAddr>,
     /// The soft and the hard limit of open files.
     pub(crate) files: Option<(u32, u32)>,
 }
@@ -74,7 +76,7 @@ impl Edge {
     /// Starts it.
     pub(crate) fn begin(options: &Options) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let address = free();
+        let address = options.at.unwrap_or_else(free);
         let own = "[service]\nname = \"odd\"\nstart = \"it\"\nport = { env = \"PORT\" }\n";
         let text = format!("{own}{}", options.manifest);
         std::fs::write(folder.path().join("seaworthy.toml"), text).expect("written");

@@ -1,5 +1,6 @@
 //! `seaworthy run` from the outside: its life, its refusals, and what it supplies.
 
+mod acme;
 mod admin;
 mod descriptors;
 mod drain;
