@@ -40,7 +40,7 @@ impl Shared {
         let adds = supplied.correlation.is_some()
             || supplied.security_headers.is_some()
             || supplied.cors.is_some()
-            || self.limits.is_some();
+            || !self.config.limits.is_empty();
         let everywhere = (supplied.security_headers.clone(), supplied.cors.clone());
         Parts {
             added: if adds { 6 } else { 0 },
@@ -50,7 +50,7 @@ impl Shared {
             envelope: EnvelopeLayer(supplied.envelope.clone()),
             trusted: Arc::clone(&self.config.trusted),
             proto: self.config.proto.clone(),
-            inner: Arc::new((supplied.https.clone(), (own, self.limits.clone()))),
+            inner: Arc::new((supplied.https.clone(), own)),
             callers: WaitingLayer(self.callers.clone()),
             concurrency: self.concurrency.clone(),
             gates: gates.layer(),

@@ -4,10 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use layers::{
-    AccessLog, AtOnce, Concurrency, Flags, HealthState, LimitKey, LimitRule, Metrics, Observe,
-    Ofrep, RateLimits, Routes, Sink,
-};
+use layers::{AccessLog, Concurrency, Flags, HealthState, Metrics, Observe, Ofrep, Routes, Sink};
 use redact::{Redactor, Scrubber};
 use settings::supply::Http2;
 use tokio::net::TcpListener;
@@ -15,13 +12,14 @@ use tokio::sync::watch;
 
 use crate::acme::Acme;
 use crate::admin::{self, Admin, Status};
+use crate::callers;
 use crate::config::{Config, Problem};
 use crate::dependency::{DependencyProbe, Recheck, look_after};
 use crate::output::Output;
 use crate::stack::Callers;
 use crate::supervisor::Start;
 use crate::tls::Tls;
-use crate::tokens::{self, Revocations};
+use crate::tokens::Revocations;
 
 /// What a run shares between its parts.
 pub(crate) struct Shared {
@@ -37,7 +35,6 @@ pub(crate) struct Shared {
     pub(crate) err: Output,
     pub(crate) scrubber: Option<Scrubber>,
     pub(crate) tls: Option<Tls>,
-    pub(crate) limits: Option<RateLimits>,
     /// Nothing where nobody is asked who they are.
     pub(crate) callers: Option<Arc<Callers>>,
     pub(crate) revoked: Revocations,
@@ -74,7 +71,6 @@ impl Shared {
             err,
             scrubber,
             tls: None,
-            limits: limits(&config, |rule| !is_after_tokens(&config, rule)),
             callers: None,
             revoked: Revocations::default(),
             config,
@@ -130,15 +126,10 @@ impl Shared {
         self.tls.as_ref().and_then(Tls::acme)
     }
 
-    /// Reads the keys of tokens and what was revoked, and asks for the issuer's keys.
+    /// Everything about who asks: the keys of tokens, what was revoked, where is counted.
     pub(crate) fn open_callers(&mut self) -> Result<(), Problem> {
-        let Some(declared) = self.config.tokens.clone() else { return Ok(()) };
-        let err = self.err.clone();
-        let say = move |text: &str| err.say_soon(format!("seaworthy: {text}\n").as_bytes());
-        let (tokens, revoked) = tokens::open(declared, say)?;
-        let limits = limits(&self.config, |rule| is_after_tokens(&self.config, rule));
-        self.callers = Some(Arc::new((Some(tokens), AtOnce(limits))));
-        self.revoked = revoked;
+        let (callers, revoked) = callers::open(&self.config, &self.err)?;
+        (self.callers, self.revoked) = (callers.map(Arc::new), revoked);
         Ok(())
     }
 
@@ -185,19 +176,6 @@ impl Shared {
             Ok(Operators { tell, asked, _drain: Some(drain) })
         }
     }
-}
-
-/// The limits of rates, which count for all addresses together.
-fn limits(config: &Config, which: impl Fn(&LimitRule) -> bool) -> Option<RateLimits> {
-    let trusted = Arc::clone(&config.trusted);
-    let trusts = move |ip| trusted.iter().any(|range| range.contains(ip));
-    let rules: Vec<_> = config.limits.iter().filter(|rule| which(rule)).cloned().collect();
-    (!rules.is_empty()).then(|| RateLimits::new(rules, trusts))
-}
-
-/// Whether a limit is for callers whom a token has named.
-fn is_after_tokens(config: &Config, rule: &LimitRule) -> bool {
-    config.tokens.is_some() && rule.key == LimitKey::Identity
 }
 
 /// Knows the declared secrets, each line of those that have several too: a key is printed so.

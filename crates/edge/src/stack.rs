@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use http::{HeaderName, Request, Response};
 use layers::{
-    AtOnce, BodyLimits, BodyLimitsLayer, Concurrency, ConcurrencyLayer, Correlation, Cors,
-    DeadlineLayer, EnvelopeLayer, Gates, Held, Https, Observe, Permit, Policy, PolicyLayer,
-    RateLimits, SecurityHeaders, Tokens, WaitingLayer,
+    BodyLimits, BodyLimitsLayer, Concurrency, ConcurrencyLayer, Correlation, Cors, DeadlineLayer,
+    EnvelopeLayer, Gates, Held, Https, Limits, Observe, Permit, Policy, PolicyLayer,
+    SecurityHeaders, Tokens, WaitingLayer,
 };
 use tower_layer::Layer;
 use tower_service::Service;
@@ -54,21 +54,21 @@ pub(crate) type Outer = (
 pub(crate) type Inner = (
     // Nobody is let further over plain HTTP, not even to learn that all places are taken.
     Option<Https>,
-    (
-        // Probes need no place, and whoever comes over plain HTTP is not told about health either.
-        Own,
-        // Probes are not counted; what is refused takes no place.
-        Option<RateLimits>,
-    ),
+    // Probes need no place and are not counted, and whoever comes over plain HTTP is not told about
+    // health either.
+    Own,
 );
 
 /// Who asks, and what they may: everything that may have to wait stands here, and costs a request
 /// nothing where none of it is on.
 pub(crate) type Callers = (
-    // Behind the limits of addresses, which bound how often tokens can be guessed.
-    Option<Tokens>,
-    // Of callers whom a token has named.
-    AtOnce<Option<RateLimits>>,
+    // Of addresses and the like, which bound how often tokens can be guessed.
+    Option<Limits>,
+    (
+        Option<Tokens>,
+        // Of callers whom a token has named.
+        Option<Limits>,
+    ),
 );
 
 /// The body of an answer when it leaves the stack.
@@ -101,7 +101,8 @@ pub(crate) fn stack(
     let service = parts.gates.layer(service);
     // Counts what goes to the service, and nothing that is refused further out.
     let service = ConcurrencyLayer(parts.concurrency.clone()).layer(service);
-    // Nothing that stands further in sees a request of somebody who may not make it.
+    // Nothing that stands further in sees a request of somebody who may not make it; what is refused
+    // takes no place.
     let service = parts.callers.layer(service);
     // The first look stands before everything that believes a header: what is ambiguous or forged
     // ends here.

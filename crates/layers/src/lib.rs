@@ -41,6 +41,7 @@ mod refusal;
 mod route_pattern;
 mod routes;
 mod security_headers;
+mod shared_store;
 pub mod sqlstate;
 mod timed_body;
 mod tokens;
@@ -64,11 +65,12 @@ pub use metrics::{Metrics, SocketMetrics};
 pub use observe::{Observe, ObserveLayer, ObserveService, Served, Sink, Watching};
 pub use ofrep::Ofrep;
 pub use policy::{Policy, PolicyLayer, PolicyService};
-pub use rate_limit::{LimitKey, LimitRule, Quota, RateLimits, WouldRefuse};
+pub use rate_limit::{LimitKey, LimitRule, Limits, Quota, RateLimits, WouldRefuse};
 pub use refusal::{Kept, Refusal};
 pub use route_pattern::RoutePattern;
 pub use routes::Routes;
 pub use security_headers::SecurityHeaders;
+pub use shared_store::{SharedScript, SharedStore, Without};
 pub use timed_body::TimedBody;
 pub use tokens::{
     Access, AccessClaims, AccessRule, KeySet, KeySetTimes, KeySource, Keys, Revoked, TokenChecks,

@@ -6,6 +6,7 @@
 //! writes `X-Forwarded-For` anew.
 
 mod quota;
+mod shared;
 mod store;
 
 use std::borrow::Cow;
@@ -22,6 +23,7 @@ use crate::route_pattern::{AskedFor, RoutePattern};
 use crate::{caller, list};
 
 pub use self::quota::Quota;
+pub use self::shared::Limits;
 use self::store::Store;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -203,6 +205,17 @@ impl RateLimits {
         u64::try_from(self.inner.zero.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 
+    fn refuse(&self, left: Left) -> Box<Response<Bytes>> {
+        let name = self.inner.rules[left.rule].name.clone();
+        let message = format!("too many requests; try again in {} s", left.seconds);
+        let refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", message)
+            .rule(name)
+            .retry_after(u32::try_from(left.seconds).unwrap_or(u32::MAX));
+        let mut answer = refusal.answer();
+        self.tell(left, answer.headers_mut());
+        Box::new(answer)
+    }
+
     fn tell(&self, left: Left, headers: &mut HeaderMap) {
         let Left { rule, left, seconds } = left;
         let name = &self.inner.rules[rule].name;
@@ -244,16 +257,7 @@ impl Policy for RateLimits {
     type State = Taken;
 
     fn request<B>(&self, request: &mut Request<B>) -> Result<Taken, Box<Response<Bytes>>> {
-        self.take(request, self.now()).map_err(|left| {
-            let name = self.inner.rules[left.rule].name.clone();
-            let message = format!("too many requests; try again in {} s", left.seconds);
-            let refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", message)
-                .rule(name)
-                .retry_after(u32::try_from(left.seconds).unwrap_or(u32::MAX));
-            let mut answer = refusal.answer();
-            self.tell(left, answer.headers_mut());
-            Box::new(answer)
-        })
+        self.take(request, self.now()).map_err(|left| self.refuse(left))
     }
 
     fn response<B>(&self, taken: Taken, response: &mut Response<B>) {

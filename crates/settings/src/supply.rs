@@ -29,6 +29,8 @@ pub struct Supply {
     pub tls: Option<Tls>,
     /// How often clients may ask; each rule has a name.
     pub limits: Vec<Limit>,
+    /// Where several edges count together.
+    pub shared: Option<SharedState>,
     /// Tokens that are verified before the service sees a request.
     pub tokens: Option<TokenSettings>,
     /// What WebSockets may do.
@@ -68,6 +70,7 @@ impl Default for Supply {
             service_http2: false,
             tls: None,
             limits: Vec::new(),
+            shared: None,
             tokens: None,
             websocket: WebSocket::default(),
             trusted_proxies: vec!["127.0.0.0/8".to_owned(), "::1".to_owned()],
@@ -111,6 +114,28 @@ pub struct Limit {
 
 fn client() -> String {
     "client".to_owned()
+}
+
+/// A store in which several edges count together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SharedState {
+    /// The variable with the address of a Redis or Valkey: `redis://:password@host:6379/0`.
+    pub redis: String,
+    /// What happens while it is away.
+    #[serde(default)]
+    pub without: Without,
+}
+
+/// What happens while the store is away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Without {
+    /// Each edge counts for itself.
+    #[default]
+    Local,
+    /// Requests that would be counted are refused with 503.
+    Refuse,
 }
 
 /// What WebSockets may do. While the edge drains they are closed with 1001, spread over a third of the

@@ -27,6 +27,7 @@ use crate::websocket::SocketLimits;
 
 use self::features::features;
 pub(crate) use self::features::gate;
+pub(crate) use self::limits::SharedConfig;
 pub use self::problem::Problem;
 pub(crate) use self::supplied::ListenerPath;
 pub use self::supplied::Supplied;
@@ -92,6 +93,8 @@ pub struct Config {
     pub(crate) service_http2: bool,
     pub(crate) limits: Vec<LimitRule>,
     pub(crate) sockets: SocketLimits,
+    /// Where is counted together with others.
+    pub(crate) shared: Option<SharedConfig>,
     /// The tokens that callers must show; nobody is asked for any without.
     pub tokens: Option<TokenConfig>,
     pub(crate) trusted: Arc<Vec<Range>>,
@@ -138,6 +141,8 @@ impl Config {
         let parts = crate::supply::declare(&asked, &mut problems);
         let tls = tls::tls(supply.tls.as_ref(), values, &mut problems);
         let limits = limits::limits(&supply.limits, &mut problems);
+        let shared = supply.shared.as_ref();
+        let shared = shared.and_then(|own| limits::shared(own, values, &mut problems));
         let sockets = limits::sockets(&supply.websocket, &mut problems);
         let tokens = supply.tokens.as_ref();
         let tokens = tokens.and_then(|own| tokens::tokens(own, values, &mut problems));
@@ -174,6 +179,7 @@ impl Config {
             service_http2: supply.service_http2,
             limits,
             sockets,
+            shared,
             tokens,
             trusted: Arc::new(trusted),
             proto,

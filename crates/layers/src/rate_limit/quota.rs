@@ -19,12 +19,12 @@ impl Quota {
     }
 
     /// From one to the next, in nanoseconds.
-    fn step(&self) -> u64 {
+    pub(super) fn step(&self) -> u64 {
         nanos(self.window) / u64::from(self.count.max(1))
     }
 
     /// How far ahead of the clock the next may be.
-    fn room(&self) -> u64 {
+    pub(super) fn room(&self) -> u64 {
         self.step().saturating_mul(u64::from(self.burst.max(1)))
     }
 

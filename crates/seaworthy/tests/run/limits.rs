@@ -42,3 +42,74 @@ fn a_limit_that_makes_no_sense_is_told_before_the_service_starts() {
     assert!(told.contains("expected a number and a span such as 100/min"), "{told}");
     assert!(told.contains("expected a key client, identity, all or header:NAME"), "{told}");
 }
+
+/// A Redis of this test.
+struct Redis {
+    address: std::net::SocketAddr,
+    running: Option<std::process::Child>,
+}
+
+impl Redis {
+    fn start(&mut self) {
+        let mut command = std::process::Command::new("redis-server");
+        let port = self.address.port().to_string();
+        command.args(["--port", &port, "--save", "", "--bind", "127.0.0.1", "--requirepass", "pw"]);
+        command.stdout(std::process::Stdio::null());
+        self.running = Some(command.spawn().expect("redis-server is installed"));
+        until("it listens", || std::net::TcpStream::connect(self.address).is_ok());
+    }
+
+    fn stop(&mut self) {
+        if let Some(mut running) = self.running.take() {
+            let _ = running.kill();
+            let _ = running.wait();
+        }
+    }
+
+    fn url(&self) -> String {
+        format!("redis://:pw@{}/2", self.address)
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+#[test]
+fn several_edges_count_together_and_each_for_itself_while_the_store_is_away() {
+    let mut redis = Redis { address: crate::edge::free(), running: None };
+    redis.start();
+    let start = |without: &str| {
+        let manifest = format!(
+            "[supply.shared]\nredis = \"LIMITS\"\nwithout = \"{without}\"\n\
+             [[supply.limits]]\nname = \"all\"\nroute = \"/headers\"\nkey = \"all\"\nquotas = [\"4/hour\"]\n\
+             [[supply.limits]]\nname = \"soon\"\nroute = \"/headers\"\nkey = \"all\"\nquotas = [\"1/hour\"]\nshadow = true\n"
+        );
+        let env = vec![("LIMITS", redis.url())];
+        Edge::start(&Options { manifest, env, supply: "correlation-ids", ..Options::default() })
+    };
+    let (one, other) = (start("local"), start("refuse"));
+    let ask = |edge: &Edge| edge.ask("GET /headers");
+    for (edge, left) in [(&one, 3), (&other, 2), (&one, 1), (&other, 0)] {
+        let (status, head, body) = ask(edge);
+        assert_eq!(status, 200, "{head}{body}");
+        assert!(head.contains(&format!("ratelimit: \"all\";r={left};t=")), "{head}");
+    }
+    for edge in [&one, &other] {
+        let (status, head, _) = ask(edge);
+        assert_eq!((status, head.contains("retry-after: 900")), (429, true), "{head}");
+        assert_eq!(edge.ask("GET /").0, 200, "another route");
+    }
+    until("the shadow is told", || one.output().contains("\"would_refuse\":\"soon\""));
+    redis.stop();
+    assert_eq!(ask(&one).0, 200, "counted here");
+    let (status, _, body) = ask(&other);
+    assert_eq!((status, body.contains("limits_unavailable")), (503, true), "{body}");
+    until("it is told", || one.output().contains("the shared store is away"));
+    assert!(!one.output().contains(":pw@"), "and not its password");
+    redis.start();
+    until("it is back", || ask(&other).0 == 200);
+    until("it is told", || other.output().contains("the shared store answers again"));
+}
