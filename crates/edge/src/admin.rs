@@ -17,7 +17,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use layers::{Flags, HealthState, Metrics, Observe, Ofrep, Refusal, Setting};
+use layers::{Flags, HealthState, Lockouts, Metrics, Observe, Ofrep, Refusal, Setting};
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
@@ -35,6 +35,7 @@ pub(crate) struct Admin {
     pub(crate) observe: Observe,
     pub(crate) revoked: Revocations,
     pub(crate) acme: Option<Acme>,
+    pub(crate) lockouts: Option<Lockouts>,
     pub(crate) life: watch::Receiver<Status>,
     pub(crate) drain: watch::Sender<bool>,
 }
@@ -139,12 +140,13 @@ impl Admin {
             (&Method::POST, "/certificate") => self.renew(),
             (&Method::GET, "/tokens/revoked") => json(StatusCode::OK, &self.all_revoked()),
             (&Method::POST, "/tokens/revoked") => self.revoke(request.body()),
+            (&Method::POST, "/unlock") => self.unlock(request.body()),
             (method, _) => match path.strip_prefix("/flags/") {
                 Some(name) if method == Method::PUT => self.set(name, request.body()),
                 Some(name) if method == Method::DELETE => self.change(name, None),
                 _ => {
                     let message = "expected GET /status, /flags, /metrics, POST /drain, \
-                                   PUT or DELETE /flags/NAME, GET or POST /tokens/revoked, POST /certificate";
+                                   PUT or DELETE /flags/NAME, GET or POST /tokens/revoked, POST /certificate, POST /unlock";
                     Refusal::new(StatusCode::NOT_FOUND, "not_found", message).answer()
                 }
             },
@@ -192,6 +194,20 @@ impl Admin {
         };
         acme.renew();
         json(StatusCode::ACCEPTED, &json!({ "ordering": true }))
+    }
+
+    fn unlock(&self, body: &[u8]) -> Response<Bytes> {
+        let asked: Option<Value> = serde_json::from_slice(body).ok();
+        let account = asked.as_ref().and_then(|asked| asked.get("account")?.as_str());
+        let (Some(account), Some(lockouts)) = (account, self.lockouts.clone()) else {
+            let message = "expected {\"account\":\"NAME\"}, and [[supply.lockouts]]";
+            return Refusal::new(StatusCode::BAD_REQUEST, "bad_request", message).answer();
+        };
+        let account = account.to_owned();
+        let told = json!({ "unlocked": account });
+        // The store that it is in may take a moment.
+        tokio::spawn(async move { lockouts.unlock(&account).await });
+        json(StatusCode::OK, &told)
     }
 
     fn all_revoked(&self) -> Value {

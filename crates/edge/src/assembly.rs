@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use layers::{Deadline, DeadlineLayer, EnvelopeLayer, Gates, Health, Policy, WaitingLayer};
+use layers::{
+    Deadline, DeadlineLayer, EnvelopeLayer, Gates, Health, LockoutLayer, Policy, WaitingLayer,
+};
 
 use crate::config::{Address, ListenerPath};
 use crate::outage::Outage;
@@ -52,6 +54,7 @@ impl Shared {
             proto: self.config.proto.clone(),
             inner: Arc::new((supplied.https.clone(), own)),
             callers: WaitingLayer(self.callers.clone()),
+            lockouts: LockoutLayer(self.lockouts.clone()),
             concurrency: self.concurrency.clone(),
             gates: gates.layer(),
             outage: supplied

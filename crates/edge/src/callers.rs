@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use layers::{LimitKey, LimitRule, Limits, RateLimits, SharedStore, Without};
+use layers::{LimitKey, LimitRule, Limits, Lockouts, RateLimits, SharedStore, Without};
 
 use crate::config::{Config, Problem};
 use crate::output::Output;
@@ -10,14 +10,20 @@ use crate::redis_store::RedisStore;
 use crate::stack::Callers;
 use crate::tokens::{self, Revocations};
 
-/// Everything that was declared; nothing where nobody is asked and nothing is counted.
+/// Everything about who asks.
+pub(crate) struct Asked {
+    /// Nothing where nobody is asked and nothing is counted.
+    pub(crate) callers: Option<Callers>,
+    pub(crate) revoked: Revocations,
+    /// Nothing where no log-in is guarded.
+    pub(crate) lockouts: Option<Lockouts>,
+}
+
+/// Opens what was declared.
 ///
 /// # Errors
 /// Which file or address is wrong, and how.
-pub(crate) fn open(
-    config: &Config,
-    err: &Output,
-) -> Result<(Option<Callers>, Revocations), Problem> {
+pub(crate) fn open(config: &Config, err: &Output) -> Result<Asked, Problem> {
     let say =
         |err: Output| move |text: &str| err.say_soon(format!("seaworthy: {text}\n").as_bytes());
     let (tokens, revoked) = match config.tokens.clone() {
@@ -39,7 +45,18 @@ pub(crate) fn open(
     let before = limits(config, &shared, |rule| !named(rule));
     let after = limits(config, &shared, named);
     let any = before.is_some() || tokens.is_some();
-    Ok((any.then_some((before, (tokens, after))), revoked))
+    let lockouts = (!config.lockouts.is_empty()).then(|| {
+        let addresses = RateLimits::new(Vec::new(), trusts(config));
+        let client = move |headers: &http::HeaderMap| addresses.client_of(headers);
+        Lockouts::new(config.lockouts.clone(), shared, client, say(err.clone()))
+    });
+    Ok(Asked { callers: any.then_some((before, (tokens, after))), revoked, lockouts })
+}
+
+/// Whether an address is a proxy's whose word counts.
+fn trusts(config: &Config) -> impl Fn(std::net::IpAddr) -> bool + Send + Sync + use<> {
+    let trusted = Arc::clone(&config.trusted);
+    move |ip| trusted.iter().any(|range| range.contains(ip))
 }
 
 /// The limits of rates, which count for all addresses together.
@@ -48,13 +65,11 @@ fn limits(
     shared: &Option<(Arc<dyn SharedStore>, Without)>,
     which: impl Fn(&LimitRule) -> bool,
 ) -> Option<Limits> {
-    let trusted = Arc::clone(&config.trusted);
-    let trusts = move |ip| trusted.iter().any(|range| range.contains(ip));
     let rules: Vec<_> = config.limits.iter().filter(|rule| which(rule)).cloned().collect();
     if rules.is_empty() {
         return None;
     }
-    let limits = RateLimits::new(rules, trusts);
+    let limits = RateLimits::new(rules, trusts(config));
     Some(match shared {
         Some((store, without)) => Limits::shared(limits, Arc::clone(store), *without),
         None => Limits::local(limits),

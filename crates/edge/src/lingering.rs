@@ -17,20 +17,35 @@ const LONGEST: Duration = Duration::from_secs(5);
 
 /// A body that goes on being read when it is let go of.
 #[derive(Debug)]
-pub(crate) struct Lingering(Option<Incoming>);
+pub(crate) struct Lingering(Left);
+
+/// What is left of it.
+#[derive(Debug)]
+enum Left {
+    Coming(Incoming),
+    /// One that was read already, to be looked into.
+    Whole(Box<Bytes>),
+    Ended,
+}
 
 impl Lingering {
     pub(crate) fn new(body: Incoming) -> Self {
-        // Nothing is left of what has ended.
-        Self((!body.is_end_stream()).then_some(body))
+        Self(if body.is_end_stream() { Left::Ended } else { Left::Coming(body) })
+    }
+}
+
+impl From<Bytes> for Lingering {
+    fn from(bytes: Bytes) -> Self {
+        Self(if bytes.is_empty() { Left::Ended } else { Left::Whole(Box::new(bytes)) })
     }
 }
 
 impl Drop for Lingering {
     fn drop(&mut self) {
-        let left = self.0.take().filter(|body| !body.is_end_stream());
+        let Left::Coming(body) = std::mem::replace(&mut self.0, Left::Ended) else { return };
         // Without a runtime everything is ending, and nobody reads any more.
-        if let (Some(mut body), Ok(runtime)) = (left, Handle::try_current()) {
+        if let (false, Ok(runtime)) = (body.is_end_stream(), Handle::try_current()) {
+            let mut body = body;
             runtime.spawn(async move {
                 let all = async { while let Some(Ok(_)) = body.frame().await {} };
                 // Who has not ended by then is cut off.
@@ -48,19 +63,36 @@ impl Body for Lingering {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let Some(body) = &mut self.0 else { return Poll::Ready(None) };
-        let frame = Pin::new(body).poll_frame(context);
-        if let Poll::Ready(None | Some(Err(_))) = frame {
-            self.0 = None;
+        match &mut self.0 {
+            Left::Coming(body) => {
+                let frame = Pin::new(body).poll_frame(context);
+                if let Poll::Ready(None | Some(Err(_))) = frame {
+                    self.0 = Left::Ended;
+                }
+                frame
+            }
+            Left::Whole(bytes) => {
+                let bytes = std::mem::take(&mut **bytes);
+                self.0 = Left::Ended;
+                Poll::Ready(Some(Ok(Frame::data(bytes))))
+            }
+            Left::Ended => Poll::Ready(None),
         }
-        frame
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.as_ref().is_none_or(Incoming::is_end_stream)
+        match &self.0 {
+            Left::Coming(body) => body.is_end_stream(),
+            Left::Whole(_) => false,
+            Left::Ended => true,
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.0.as_ref().map_or(SizeHint::with_exact(0), Incoming::size_hint)
+        match &self.0 {
+            Left::Coming(body) => body.size_hint(),
+            Left::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Left::Ended => SizeHint::with_exact(0),
+        }
     }
 }

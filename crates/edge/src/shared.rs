@@ -4,7 +4,9 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use layers::{AccessLog, Concurrency, Flags, HealthState, Metrics, Observe, Ofrep, Routes, Sink};
+use layers::{
+    AccessLog, Concurrency, Flags, HealthState, Lockouts, Metrics, Observe, Ofrep, Routes, Sink,
+};
 use redact::{Redactor, Scrubber};
 use settings::supply::Http2;
 use tokio::net::TcpListener;
@@ -38,6 +40,7 @@ pub(crate) struct Shared {
     /// Nothing where nobody is asked who they are.
     pub(crate) callers: Option<Arc<Callers>>,
     pub(crate) revoked: Revocations,
+    pub(crate) lockouts: Option<Lockouts>,
 }
 
 impl Shared {
@@ -73,6 +76,7 @@ impl Shared {
             tls: None,
             callers: None,
             revoked: Revocations::default(),
+            lockouts: None,
             config,
             start,
         }
@@ -128,8 +132,9 @@ impl Shared {
 
     /// Everything about who asks: the keys of tokens, what was revoked, where is counted.
     pub(crate) fn open_callers(&mut self) -> Result<(), Problem> {
-        let (callers, revoked) = callers::open(&self.config, &self.err)?;
-        (self.callers, self.revoked) = (callers.map(Arc::new), revoked);
+        let asked = callers::open(&self.config, &self.err)?;
+        (self.callers, self.revoked) = (asked.callers.map(Arc::new), asked.revoked);
+        self.lockouts = asked.lockouts;
         Ok(())
     }
 
@@ -167,6 +172,7 @@ impl Shared {
                 observe: self.observe.clone(),
                 revoked: self.revoked.clone(),
                 acme: self.acme().cloned(),
+                lockouts: self.lockouts.clone(),
                 life,
                 drain,
             };

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use http::{HeaderName, Request, Response};
 use layers::{
     BodyLimits, BodyLimitsLayer, Concurrency, ConcurrencyLayer, Correlation, Cors, DeadlineLayer,
-    EnvelopeLayer, Gates, Held, Https, Limits, Observe, Permit, Policy, PolicyLayer,
+    EnvelopeLayer, Gates, Held, Https, Limits, LockoutLayer, Observe, Permit, Policy, PolicyLayer,
     SecurityHeaders, Tokens, WaitingLayer,
 };
 use tower_layer::Layer;
@@ -36,6 +36,7 @@ pub(crate) struct Parts {
     pub(crate) proto: HeaderName,
     pub(crate) inner: Arc<Inner>,
     pub(crate) callers: WaitingLayer<Callers>,
+    pub(crate) lockouts: LockoutLayer,
     pub(crate) concurrency: Concurrency,
     pub(crate) gates: PolicyLayer<Option<Gates>>,
     pub(crate) outage: Option<Outage>,
@@ -101,6 +102,8 @@ pub(crate) fn stack(
     let service = parts.gates.layer(service);
     // Counts what goes to the service, and nothing that is refused further out.
     let service = ConcurrencyLayer(parts.concurrency.clone()).layer(service);
+    // Behind limits and tokens, whose refusals are no failed log-ins.
+    let service = parts.lockouts.layer(service);
     // Nothing that stands further in sees a request of somebody who may not make it; what is refused
     // takes no place.
     let service = parts.callers.layer(service);

@@ -180,6 +180,11 @@ impl RateLimits {
         }
     }
 
+    /// The address of a request's client, as these limits count it.
+    pub fn client_of(&self, headers: &HeaderMap) -> String {
+        self.client(headers).map_or(String::new(), |ip| ip.to_string())
+    }
+
     /// The last address of `X-Forwarded-For` that is no trusted proxy's; of IPv6 its /64.
     fn client(&self, headers: &HeaderMap) -> Option<IpAddr> {
         let hops: Vec<&[u8]> = list::members(headers, &FORWARDED_FOR).collect();

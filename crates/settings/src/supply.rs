@@ -31,6 +31,8 @@ pub struct Supply {
     pub limits: Vec<Limit>,
     /// Where several edges count together.
     pub shared: Option<SharedState>,
+    /// Log-ins at which guessing is stopped, account by account.
+    pub lockouts: Vec<Lockout>,
     /// Tokens that are verified before the service sees a request.
     pub tokens: Option<TokenSettings>,
     /// What WebSockets may do.
@@ -71,6 +73,7 @@ impl Default for Supply {
             tls: None,
             limits: Vec::new(),
             shared: None,
+            lockouts: Vec::new(),
             tokens: None,
             websocket: WebSocket::default(),
             trusted_proxies: vec!["127.0.0.0/8".to_owned(), "::1".to_owned()],
@@ -114,6 +117,61 @@ pub struct Limit {
 
 fn client() -> String {
     "client".to_owned()
+}
+
+/// A log-in at which guessing is stopped by account, from wherever it comes: waits that grow, then a
+/// lock that ends by itself. Meanwhile everybody gets 429 with `Retry-After`, right or wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Lockout {
+    /// Its name in the log and the metrics.
+    pub name: String,
+    /// `POST /login`.
+    pub route: String,
+    /// Where the account is named: a member of a JSON body or a field of a form (`email`,
+    /// `user.email`), or `header:NAME`.
+    pub account: String,
+    /// The status codes of a wrong password.
+    #[serde(default = "unauthorized")]
+    pub failed: Vec<u16>,
+    /// A text in the answer that means one, whatever its status.
+    #[serde(default)]
+    pub failed_text: Option<String>,
+    /// A part of `Location` that means one.
+    #[serde(default)]
+    pub failed_location: Option<String>,
+    /// From so many failures on, each is followed by a wait: 1 s, 2 s, 4 s and so on.
+    #[serde(default = "three")]
+    pub delay_after: u32,
+    /// From so many on, the account is locked.
+    #[serde(default = "ten")]
+    pub lock_after: u32,
+    /// For so long.
+    #[serde(default = "quarter")]
+    pub lock: Span,
+    /// After so long without another one, failures are forgotten.
+    #[serde(default = "hour")]
+    pub forget: Span,
+}
+
+fn unauthorized() -> Vec<u16> {
+    vec![401]
+}
+
+fn three() -> u32 {
+    3
+}
+
+fn ten() -> u32 {
+    10
+}
+
+fn quarter() -> Span {
+    Span::seconds(900)
+}
+
+fn hour() -> Span {
+    Span::seconds(3600)
 }
 
 /// A store in which several edges count together.

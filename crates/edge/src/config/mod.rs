@@ -3,6 +3,7 @@
 
 mod features;
 mod limits;
+mod lockouts;
 mod problem;
 mod supplied;
 mod tls;
@@ -15,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderName;
-use layers::{LimitRule, Setting};
+use layers::{LimitRule, LockoutRule, Setting};
 use redact::Style;
 use settings::supply::{Http2, Masks};
 use settings::{Manifest, Probe, Restart, Supply};
@@ -92,6 +93,7 @@ pub struct Config {
     /// Whether the service itself speaks HTTP/2 at its main port.
     pub(crate) service_http2: bool,
     pub(crate) limits: Vec<LimitRule>,
+    pub(crate) lockouts: Vec<LockoutRule>,
     pub(crate) sockets: SocketLimits,
     /// Where is counted together with others.
     pub(crate) shared: Option<SharedConfig>,
@@ -143,6 +145,7 @@ impl Config {
         let limits = limits::limits(&supply.limits, &mut problems);
         let shared = supply.shared.as_ref();
         let shared = shared.and_then(|own| limits::shared(own, values, &mut problems));
+        let lockouts = lockouts::lockouts(&supply.lockouts, &mut problems);
         let sockets = limits::sockets(&supply.websocket, &mut problems);
         let tokens = supply.tokens.as_ref();
         let tokens = tokens.and_then(|own| tokens::tokens(own, values, &mut problems));
@@ -178,6 +181,7 @@ impl Config {
             http2: supply.http2,
             service_http2: supply.service_http2,
             limits,
+            lockouts,
             sockets,
             shared,
             tokens,

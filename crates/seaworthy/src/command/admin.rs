@@ -28,6 +28,8 @@ enum What {
     Flags,
     /// Stop in order, as on SIGTERM.
     Drain,
+    /// Forget the failed log-ins of an account ([[supply.lockouts]]).
+    Unlock { account: String },
     /// Order a new certificate now ([supply.tls.acme]).
     Renew,
     /// Let a token hold no more, by its id (jti); without one, list those that do not.
@@ -70,6 +72,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         What::Metrics => ("GET", "/metrics".to_owned(), String::new()),
         What::Flags => ("GET", "/flags".to_owned(), String::new()),
         What::Drain => ("POST", "/drain".to_owned(), String::new()),
+        What::Unlock { account } => {
+            let body = serde_json::json!({ "account": account }).to_string();
+            ("POST", "/unlock".to_owned(), body)
+        }
         What::Renew => ("POST", "/certificate".to_owned(), String::new()),
         What::Revoke { id: None, .. } => ("GET", "/tokens/revoked".to_owned(), String::new()),
         What::Revoke { id: Some(id), until } => {

@@ -1,6 +1,7 @@
 //! How often clients may ask.
 
 use crate::edge::{Edge, Options, until};
+use crate::redis::Redis;
 
 #[test]
 fn who_asks_too_often_is_refused_and_counted_and_probes_are_not() {
@@ -43,44 +44,9 @@ fn a_limit_that_makes_no_sense_is_told_before_the_service_starts() {
     assert!(told.contains("expected a key client, identity, all or header:NAME"), "{told}");
 }
 
-/// A Redis of this test.
-struct Redis {
-    address: std::net::SocketAddr,
-    running: Option<std::process::Child>,
-}
-
-impl Redis {
-    fn start(&mut self) {
-        let mut command = std::process::Command::new("redis-server");
-        let port = self.address.port().to_string();
-        command.args(["--port", &port, "--save", "", "--bind", "127.0.0.1", "--requirepass", "pw"]);
-        command.stdout(std::process::Stdio::null());
-        self.running = Some(command.spawn().expect("redis-server is installed"));
-        until("it listens", || std::net::TcpStream::connect(self.address).is_ok());
-    }
-
-    fn stop(&mut self) {
-        if let Some(mut running) = self.running.take() {
-            let _ = running.kill();
-            let _ = running.wait();
-        }
-    }
-
-    fn url(&self) -> String {
-        format!("redis://:pw@{}/2", self.address)
-    }
-}
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        self.stop();
-    }
-}
-
 #[test]
 fn several_edges_count_together_and_each_for_itself_while_the_store_is_away() {
-    let mut redis = Redis { address: crate::edge::free(), running: None };
-    redis.start();
+    let mut redis = Redis::new();
     let start = |without: &str| {
         let manifest = format!(
             "[supply.shared]\nredis = \"LIMITS\"\nwithout = \"{without}\"\n\

@@ -9,6 +9,8 @@ mod hostile;
 mod http2;
 mod life;
 mod limits;
+mod lockout;
+mod redis;
 mod refusal;
 mod tls;
 mod tokens;

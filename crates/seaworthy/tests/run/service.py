@@ -137,6 +137,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 SEEN.append("left")
             self.close_connection = True
             return None
+        if path in ("/login", "/form-login", "/page-login"):
+            right = b"right" in self.body()
+            if path == "/login":
+                return self.answer(200 if right else 401, b"in" if right else b"wrong")
+            if path == "/form-login":
+                return self.answer(302, b"", Location="/home" if right else "/login?error=1")
+            return self.answer(200, b"welcome" if right else b"<p>wrong password</p>")
         if path == "/none":
             return self.answer(404, b"nothing")
         if path == "/log":
