@@ -17,14 +17,14 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use layers::{Flags, HealthState, Lockouts, Metrics, Observe, Ofrep, Refusal, Setting};
+use layers::{Flags, HealthState, Metrics, Observe, Ofrep, Refusal, Setting};
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 
 use crate::acme::Acme;
-use crate::tokens::Revocations;
+use crate::reload::Reloader;
 
 /// What the operators' socket shows and changes.
 #[derive(Debug, Clone)]
@@ -33,9 +33,8 @@ pub(crate) struct Admin {
     pub(crate) flags: Flags,
     pub(crate) metrics: Metrics,
     pub(crate) observe: Observe,
-    pub(crate) revoked: Revocations,
+    pub(crate) reloader: Reloader,
     pub(crate) acme: Option<Acme>,
-    pub(crate) lockouts: Option<Lockouts>,
     pub(crate) life: watch::Receiver<Status>,
     pub(crate) drain: watch::Sender<bool>,
 }
@@ -140,13 +139,14 @@ impl Admin {
             (&Method::POST, "/certificate") => self.renew(),
             (&Method::GET, "/tokens/revoked") => json(StatusCode::OK, &self.all_revoked()),
             (&Method::POST, "/tokens/revoked") => self.revoke(request.body()),
+            (&Method::POST, "/reload") => self.reload(),
             (&Method::POST, "/unlock") => self.unlock(request.body()),
             (method, _) => match path.strip_prefix("/flags/") {
                 Some(name) if method == Method::PUT => self.set(name, request.body()),
                 Some(name) if method == Method::DELETE => self.change(name, None),
                 _ => {
                     let message = "expected GET /status, /flags, /metrics, POST /drain, \
-                                   PUT or DELETE /flags/NAME, GET or POST /tokens/revoked, POST /certificate, POST /unlock";
+                                   PUT or DELETE /flags/NAME, GET or POST /tokens/revoked, POST /certificate, POST /unlock, POST /reload";
                     Refusal::new(StatusCode::NOT_FOUND, "not_found", message).answer()
                 }
             },
@@ -196,10 +196,22 @@ impl Admin {
         json(StatusCode::ACCEPTED, &json!({ "ordering": true }))
     }
 
+    fn reload(&self) -> Response<Bytes> {
+        match self.reloader.reload_and_say() {
+            Ok(others) => {
+                json(StatusCode::OK, &json!({ "reloaded": true, "needs_a_start": others }))
+            }
+            Err(problem) => {
+                let refusal = Refusal::new(StatusCode::BAD_REQUEST, "not_reloaded", problem);
+                refusal.answer()
+            }
+        }
+    }
+
     fn unlock(&self, body: &[u8]) -> Response<Bytes> {
         let asked: Option<Value> = serde_json::from_slice(body).ok();
         let account = asked.as_ref().and_then(|asked| asked.get("account")?.as_str());
-        let (Some(account), Some(lockouts)) = (account, self.lockouts.clone()) else {
+        let (Some(account), Some(lockouts)) = (account, self.reloader.lockouts()) else {
             let message = "expected {\"account\":\"NAME\"}, and [[supply.lockouts]]";
             return Refusal::new(StatusCode::BAD_REQUEST, "bad_request", message).answer();
         };
@@ -211,7 +223,7 @@ impl Admin {
     }
 
     fn all_revoked(&self) -> Value {
-        let all = self.revoked.all().into_iter();
+        let all = self.reloader.revoked().all().into_iter();
         Value::Array(all.map(|(id, until)| json!({ "id": id, "until": until })).collect())
     }
 
@@ -224,7 +236,7 @@ impl Admin {
             return Refusal::new(StatusCode::BAD_REQUEST, "bad_request", message).answer();
         };
         let until = asked.as_ref().and_then(|asked| asked.get("until")).and_then(Value::as_u64);
-        match self.revoked.revoke(id, until) {
+        match self.reloader.revoked().revoke(id, until) {
             Ok(()) => json(StatusCode::OK, &self.all_revoked()),
             Err(problem) => {
                 let status = StatusCode::INTERNAL_SERVER_ERROR;

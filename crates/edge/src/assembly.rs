@@ -1,21 +1,34 @@
-//! From what a run shares to what stands before the service on one address.
+//! From a configuration and what a run shares to what stands before the service on one address.
 
 use std::sync::Arc;
 
 use layers::{
-    Deadline, DeadlineLayer, EnvelopeLayer, Gates, Health, LockoutLayer, Policy, WaitingLayer,
+    Concurrency, Deadline, DeadlineLayer, EnvelopeLayer, Flags, Gates, Health, HealthState,
+    LockoutLayer, Metrics, Observe, Policy, WaitingLayer,
 };
 
-use crate::config::{Address, ListenerPath};
+use crate::callers::Asked;
+use crate::config::{Address, Config, ListenerPath};
+use crate::dependency::Recheck;
 use crate::outage::Outage;
 use crate::own_paths::Own;
-use crate::shared::Shared;
 use crate::stack::Parts;
 
-impl Shared {
+/// What stays the same under every configuration.
+#[derive(Debug, Clone)]
+pub(crate) struct Assembly {
+    pub(crate) board: HealthState,
+    pub(crate) doubt: Recheck,
+    pub(crate) flags: Flags,
+    pub(crate) metrics: Metrics,
+    pub(crate) observe: Observe,
+    pub(crate) concurrency: Concurrency,
+}
+
+impl Assembly {
     /// What stands before the service on one address.
-    pub(crate) fn parts(&self, address: &Address) -> Parts {
-        let supplied = &self.config.supplied;
+    pub(crate) fn parts(&self, config: &Config, asked: &Asked, address: &Address) -> Parts {
+        let supplied = &config.supplied;
         let here = |place: &Option<ListenerPath>| {
             let place = place.as_ref().filter(|place| place.port == address.name)?;
             Some(place.path.clone())
@@ -27,7 +40,7 @@ impl Shared {
             ready: here(&supplied.ready),
             report: report.map(|(_, report)| report.clone()),
         };
-        let mut deadline = Deadline::new(self.config.timeout);
+        let mut deadline = Deadline::new(config.timeout);
         if let Some(outage) = supplied.outage {
             let board = self.board.clone();
             deadline = deadline.during(outage, move || board.is_degraded());
@@ -42,7 +55,7 @@ impl Shared {
         let adds = supplied.correlation.is_some()
             || supplied.security_headers.is_some()
             || supplied.cors.is_some()
-            || !self.config.limits.is_empty();
+            || !config.limits.is_empty();
         let everywhere = (supplied.security_headers.clone(), supplied.cors.clone());
         Parts {
             added: if adds { 6 } else { 0 },
@@ -50,11 +63,11 @@ impl Shared {
             correlation: supplied.correlation.clone(),
             outer: everywhere.layer(),
             envelope: EnvelopeLayer(supplied.envelope.clone()),
-            trusted: Arc::clone(&self.config.trusted),
-            proto: self.config.proto.clone(),
+            trusted: Arc::clone(&config.trusted),
+            proto: config.proto.clone(),
             inner: Arc::new((supplied.https.clone(), own)),
-            callers: WaitingLayer(self.callers.clone()),
-            lockouts: LockoutLayer(self.lockouts.clone()),
+            callers: WaitingLayer(asked.callers.clone()),
+            lockouts: LockoutLayer(asked.lockouts.clone()),
             concurrency: self.concurrency.clone(),
             gates: gates.layer(),
             outage: supplied

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use layers::{LimitKey, LimitRule, Limits, Lockouts, RateLimits, SharedStore, Without};
+use layers::{Counts, LimitKey, LimitRule, Limits, Lockouts, RateLimits, SharedStore, Without};
 
 use crate::config::{Config, Problem};
 use crate::output::Output;
@@ -13,9 +13,16 @@ use crate::tokens::{self, Revocations};
 /// Everything about who asks.
 pub(crate) struct Asked {
     /// Nothing where nobody is asked and nothing is counted.
-    pub(crate) callers: Option<Callers>,
-    pub(crate) revoked: Revocations,
+    pub(crate) callers: Option<Arc<Callers>>,
     /// Nothing where no log-in is guarded.
+    pub(crate) lockouts: Option<Lockouts>,
+}
+
+/// What goes on under another configuration.
+#[derive(Debug, Default)]
+pub(crate) struct Kept {
+    pub(crate) counts: Counts,
+    pub(crate) revoked: Revocations,
     pub(crate) lockouts: Option<Lockouts>,
 }
 
@@ -23,15 +30,16 @@ pub(crate) struct Asked {
 ///
 /// # Errors
 /// Which file or address is wrong, and how.
-pub(crate) fn open(config: &Config, err: &Output) -> Result<Asked, Problem> {
+pub(crate) fn open(config: &Config, err: &Output, kept: &mut Kept) -> Result<Asked, Problem> {
     let say =
         |err: Output| move |text: &str| err.say_soon(format!("seaworthy: {text}\n").as_bytes());
-    let (tokens, revoked) = match config.tokens.clone() {
+    let tokens = match config.tokens.clone() {
         Some(declared) => {
-            let (tokens, revoked) = tokens::open(declared, say(err.clone()))?;
-            (Some(tokens), revoked)
+            let (tokens, revoked) = tokens::open(declared, &kept.revoked, say(err.clone()))?;
+            kept.revoked = revoked;
+            Some(tokens)
         }
-        None => (None, Revocations::default()),
+        None => None,
     };
     let shared = match &config.shared {
         Some(shared) => {
@@ -42,15 +50,18 @@ pub(crate) fn open(config: &Config, err: &Output) -> Result<Asked, Problem> {
     };
     // Whom a token is about is known behind it only.
     let named = |rule: &LimitRule| tokens.is_some() && rule.key == LimitKey::Identity;
-    let before = limits(config, &shared, |rule| !named(rule));
-    let after = limits(config, &shared, named);
+    let before = limits(config, &shared, &kept.counts, |rule| !named(rule));
+    let after = limits(config, &shared, &kept.counts, named);
     let any = before.is_some() || tokens.is_some();
     let lockouts = (!config.lockouts.is_empty()).then(|| {
         let addresses = RateLimits::new(Vec::new(), trusts(config));
         let client = move |headers: &http::HeaderMap| addresses.client_of(headers);
-        Lockouts::new(config.lockouts.clone(), shared, client, say(err.clone()))
+        let before = kept.lockouts.as_ref();
+        Lockouts::new(config.lockouts.clone(), shared, before, client, say(err.clone()))
     });
-    Ok(Asked { callers: any.then_some((before, (tokens, after))), revoked, lockouts })
+    kept.lockouts.clone_from(&lockouts);
+    let callers = any.then(|| Arc::new((before, (tokens, after))));
+    Ok(Asked { callers, lockouts })
 }
 
 /// Whether an address is a proxy's whose word counts.
@@ -63,13 +74,14 @@ fn trusts(config: &Config) -> impl Fn(std::net::IpAddr) -> bool + Send + Sync + 
 fn limits(
     config: &Config,
     shared: &Option<(Arc<dyn SharedStore>, Without)>,
+    counts: &Counts,
     which: impl Fn(&LimitRule) -> bool,
 ) -> Option<Limits> {
     let rules: Vec<_> = config.limits.iter().filter(|rule| which(rule)).cloned().collect();
     if rules.is_empty() {
         return None;
     }
-    let limits = RateLimits::new(rules, trusts(config));
+    let limits = RateLimits::new(rules, trusts(config)).counted_in(counts);
     Some(match shared {
         Some((store, without)) => Limits::shared(limits, Arc::clone(store), *without),
         None => Limits::local(limits),

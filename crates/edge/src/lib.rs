@@ -28,6 +28,7 @@ mod own_paths;
 mod proxy;
 mod redirect;
 mod redis_store;
+mod reload;
 mod run;
 pub mod secrets;
 mod shared;
@@ -49,5 +50,6 @@ mod workers;
 
 pub use config::{Address, Config, Drain, Life, Problem, Supplied, TlsConfig, TokenConfig};
 pub use listen::free_port;
+pub use reload::Reread;
 pub use run::{Ended, run};
 pub use tls::CertificateFiles;

@@ -13,6 +13,7 @@ use crate::config::{Address, Config, Problem};
 use crate::descriptors::Places;
 use crate::listen::{Reserved, refused, reserve};
 use crate::orphan_keeper::LastWill;
+use crate::reload::{Reloader, Reread};
 use crate::shared::{Operators, Shared};
 use crate::signals::{Heard, Signals};
 use crate::stopping::ask_to_stop;
@@ -57,6 +58,7 @@ pub async fn run(
     argv: Vec<String>,
     folder: PathBuf,
     env: std::collections::BTreeMap<String, String>,
+    reread: Reread,
 ) -> Result<Ended, Problem> {
     // Orphans of the service become ours, as they would in a container.
     process::tree::adopt_orphans().map_err(|error| format!("cannot adopt orphans: {error}"))?;
@@ -70,8 +72,8 @@ pub async fn run(
     let redirect = redirect.transpose()?;
     let mut shared = Shared::new(config, Start { argv, folder, env });
     shared.open_tls()?;
-    shared.open_callers()?;
-    let result = run_with(&mut shared, signals, reserved, redirect).await;
+    let reloader = shared.reloader(reread)?;
+    let result = run_with(&mut shared, reloader, signals, reserved, redirect).await;
     for output in [&shared.out, &shared.err] {
         output.flush(LAST_WORDS);
     }
@@ -80,6 +82,7 @@ pub async fn run(
 
 async fn run_with(
     shared: &mut Shared,
+    reloader: Reloader,
     mut signals: Signals,
     reserved: Vec<Reserved>,
     redirect: Option<Reserved>,
@@ -92,13 +95,13 @@ async fn run_with(
         }
     }
     shared.serve_flags().await?;
-    let admin = shared.open_admin()?;
+    let admin = shared.open_admin(&reloader)?;
     let will = LastWill::begin();
     if let Some(mark) = will.mark() {
         // One that is there already belongs to whoever started us, and looks after everything.
         shared.start.env.entry(process::tree::MARK.to_owned()).or_insert(mark);
     }
-    let mut run = Run { shared, signals, restarts: 0, admin, will: &will };
+    let mut run = Run { shared, reloader, signals, restarts: 0, admin, will: &will };
     let result = run.live(reserved, redirect).await;
     will.finish();
     process::tree::end_strays();
@@ -123,6 +126,7 @@ enum Why {
 
 struct Run<'a> {
     shared: &'a Shared,
+    reloader: Reloader,
     signals: Signals,
     restarts: u32,
     admin: Operators,
@@ -158,7 +162,7 @@ impl<'a> Run<'a> {
             }
             Err(signal) => return Ok(self.stop_service(&life, signal, Instant::now()).await),
         }
-        let mut workers = Workers::open(shared, reserved)?;
+        let mut workers = Workers::open(shared, &self.reloader, reserved)?;
         if let Some(redirect) = redirect {
             self.redirect(redirect, workers.places.clone())?;
         }
@@ -267,10 +271,23 @@ impl<'a> Run<'a> {
                 }
                 heard = self.signals.next() => match heard {
                     Heard::Stop(signal) => return Err(signal),
-                    Heard::Other(signal) => self.pass_on(life, signal),
+                    Heard::Other(signal) => self.hear(life, signal),
                     Heard::Child => process::tree::reap_adopted(),
                 },
             }
+        }
+    }
+
+    /// A hangup means to read the configuration anew, here and in the service, where the manifest does
+    /// not say otherwise.
+    fn hear(&self, life: &Life, signal: &'static str) {
+        let reload = signal == "SIGHUP";
+        if reload {
+            // What came of it is said.
+            let _ = self.reloader.reload_and_say();
+        }
+        if !reload || self.shared.config.passes_hangup {
+            self.pass_on(life, signal);
         }
     }
 
@@ -290,7 +307,7 @@ impl<'a> Run<'a> {
                 heard = self.signals.next() => match heard {
                     Heard::Stop(signal) => return Why::Asked(signal),
                     Heard::Other(signal) => {
-                        self.pass_on(life, signal);
+                        self.hear(life, signal);
                         continue;
                     }
                     Heard::Child => {
@@ -411,7 +428,7 @@ impl<'a> Run<'a> {
                         self.shared.say(&format!("{signal} again: the waiting is over"));
                         return true;
                     }
-                    Heard::Other(signal) => self.pass_on(life, signal),
+                    Heard::Other(signal) => self.hear(life, signal),
                     Heard::Child => process::tree::reap_adopted(),
                 },
             }

@@ -4,9 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use layers::{
-    AccessLog, Concurrency, Flags, HealthState, Lockouts, Metrics, Observe, Ofrep, Routes, Sink,
-};
+use layers::{AccessLog, Concurrency, Flags, HealthState, Metrics, Observe, Ofrep, Routes, Sink};
 use redact::{Redactor, Scrubber};
 use settings::supply::Http2;
 use tokio::net::TcpListener;
@@ -14,14 +12,13 @@ use tokio::sync::watch;
 
 use crate::acme::Acme;
 use crate::admin::{self, Admin, Status};
-use crate::callers;
+use crate::assembly::Assembly;
 use crate::config::{Config, Problem};
 use crate::dependency::{DependencyProbe, Recheck, look_after};
 use crate::output::Output;
-use crate::stack::Callers;
+use crate::reload::{Reloader, Reread};
 use crate::supervisor::Start;
 use crate::tls::Tls;
-use crate::tokens::Revocations;
 
 /// What a run shares between its parts.
 pub(crate) struct Shared {
@@ -37,10 +34,6 @@ pub(crate) struct Shared {
     pub(crate) err: Output,
     pub(crate) scrubber: Option<Scrubber>,
     pub(crate) tls: Option<Tls>,
-    /// Nothing where nobody is asked who they are.
-    pub(crate) callers: Option<Arc<Callers>>,
-    pub(crate) revoked: Revocations,
-    pub(crate) lockouts: Option<Lockouts>,
 }
 
 impl Shared {
@@ -74,9 +67,6 @@ impl Shared {
             err,
             scrubber,
             tls: None,
-            callers: None,
-            revoked: Revocations::default(),
-            lockouts: None,
             config,
             start,
         }
@@ -130,12 +120,21 @@ impl Shared {
         self.tls.as_ref().and_then(Tls::acme)
     }
 
-    /// Everything about who asks: the keys of tokens, what was revoked, where is counted.
-    pub(crate) fn open_callers(&mut self) -> Result<(), Problem> {
-        let asked = callers::open(&self.config, &self.err)?;
-        (self.callers, self.revoked) = (asked.callers.map(Arc::new), asked.revoked);
-        self.lockouts = asked.lockouts;
-        Ok(())
+    /// Everything about who asks, and how it is read anew.
+    pub(crate) fn reloader(&self, reread: Reread) -> Result<Reloader, Problem> {
+        Reloader::begin(&self.config, self.assembly(), self.err.clone(), reread)
+    }
+
+    /// What stays the same under every configuration.
+    fn assembly(&self) -> Assembly {
+        Assembly {
+            board: self.board.clone(),
+            doubt: self.doubt.clone(),
+            flags: self.flags.clone(),
+            metrics: self.metrics.clone(),
+            observe: self.observe.clone(),
+            concurrency: self.concurrency.clone(),
+        }
     }
 
     /// The flags on loopback for the service, whose environment says where.
@@ -158,7 +157,7 @@ impl Shared {
         Ok(())
     }
 
-    pub(crate) fn open_admin(&self) -> Result<Operators, Problem> {
+    pub(crate) fn open_admin(&self, reloader: &Reloader) -> Result<Operators, Problem> {
         let (tell, life) = watch::channel(Status::default());
         let (drain, asked) = watch::channel(false);
         if let Some(path) = &self.config.admin {
@@ -170,9 +169,8 @@ impl Shared {
                 flags: self.flags.clone(),
                 metrics: self.metrics.clone(),
                 observe: self.observe.clone(),
-                revoked: self.revoked.clone(),
+                reloader: reloader.clone(),
                 acme: self.acme().cloned(),
-                lockouts: self.lockouts.clone(),
                 life,
                 drain,
             };

@@ -20,6 +20,7 @@ use crate::fetch::fetch;
 /// Which file is wrong, and how.
 pub(crate) fn open(
     declared: TokenConfig,
+    before: &Revocations,
     say: impl Fn(&str) + Send + Sync + 'static,
 ) -> Result<(Tokens, Revocations), Problem> {
     let TokenConfig { mut tokens, keys, revoked } = declared;
@@ -50,6 +51,8 @@ pub(crate) fn open(
             KeySource::Fetched(set)
         }
     };
+    // What was revoked stays so under another configuration.
+    tokens.revoked = before.revoked.clone();
     let revocations = Revocations::open(tokens.revoked.clone(), revoked)?;
     Ok((tokens, revocations))
 }

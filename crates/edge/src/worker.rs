@@ -22,6 +22,7 @@ use tower_service::Service;
 use crate::conversation::{http1, http2};
 use crate::descriptors::Places;
 use crate::lingering::Lingering;
+use crate::reload::Slot;
 use crate::socket::Socket;
 use crate::stack::{Parts, stack};
 use crate::tls::Tls;
@@ -44,7 +45,7 @@ pub(crate) struct Site {
     pub(crate) upstream: SocketAddr,
     /// Whether the service speaks HTTP/2 there.
     pub(crate) upstream_http2: bool,
-    pub(crate) parts: Arc<Parts>,
+    pub(crate) slot: Arc<Slot>,
     pub(crate) compress: bool,
     pub(crate) board: HealthState,
     pub(crate) tunnels: Tunnels,
@@ -58,6 +59,22 @@ pub(crate) struct Site {
     pub(crate) head_within: Duration,
     /// The longest time in which a client takes nothing of its answer.
     pub(crate) taken_within: Duration,
+}
+
+/// What a connection stands on, from its opening to its end.
+#[derive(Debug, Clone)]
+pub(crate) struct Ground {
+    pub(crate) site: Arc<Site>,
+    pub(crate) parts: Arc<Parts>,
+    /// Tells when others stand there.
+    pub(crate) changes: watch::Receiver<()>,
+}
+
+impl Ground {
+    /// Whether an answer is to be the connection's last.
+    pub(crate) fn is_left(&self) -> bool {
+        self.site.board.is_draining() || self.changes.has_changed().unwrap_or(false)
+    }
 }
 
 /// Serves until told to stop, and until every connection has ended.
@@ -79,7 +96,7 @@ async fn accept(site: Arc<Site>, listener: TcpListener, mut phase: watch::Receiv
     let pool = if site.upstream_http2 {
         Pool::http2(site.upstream)
     } else {
-        Pool::new(site.upstream, site.parts.added)
+        Pool::new(site.upstream, site.slot.now().added)
     };
     let mut connections = JoinSet::new();
     let mut sweep = tokio::time::interval(Pool::SWEEP);
@@ -162,17 +179,19 @@ async fn serve_on<C>(
 ) where
     C: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let inner = stack(&site.parts, peer.ip(), pool, &site.tunnels, site.tls.is_some());
+    let changes = site.slot.changes();
+    let site = Ground { parts: site.slot.now(), site: Arc::clone(site), changes };
+    let inner = stack(&site.parts, peer.ip(), pool, &site.site.tunnels, site.site.tls.is_some());
     let observe = ObserveLayer(site.parts.observe.clone());
-    if site.compress {
-        speak(site, stream, observe.layer(CompressionLayer.layer(inner)), http2, phase).await;
+    if site.site.compress {
+        speak(&site, stream, observe.layer(CompressionLayer.layer(inner)), http2, phase).await;
     } else {
-        speak(site, stream, observe.layer(inner), http2, phase).await;
+        speak(&site, stream, observe.layer(inner), http2, phase).await;
     }
 }
 
 async fn speak<C, S, B>(
-    site: &Arc<Site>,
+    site: &Ground,
     stream: C,
     service: S,
     http2: bool,

@@ -9,6 +9,7 @@ use tokio::sync::{oneshot, watch};
 use crate::config::Problem;
 use crate::descriptors::{self, Places};
 use crate::listen::Reserved;
+use crate::reload::Reloader;
 use crate::shared::Shared;
 use crate::tunnels::{Rules, Tunnels};
 use crate::worker::{self, Phase, Site};
@@ -27,14 +28,19 @@ const SPREAD: f64 = 0.3;
 
 impl Workers {
     /// Opens the public addresses and starts the workers.
-    pub(crate) fn open(shared: &Shared, reserved: Vec<Reserved>) -> Result<Self, Problem> {
+    pub(crate) fn open(
+        shared: &Shared,
+        reloader: &Reloader,
+        reserved: Vec<Reserved>,
+    ) -> Result<Self, Problem> {
         let mut listeners = Vec::new();
-        for (reserved, address) in reserved.into_iter().zip(&shared.config.addresses) {
+        let addresses = shared.config.addresses.iter().zip(reloader.slots());
+        for (reserved, (address, slot)) in reserved.into_iter().zip(addresses) {
             let public = address.public;
             let listener = reserved.open();
             let listener =
                 listener.map_err(|error| format!("cannot listen on {public}: {error}"))?;
-            listeners.push((listener, address, Arc::new(shared.parts(address))));
+            listeners.push((listener, address, slot));
         }
         let err = shared.err.clone();
         let say = move |text: &str| err.say_soon(format!("seaworthy: {text}\n").as_bytes());
@@ -48,12 +54,12 @@ impl Workers {
         });
         let mut done = Vec::new();
         for _ in 0..shared.config.workers.max(1) {
-            let sites = listeners.iter().map(|(listener, address, parts)| {
+            let sites = listeners.iter().map(|(listener, address, slot)| {
                 let site = Site {
                     upstream: address.service,
                     // Further ports are for machines within, which is to say, metrics.
                     upstream_http2: shared.config.service_http2 && address.name.is_none(),
-                    parts: Arc::clone(parts),
+                    slot: Arc::clone(slot),
                     compress: shared.config.supplied.compress,
                     board: shared.board.clone(),
                     tunnels: tunnels.clone(),

@@ -67,7 +67,7 @@ pub use metrics::{Metrics, SocketMetrics};
 pub use observe::{Observe, ObserveLayer, ObserveService, Served, Sink, Watching};
 pub use ofrep::Ofrep;
 pub use policy::{Policy, PolicyLayer, PolicyService};
-pub use rate_limit::{LimitKey, LimitRule, Limits, Quota, RateLimits, WouldRefuse};
+pub use rate_limit::{Counts, LimitKey, LimitRule, Limits, Quota, RateLimits, WouldRefuse};
 pub use refusal::{Kept, Refusal};
 pub use route_pattern::RoutePattern;
 pub use routes::Routes;

@@ -73,8 +73,20 @@ struct Inner {
     policies: Vec<HeaderValue>,
     /// Whether an address is a proxy's whose word counts.
     trusts: Box<dyn Fn(IpAddr) -> bool + Send + Sync>,
-    store: Store,
+    counts: Counts,
+}
+
+/// What was counted. Clones are one.
+#[derive(Debug, Clone)]
+pub struct Counts {
+    store: Arc<Store>,
     zero: Instant,
+}
+
+impl Default for Counts {
+    fn default() -> Self {
+        Self { store: Arc::new(Store::new()), zero: Instant::now() }
+    }
 }
 
 impl std::fmt::Debug for RateLimits {
@@ -107,9 +119,17 @@ impl RateLimits {
             HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static(""))
         };
         let policies = rules.iter().map(policy).collect();
-        let (trusts, store) = (Box::new(trusts), Store::new());
-        let inner = Inner { rules, policies, trusts, store, zero: Instant::now() };
-        Self { inner: Arc::new(inner) }
+        let (trusts, counts) = (Box::new(trusts), Counts::default());
+        Self { inner: Arc::new(Inner { rules, policies, trusts, counts }) }
+    }
+
+    /// Goes on with what was counted before, by the names of rules.
+    #[must_use]
+    pub fn counted_in(mut self, counts: &Counts) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.inner) {
+            inner.counts = counts.clone();
+        }
+        self
     }
 
     /// Takes one of every rule that is about the request, up to the first that refuses.
@@ -142,8 +162,9 @@ impl RateLimits {
     ) -> Result<Left, Left> {
         let key = self.key(&rule.key, request);
         let mut tightest = Left { rule: at, left: u32::MAX, seconds: 0 };
-        for (number, quota) in rule.quotas.iter().enumerate() {
-            let took = self.inner.store.change(&(at, number, &key), now, |next| {
+        for quota in &rule.quotas {
+            let name = (&rule.name, quota.window);
+            let took = self.inner.counts.store.change(&(name, &key), now, |next| {
                 match quota.conforms(next, now) {
                     Ok(next) => (Some(next), Ok((quota.left(next, now), next))),
                     Err(early) => (None, Err(early)),
@@ -207,7 +228,7 @@ impl RateLimits {
     }
 
     fn now(&self) -> u64 {
-        u64::try_from(self.inner.zero.elapsed().as_nanos()).unwrap_or(u64::MAX)
+        u64::try_from(self.inner.counts.zero.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 
     fn refuse(&self, left: Left) -> Box<Response<Bytes>> {

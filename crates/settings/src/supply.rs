@@ -20,6 +20,8 @@ pub struct Supply {
     pub listen: Option<String>,
     /// Public addresses of further ports, by their names in `service.ports`.
     pub ports: BTreeMap<String, String>,
+    /// Whether SIGHUP, by which the configuration is read anew, goes on to the service.
+    pub pass_hangup: bool,
     /// Whether clients may speak HTTP/2 (over TLS, where they ask for it).
     pub http2: Http2,
     /// Whether the service speaks HTTP/2 without TLS at its main port (h2c with prior knowledge), as
@@ -68,6 +70,7 @@ impl Default for Supply {
             controls: Vec::new(),
             listen: None,
             ports: BTreeMap::new(),
+            pass_hangup: true,
             http2: Http2::Tls,
             service_http2: false,
             tls: None,

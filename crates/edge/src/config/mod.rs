@@ -89,6 +89,8 @@ pub struct Config {
     pub client_timeout: Duration,
     /// The certificates of the main public address; plain HTTP without any.
     pub tls: TlsConfig,
+    /// Whether a hangup goes on to the service.
+    pub(crate) passes_hangup: bool,
     pub(crate) http2: Http2,
     /// Whether the service itself speaks HTTP/2 at its main port.
     pub(crate) service_http2: bool,
@@ -178,6 +180,7 @@ impl Config {
             header_timeout: supply.header_timeout.0,
             client_timeout: supply.client_timeout.0,
             tls,
+            passes_hangup: supply.pass_hangup,
             http2: supply.http2,
             service_http2: supply.service_http2,
             limits,

@@ -16,20 +16,20 @@ use tower_service::Service;
 
 use crate::lingering::Lingering;
 use crate::proxy::forget_named;
-use crate::worker::Site;
+use crate::worker::Ground;
 
 /// A tower service, whose calls need it whole, as a hyper service, whose calls do not: the calls of
 /// one connection come one after the other.
 pub(super) struct Adapter<S> {
     service: RefCell<S>,
-    site: Arc<Site>,
+    ground: Ground,
     /// Whether a request has come.
     asked: Arc<AtomicBool>,
 }
 
 impl<S> Adapter<S> {
-    pub(super) fn new(service: S, site: &Arc<Site>, asked: Arc<AtomicBool>) -> Self {
-        Self { service: RefCell::new(service), site: Arc::clone(site), asked }
+    pub(super) fn new(service: S, ground: &Ground, asked: Arc<AtomicBool>) -> Self {
+        Self { service: RefCell::new(service), ground: ground.clone(), asked }
     }
 }
 
@@ -45,20 +45,20 @@ where
         self.asked.store(true, Ordering::Relaxed);
         forget_named(request.headers_mut());
         // It never refuses.
-        let id = self.site.parts.correlation.request(&mut request).ok().flatten();
+        let id = self.ground.parts.correlation.request(&mut request).ok().flatten();
         let request = request.map(Lingering::new);
         let answering = self.service.borrow_mut().call(request);
-        Farewell { answering, site: Arc::clone(&self.site), id }
+        Farewell { answering, ground: self.ground.clone(), id }
     }
 }
 
 pin_project_lite::pin_project! {
-    /// Gives each answer its request's id, and says, once draining has begun, that it is the
-    /// connection's last.
+    /// Gives each answer its request's id, and says, once draining or another configuration has
+    /// begun, that it is the connection's last.
     pub(super) struct Farewell<F> {
         #[pin]
         answering: F,
-        site: Arc<Site>,
+        ground: Ground,
         id: Option<HeaderValue>,
     }
 }
@@ -73,10 +73,8 @@ where
         let this = self.project();
         let mut answer = ready!(this.answering.poll(context));
         if let Ok(answer) = &mut answer {
-            this.site.parts.correlation.response(this.id.take(), answer);
-            if this.site.board.is_draining()
-                && answer.status() != http::StatusCode::SWITCHING_PROTOCOLS
-            {
+            this.ground.parts.correlation.response(this.id.take(), answer);
+            if this.ground.is_left() && answer.status() != http::StatusCode::SWITCHING_PROTOCOLS {
                 answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
         }

@@ -22,11 +22,11 @@ use super::adapter::Adapter;
 use crate::client_timeout::Patient;
 use crate::lingering::Lingering;
 use crate::timer::ConnectionTimer;
-use crate::worker::{Phase, Site};
+use crate::worker::{Ground, Phase};
 
 /// Speaks HTTP on one connection.
 pub(crate) async fn converse<C, S, B>(
-    site: &Arc<Site>,
+    ground: &Ground,
     stream: C,
     service: S,
     mut phase: watch::Receiver<Phase>,
@@ -38,8 +38,9 @@ where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
+    let site = &ground.site;
     let asked = Arc::new(AtomicBool::new(false));
-    let service = Adapter::new(service, site, Arc::clone(&asked));
+    let service = Adapter::new(service, ground, Arc::clone(&asked));
     let connection = http1::Builder::new()
         .timer(ConnectionTimer::default())
         .header_read_timeout(site.head_within)

@@ -26,7 +26,7 @@ use super::LARGEST_HEAD;
 use crate::client_timeout::Patient;
 use crate::lingering::Lingering;
 use crate::streams::{Activity, Stream, Streams, Taken};
-use crate::worker::{Phase, Site};
+use crate::worker::{Ground, Phase};
 
 /// Requests at once on one connection; those beyond wait. Browsers ask for no more than a hundred.
 const STREAMS: u32 = 128;
@@ -61,7 +61,7 @@ pub(crate) async fn is_spoken(stream: &TcpStream, within: Duration) -> bool {
 
 /// Speaks HTTP/2 on one connection.
 pub(crate) async fn converse<C, S, B>(
-    site: &Arc<Site>,
+    ground: &Ground,
     stream: C,
     service: S,
     mut phase: watch::Receiver<Phase>,
@@ -73,10 +73,12 @@ where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
+    let site = &ground.site;
     let activity = Arc::<Activity>::default();
+    let mut changes = ground.changes.clone();
     let service = Adapter {
         service: RefCell::new(service),
-        site: Arc::clone(site),
+        ground: ground.clone(),
         activity: Arc::clone(&activity),
     };
     let connection = http2::Builder::new(Streams { taken_within: site.taken_within })
@@ -94,6 +96,8 @@ where
         tokio::select! {
             ended = &mut connection => return ended,
             _ = phase.wait_for(|phase| *phase != Phase::Serve) => break,
+            // Under another configuration the client comes again.
+            Ok(()) = changes.changed() => break,
             () = tokio::time::sleep(site.head_within) => {
                 let (all, open) = activity.now();
                 // As on HTTP/1.1, an idle connection is not kept for ever.
@@ -125,7 +129,7 @@ const LEAVING: Duration = Duration::from_secs(5);
 /// What stands before the service, as hyper calls it for each stream.
 struct Adapter<S> {
     service: RefCell<S>,
-    site: Arc<Site>,
+    ground: Ground,
     activity: Arc<Activity>,
 }
 
@@ -140,10 +144,10 @@ where
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         as_http1(&mut request);
         // It never refuses.
-        let id = self.site.parts.correlation.request(&mut request).ok().flatten();
+        let id = self.ground.parts.correlation.request(&mut request).ok().flatten();
         let stream = Some(self.activity.begin());
         let answering = self.service.borrow_mut().call(request.map(Lingering::new));
-        Answering { answering, site: Arc::clone(&self.site), id, stream }
+        Answering { answering, ground: self.ground.clone(), id, stream }
     }
 }
 
@@ -171,7 +175,7 @@ pin_project_lite::pin_project! {
     struct Answering<F> {
         #[pin]
         answering: F,
-        site: Arc<Site>,
+        ground: Ground,
         id: Option<HeaderValue>,
         stream: Option<Stream>,
     }
@@ -186,7 +190,7 @@ where
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let Ok(mut answer) = ready!(this.answering.poll(context));
-        this.site.parts.correlation.response(this.id.take(), &mut answer);
+        this.ground.parts.correlation.response(this.id.take(), &mut answer);
         let Some(stream) = this.stream.take() else { return Poll::Pending };
         Poll::Ready(Ok(answer.map(|body| Taken::new(body, stream))))
     }

@@ -13,7 +13,7 @@ const MOST: usize = 500_000;
 
 /// What is known of accounts.
 pub(super) struct Known {
-    local: Mutex<HashMap<u64, Attempts>>,
+    local: Arc<Mutex<HashMap<u64, Attempts>>>,
     /// Secret: nobody can choose names that fall together.
     hasher: RandomState,
     zero: Instant,
@@ -60,9 +60,24 @@ pub(super) enum May {
 }
 
 impl Known {
-    pub(super) fn new(shared: Option<(Arc<dyn SharedStore>, Without)>) -> Self {
-        let (local, hasher) = (Mutex::default(), RandomState::new());
-        Self { local, hasher, zero: Instant::now(), shared }
+    pub(super) fn new(
+        shared: Option<(Arc<dyn SharedStore>, Without)>,
+        before: Option<&Self>,
+    ) -> Self {
+        match before {
+            Some(before) => Self {
+                local: Arc::clone(&before.local),
+                hasher: before.hasher.clone(),
+                zero: before.zero,
+                shared,
+            },
+            None => Self {
+                local: Arc::default(),
+                hasher: RandomState::new(),
+                zero: Instant::now(),
+                shared,
+            },
+        }
     }
 
     fn all(&self) -> MutexGuard<'_, HashMap<u64, Attempts>> {

@@ -63,14 +63,17 @@ const SPRAY: usize = 20;
 const SPRAY_WITHIN: Duration = Duration::from_secs(3600);
 
 impl Lockouts {
-    /// `client` is the address of a request's client; `say` is told of sprays.
+    /// `before` are those of another configuration, whose counts go on; `client` is the address of a
+    /// request's client; `say` is told of sprays.
     pub fn new(
         rules: Vec<LockoutRule>,
         shared: Option<(Arc<dyn SharedStore>, Without)>,
+        before: Option<&Self>,
         client: impl Fn(&HeaderMap) -> String + Send + Sync + 'static,
         say: impl Fn(&str) + Send + Sync + 'static,
     ) -> Self {
-        let (known, sprays) = (Known::new(shared), Sprays::new(SPRAY, SPRAY_WITHIN));
+        let known = Known::new(shared, before.map(|before| &before.0.known));
+        let sprays = Sprays::new(SPRAY, SPRAY_WITHIN);
         let (client, say) = (Box::new(client), Box::new(say));
         Self(Arc::new(Inner { rules, known, sprays, client, say }))
     }

@@ -49,7 +49,7 @@ fn lockouts() -> (Lockouts, Told) {
         headers.get("from").and_then(|from| from.to_str().ok()).unwrap_or_default().to_owned()
     };
     let say = move |text: &str| heard.lock().expect("sound").push(text.to_owned());
-    (Lockouts::new(vec![rule], None, client, say), told)
+    (Lockouts::new(vec![rule], None, None, client, say), told)
 }
 
 #[tokio::test]

@@ -28,6 +28,8 @@ enum What {
     Flags,
     /// Stop in order, as on SIGTERM.
     Drain,
+    /// Read the configuration anew, as on SIGHUP.
+    Reload,
     /// Forget the failed log-ins of an account ([[supply.lockouts]]).
     Unlock { account: String },
     /// Order a new certificate now ([supply.tls.acme]).
@@ -76,6 +78,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
             let body = serde_json::json!({ "account": account }).to_string();
             ("POST", "/unlock".to_owned(), body)
         }
+        What::Reload => ("POST", "/reload".to_owned(), String::new()),
         What::Renew => ("POST", "/certificate".to_owned(), String::new()),
         What::Revoke { id: None, .. } => ("GET", "/tokens/revoked".to_owned(), String::new()),
         What::Revoke { id: Some(id), until } => {

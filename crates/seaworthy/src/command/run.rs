@@ -13,7 +13,7 @@ use crate::failure::Failure;
 use crate::manifest_file::{ManifestFile, NAME};
 use crate::screen;
 
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub(super) struct Arguments {
     /// The manifest, or the folder that holds it; the one in this folder by default, if any.
     #[arg(long, value_name = "PATH")]
@@ -67,7 +67,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::internal(format!("cannot start: {error}")))?;
-    let ended = runtime.block_on(edge::run(config, argv, folder, env));
+    let again = arguments.clone();
+    let reread: edge::Reread = Box::new(move || {
+        prepare(&again).map(|prepared| prepared.config).map_err(|failure| {
+            let text = failure.message.trim_start_matches("refused to start:");
+            vec![text.trim().to_owned()]
+        })
+    });
+    let ended = runtime.block_on(edge::run(config, argv, folder, env, reread));
     // A name that is still being looked up would hold up the end.
     runtime.shutdown_background();
     let ended = ended.map_err(|problem| refused(&[problem]))?;

@@ -12,6 +12,7 @@ mod limits;
 mod lockout;
 mod redis;
 mod refusal;
+mod reload;
 mod tls;
 mod tokens;
 mod upstream;
