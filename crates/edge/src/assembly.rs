@@ -66,6 +66,7 @@ impl Assembly {
             trusted: Arc::clone(&config.trusted),
             proto: config.proto.clone(),
             inner: Arc::new((supplied.https.clone(), own)),
+            certified: config.tls.clients.as_ref().map(|clients| Arc::clone(&clients.routes)),
             callers: WaitingLayer(asked.callers.clone()),
             lockouts: LockoutLayer(asked.lockouts.clone()),
             concurrency: self.concurrency.clone(),

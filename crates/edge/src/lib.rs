@@ -26,6 +26,7 @@ mod outage;
 mod output;
 mod own_paths;
 mod proxy;
+mod proxy_protocol;
 mod redirect;
 mod redis_store;
 mod reload;

@@ -147,6 +147,7 @@ fn fixed(config: &Config) -> Vec<(&'static str, String)> {
     let masks = (config.supplied.scrub, &config.secrets, &config.private_paths);
     vec![
         ("supply.listen", format!("{addresses:?}")),
+        ("supply.proxy_protocol", format!("{:?}", config.proxy_protocol)),
         ("supply.tls", format!("{:?}", config.tls)),
         ("supply.http2", format!("{:?}", (config.http2, config.service_http2))),
         ("supply.websocket", format!("{:?}", config.sockets)),

@@ -1,14 +1,13 @@
 //! The whole order of the edge's layers, in one function.
 
 use std::convert::Infallible;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::{HeaderName, Request, Response};
 use layers::{
-    BodyLimits, BodyLimitsLayer, Concurrency, ConcurrencyLayer, Correlation, Cors, DeadlineLayer,
-    EnvelopeLayer, Gates, Held, Https, Limits, LockoutLayer, Observe, Permit, Policy, PolicyLayer,
-    SecurityHeaders, Tokens, WaitingLayer,
+    BodyLimits, BodyLimitsLayer, ClientCertificates, Concurrency, ConcurrencyLayer, Correlation,
+    Cors, DeadlineLayer, EnvelopeLayer, Gates, Held, Https, Limits, LockoutLayer, Observe, Permit,
+    Policy, PolicyLayer, RoutePattern, SecurityHeaders, Tokens, WaitingLayer,
 };
 use tower_layer::Layer;
 use tower_service::Service;
@@ -21,6 +20,7 @@ use crate::own_paths::Own;
 use crate::proxy::Proxy;
 use crate::tunnels::Tunnels;
 use crate::upstream::Pool;
+use crate::worker::Client;
 
 /// What stands before the service on one listener: everything that may be turned on, and is or not.
 #[derive(Debug)]
@@ -35,6 +35,8 @@ pub(crate) struct Parts {
     pub(crate) trusted: Arc<Vec<Range>>,
     pub(crate) proto: HeaderName,
     pub(crate) inner: Arc<Inner>,
+    /// Routes for those only who show a certificate, where clients may show any.
+    pub(crate) certified: Option<Arc<Vec<RoutePattern>>>,
     pub(crate) callers: WaitingLayer<Callers>,
     pub(crate) lockouts: LockoutLayer,
     pub(crate) concurrency: Concurrency,
@@ -80,7 +82,7 @@ pub(crate) type Body = Held<Answer, Permit>;
 /// still logged with an id.
 pub(crate) fn stack(
     parts: &Parts,
-    peer: IpAddr,
+    client: Client,
     pool: Pool,
     tunnels: &Tunnels,
     tls: bool,
@@ -109,8 +111,12 @@ pub(crate) fn stack(
     let service = parts.callers.layer(service);
     // The first look stands before everything that believes a header: what is ambiguous or forged
     // ends here.
-    let entry = Entry::new(peer, &parts.trusted, parts.proto.clone(), tls);
-    let service = (entry, Arc::clone(&parts.inner)).layer().layer(service);
+    let entry = Entry::new(client.peer.ip(), &parts.trusted, parts.proto.clone(), tls);
+    let certificates = parts.certified.as_ref().map(|routes| ClientCertificates {
+        routes: Arc::clone(routes),
+        certificate: client.certificate,
+    });
+    let service = (entry, (certificates, Arc::clone(&parts.inner))).layer().layer(service);
     // Gives all errors from further in their shape, the refusals of layers included.
     let service = parts.envelope.layer(service);
     parts.outer.layer(service)

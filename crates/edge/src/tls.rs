@@ -5,12 +5,18 @@
 mod certificates;
 mod follow;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::ServerConfig;
+use base64::Engine;
+use http::HeaderValue;
 use rustls::crypto::ring;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::{RootCertStore, ServerConfig};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -78,7 +84,11 @@ impl Tls {
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_protocol_versions(&versions)
             .map_err(|error| format!("TLS cannot be set up: {error}"))?;
-        let mut config = config.with_no_client_auth().with_cert_resolver(Arc::clone(&current) as _);
+        let config = match &declared.clients {
+            Some(clients) => config.with_client_cert_verifier(verifier(&clients.authorities)?),
+            None => config.with_no_client_auth(),
+        };
+        let mut config = config.with_cert_resolver(Arc::clone(&current) as _);
         config.alpn_protocols = protocols.into_iter().map(<[u8]>::to_vec).collect();
         // Who comes again need not agree on everything anew.
         config.ticketer = ring::Ticketer::new().map_err(|error| format!("no tickets: {error}"))?;
@@ -106,4 +116,29 @@ impl Tls {
     pub(crate) async fn follow(self, say: impl Fn(&str)) {
         follow::follow(|| self.files.now(), &self.current, say).await;
     }
+}
+
+/// Who may show a certificate: whoever these have issued one. Whether one must be shown is asked later,
+/// by route.
+fn verifier(authorities: &Path) -> Result<Arc<dyn ClientCertVerifier>, String> {
+    let wrong = |why: String| {
+        let file = authorities.display();
+        format!(
+            "{file}: expected certificates of authorities as PEM, found none that can be used: {why}"
+        )
+    };
+    let read = CertificateDer::pem_file_iter(authorities).and_then(Iterator::collect);
+    let read: Vec<_> = read.map_err(|error| wrong(error.to_string()))?;
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(read);
+    let provider = Arc::new(ring::default_provider());
+    let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+    builder.allow_unauthenticated().build().map_err(|error| wrong(error.to_string()))
+}
+
+/// The certificate that a client has shown, as a header has it (RFC 9440, 2.2).
+pub(crate) fn shown(stream: &TlsStream<TcpStream>) -> Option<HeaderValue> {
+    let certificate = stream.get_ref().1.peer_certificates()?.first()?;
+    let text = format!(":{}:", base64::engine::general_purpose::STANDARD.encode(certificate));
+    HeaderValue::from_str(&text).ok()
 }

@@ -4,12 +4,12 @@
 use std::convert::Infallible;
 use std::error::Error;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response};
 use layers::{CompressionLayer, HealthState, ObserveLayer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -22,10 +22,11 @@ use tower_service::Service;
 use crate::conversation::{http1, http2};
 use crate::descriptors::Places;
 use crate::lingering::Lingering;
+use crate::proxy_protocol;
 use crate::reload::Slot;
 use crate::socket::Socket;
 use crate::stack::{Parts, stack};
-use crate::tls::Tls;
+use crate::tls::{self, Tls};
 use crate::tunnels::Tunnels;
 use crate::upstream::Pool;
 
@@ -54,11 +55,30 @@ pub(crate) struct Site {
     pub(crate) tls: Option<Tls>,
     /// Whether HTTP/2 is spoken without TLS, too, by who begins with it.
     pub(crate) h2c: bool,
+    /// Whether trusted proxies say who a client is by the PROXY protocol.
+    pub(crate) balanced: bool,
     /// The longest time from the opening of a connection, or the last answer, to the end of the
     /// next head.
     pub(crate) head_within: Duration,
     /// The longest time in which a client takes nothing of its answer.
     pub(crate) taken_within: Duration,
+}
+
+impl Site {
+    /// Whether a connection begins with who its client is.
+    fn is_balancer(&self, peer: IpAddr) -> bool {
+        let peer = peer.to_canonical();
+        self.balanced && self.slot.now().trusted.iter().any(|range| range.contains(peer))
+    }
+}
+
+/// Who is at the other end of a connection.
+#[derive(Debug)]
+pub(crate) struct Client {
+    pub(crate) peer: SocketAddr,
+    http2: bool,
+    /// The certificate that it has shown.
+    pub(crate) certificate: Option<HeaderValue>,
 }
 
 /// What a connection stands on, from its opening to its end.
@@ -145,24 +165,34 @@ const AGAIN: Duration = Duration::from_millis(10);
 async fn serve(
     site: Arc<Site>,
     pool: Pool,
-    stream: TcpStream,
-    peer: SocketAddr,
+    mut stream: TcpStream,
+    mut peer: SocketAddr,
     phase: watch::Receiver<Phase>,
 ) {
     let _place = site.places.take();
+    if site.is_balancer(peer.ip()) {
+        let said = proxy_protocol::read(&mut stream, peer, site.head_within);
+        let Some(client) = Box::pin(said).await else { return };
+        peer = client;
+    }
     // Without it an answer in two pieces waits for an acknowledgement.
     let _ = stream.set_nodelay(true);
     match &site.tls {
         None if site.h2c && http2::is_spoken(&stream, site.head_within).await => {
-            Box::pin(serve_on(&site, pool, Socket(stream), peer, true, phase)).await;
+            let client = Client { peer, http2: true, certificate: None };
+            Box::pin(serve_on(&site, pool, Socket(stream), client, phase)).await;
         }
-        None => serve_on(&site, pool, Socket(stream), peer, false, phase).await,
+        None => {
+            let client = Client { peer, http2: false, certificate: None };
+            serve_on(&site, pool, Socket(stream), client, phase).await;
+        }
         Some(tls) => {
             let agreed = tls.accept(stream, site.head_within).await;
             if let Some(stream) = agreed {
                 let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
                 // In a box, or every plain connection would carry the room for it.
-                Box::pin(serve_on(&site, pool, stream, peer, http2, phase)).await;
+                let client = Client { peer, http2, certificate: tls::shown(&stream) };
+                Box::pin(serve_on(&site, pool, stream, client, phase)).await;
             }
         }
     }
@@ -173,15 +203,15 @@ async fn serve_on<C>(
     site: &Arc<Site>,
     pool: Pool,
     stream: C,
-    peer: SocketAddr,
-    http2: bool,
+    client: Client,
     phase: watch::Receiver<Phase>,
 ) where
     C: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let changes = site.slot.changes();
     let site = Ground { parts: site.slot.now(), site: Arc::clone(site), changes };
-    let inner = stack(&site.parts, peer.ip(), pool, &site.site.tunnels, site.site.tls.is_some());
+    let http2 = client.http2;
+    let inner = stack(&site.parts, client, pool, &site.site.tunnels, site.site.tls.is_some());
     let observe = ObserveLayer(site.parts.observe.clone());
     if site.site.compress {
         speak(&site, stream, observe.layer(CompressionLayer.layer(inner)), http2, phase).await;

@@ -67,6 +67,7 @@ impl Workers {
                     // Further ports are for machines within.
                     tls: shared.tls.clone().filter(|_| address.name.is_none()),
                     h2c: shared.config.http2 == Http2::Everywhere,
+                    balanced: shared.config.proxy_protocol && address.name.is_none(),
                     head_within: shared.config.header_timeout,
                     taken_within: shared.config.client_timeout,
                 };

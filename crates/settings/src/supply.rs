@@ -41,6 +41,9 @@ pub struct Supply {
     pub websocket: WebSocket,
     /// Who may say where a request comes from (`X-Forwarded-For` and the like): addresses and ranges.
     pub trusted_proxies: Vec<String>,
+    /// Whether those say who a client is at the beginning of each connection to the main address, by
+    /// the PROXY protocol (1 or 2), as balancers of TCP do. One that does not say it is closed.
+    pub proxy_protocol: bool,
     /// How many requests are served at once; those beyond are refused with 503.
     #[schemars(range(min = 1))]
     pub concurrency: usize,
@@ -80,6 +83,7 @@ impl Default for Supply {
             tokens: None,
             websocket: WebSocket::default(),
             trusted_proxies: vec!["127.0.0.0/8".to_owned(), "::1".to_owned()],
+            proxy_protocol: false,
             concurrency: 1024,
             timeout: Span::seconds(60),
             header_timeout: Span::seconds(30),
@@ -233,9 +237,24 @@ pub struct Tls {
     /// A certificate that is ordered from an authority, and renewed in time.
     #[serde(default)]
     pub acme: Option<Acme>,
+    /// Certificates of clients (mutual TLS).
+    #[serde(default)]
+    pub clients: Option<TlsClients>,
     /// An address for plain HTTP, such as `0.0.0.0:80`, from which everybody is sent to HTTPS.
     #[serde(default)]
     pub redirect: Option<String>,
+}
+
+/// Certificates of clients. One that is shown must be of these authorities; one that none is asked for
+/// may connect without.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TlsClients {
+    /// A file of PEM with the certificates of those who issue them.
+    pub authorities: String,
+    /// Routes for those only who show one: `/internal`, `POST /jobs`.
+    #[serde(default)]
+    pub routes: Vec<String>,
 }
 
 /// A certificate from an authority (ACME). You agree to its terms by this.

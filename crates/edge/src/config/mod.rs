@@ -91,6 +91,8 @@ pub struct Config {
     pub tls: TlsConfig,
     /// Whether a hangup goes on to the service.
     pub(crate) passes_hangup: bool,
+    /// Whether trusted proxies speak the PROXY protocol at the main address.
+    pub(crate) proxy_protocol: bool,
     pub(crate) http2: Http2,
     /// Whether the service itself speaks HTTP/2 at its main port.
     pub(crate) service_http2: bool,
@@ -156,10 +158,6 @@ impl Config {
             return Err(problems);
         }
         let lag = manifest.service.ready.as_ref().map_or(Duration::from_secs(2), |r| r.0.lag.0);
-        let secret = |name: &&String| {
-            manifest.environment.get(*name).is_some_and(settings::Variable::is_secret)
-        };
-        let secrets = values.keys().filter(secret).map(|name| (name.clone(), values[name].clone()));
         Ok(Self {
             life: life(manifest),
             drain: drain(manifest),
@@ -173,7 +171,7 @@ impl Config {
             flags,
             flags_file: supply.flags.as_ref().map(PathBuf::from),
             forced,
-            secrets: secrets.collect(),
+            secrets: secrets(manifest, values),
             access_log: supply.access_log.unwrap_or(has("correlation-ids")),
             concurrency: supply.concurrency,
             timeout: supply.timeout.0,
@@ -181,6 +179,7 @@ impl Config {
             client_timeout: supply.client_timeout.0,
             tls,
             passes_hangup: supply.pass_hangup,
+            proxy_protocol: supply.proxy_protocol,
             http2: supply.http2,
             service_http2: supply.service_http2,
             limits,
@@ -198,6 +197,13 @@ impl Config {
             addresses,
         })
     }
+}
+
+/// The values that may never be printed, by their names.
+fn secrets(manifest: &Manifest, values: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let secret =
+        |name: &&String| manifest.environment.get(*name).is_some_and(settings::Variable::is_secret);
+    values.keys().filter(secret).map(|name| (name.clone(), values[name].clone())).collect()
 }
 
 /// How private words are masked.

@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::Uri;
 use instant_acme::ChallengeType;
+use layers::RoutePattern;
 use settings::supply::{Acme, AcmeChallenge, Tls};
 
 use super::Address;
+use super::features::route;
 use super::problem::Problem;
 use crate::acme::AcmeConfig;
 use crate::tls::CertificateFiles;
@@ -21,8 +24,18 @@ pub struct TlsConfig {
     pub certificates: Vec<CertificateFiles>,
     /// One that is ordered.
     pub(crate) acme: Option<AcmeConfig>,
+    /// Of clients.
+    pub(crate) clients: Option<ClientConfig>,
     /// Where plain HTTP is redirected to it.
     pub(crate) redirect: Option<SocketAddr>,
+}
+
+/// What is asked of clients.
+#[derive(Debug, Clone)]
+pub(crate) struct ClientConfig {
+    pub(crate) authorities: PathBuf,
+    /// For those only who show a certificate.
+    pub(crate) routes: Arc<Vec<RoutePattern>>,
 }
 
 impl TlsConfig {
@@ -31,6 +44,9 @@ impl TlsConfig {
         for files in &mut self.certificates {
             files.certificate = root.join(&files.certificate);
             files.key = root.join(&files.key);
+        }
+        if let Some(clients) = &mut self.clients {
+            clients.authorities = root.join(&clients.authorities);
         }
         if let Some(acme) = &mut self.acme {
             acme.rooted(root);
@@ -59,7 +75,11 @@ pub(super) fn tls(
         key: PathBuf::from(&files.key),
     });
     let acme = tls.acme.as_ref().map(|own| acme(own, tls, values, problems));
-    TlsConfig { certificates: files.collect(), acme, redirect }
+    let clients = tls.clients.as_ref().map(|own| ClientConfig {
+        authorities: PathBuf::from(&own.authorities),
+        routes: Arc::new(own.routes.iter().map(|text| route(text)).collect()),
+    });
+    TlsConfig { certificates: files.collect(), acme, clients, redirect }
 }
 
 fn acme(

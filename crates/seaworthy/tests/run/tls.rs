@@ -100,3 +100,80 @@ fn plain_http_is_sent_to_tls() {
     let to = format!("location: https://one.example:{}/a?b=c", edge.address.port());
     assert!(status == 308 && head.contains(&to), "{head}");
 }
+
+/// An authority's certificate, and one with its key that it has issued to a client.
+fn issue(folder: &Path) {
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+    let own = KeyPair::generate().expect("made");
+    let mut authority = CertificateParams::new(Vec::new()).expect("sound");
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let pem = authority.self_signed(&own).expect("signed").pem();
+    std::fs::write(folder.join("authority.pem"), pem).expect("written");
+    let key = KeyPair::generate().expect("made");
+    let client = CertificateParams::new(vec!["client".to_owned()]).expect("sound");
+    let client = client.signed_by(&key, &Issuer::new(authority, own)).expect("signed");
+    std::fs::write(folder.join("client.pem"), client.pem()).expect("written");
+    std::fs::write(folder.join("client.key"), key.serialize_pem()).expect("written");
+}
+
+#[test]
+fn a_route_may_be_for_those_with_a_certificate() {
+    let folder = tempfile::tempdir().expect("a folder");
+    write(folder.path(), "one", "one.example");
+    issue(folder.path());
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    let clients = format!(
+        "clients = {{ authorities = \"{}\", routes = [\"/headers\"] }}\n",
+        file("authority.pem")
+    );
+    let manifest = manifest(folder.path(), &["one"], &clients);
+    let edge = Edge::start(&Options { manifest, ..Options::default() });
+    let ask = |target: &str, more: &str| {
+        let request = format!(
+            "GET {target} HTTP/1.1\\r\\nHost: a\\r\\nConnection: close\\r\\nClient-Cert: :Zm9yZ2Vk:\\r\\n\\r\\n"
+        );
+        let script = format!(
+            "printf '{request}' | openssl s_client -quiet -connect {} {more} 2>/dev/null",
+            edge.address
+        );
+        let output = Command::new("sh").args(["-c", &script]).output().expect("it runs");
+        split(&String::from_utf8_lossy(&output.stdout))
+    };
+    assert_eq!(ask("/", "").0, 200, "who is asked for none needs none");
+    let (status, _, body) = ask("/headers", "");
+    assert_eq!((status, body.contains("client_certificate_required")), (403, true), "{body}");
+    let own = format!("-cert {} -key {}", file("client.pem"), file("client.key"));
+    let (status, _, body) = ask("/headers", &own);
+    assert_eq!(status, 200, "{body}");
+    let body = body.to_lowercase();
+    assert!(body.contains("client-cert: :miib") && !body.contains("zm9yz2vk"), "{body}");
+    let strange = format!("-cert {} -key {}", file("one.pem"), file("one.key"));
+    assert_eq!(ask("/", &strange).0, 0, "one that nobody issued is no handshake");
+}
+
+#[test]
+fn a_balancer_says_who_asks() {
+    let folder = tempfile::tempdir().expect("a folder");
+    write(folder.path(), "one", "one.example");
+    for tls in [false, true] {
+        let own = if tls { manifest(folder.path(), &["one"], "") } else { String::new() };
+        let manifest = format!("[supply]\nproxy_protocol = true\n{own}");
+        let edge = Edge::start(&Options { manifest, ..Options::default() });
+        if !tls {
+            let hello = "PROXY TCP4 203.0.113.9 10.0.0.1 1234 80\r\n";
+            let request = "GET /headers HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 6.6.6.6\r\nConnection: close\r\n\r\n";
+            let (status, head, body) = split(&edge.raw(format!("{hello}{request}").as_bytes()));
+            assert_eq!(status, 200, "{head}");
+            let body = body.to_lowercase();
+            assert!(
+                body.contains("x-forwarded-for: 203.0.113.9\r\n")
+                    || body.contains("x-forwarded-for: 203.0.113.9\n"),
+                "{body}"
+            );
+            assert_eq!(edge.raw(request.as_bytes()), "", "one that does not say it is closed");
+        } else {
+            let told = edge.raw(b"PROXY UNKNOWN\r\n\x16\x03\x01");
+            assert_eq!(told, "", "TLS begins behind it");
+        }
+    }
+}
