@@ -71,6 +71,11 @@ pub(crate) fn listen(path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
+/// Where a socket stands until its place is free.
+pub(crate) fn beside(path: &Path) -> std::path::PathBuf {
+    path.with_extension("next")
+}
+
 /// Serves the operators.
 pub(crate) async fn serve(listener: UnixListener, admin: Admin) {
     let admin = Arc::new(admin);

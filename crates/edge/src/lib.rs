@@ -17,6 +17,7 @@ mod descriptors;
 mod diagnose_start;
 mod fetch;
 mod fields;
+mod handover;
 mod ingress_check;
 mod lines;
 mod lingering;

@@ -3,15 +3,17 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 
-use crate::config::{Address, Problem};
+use crate::config::Problem;
+use crate::handover::Taken;
 
 /// An address that is ours, and at which nobody is answered yet.
 #[derive(Debug)]
 pub(crate) struct Reserved {
-    socket: std::os::fd::OwnedFd,
+    socket: OwnedFd,
 }
 
 /// How many connections may wait to be taken.
@@ -22,7 +24,7 @@ impl Reserved {
     ///
     /// # Errors
     /// When somebody else has it, or it is not this machine's.
-    pub(crate) fn take(address: SocketAddr) -> io::Result<Self> {
+    fn take(address: SocketAddr) -> io::Result<Self> {
         let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, None)?;
@@ -49,20 +51,47 @@ pub fn free_port() -> io::Result<u16> {
     Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }
 
-/// Takes the ports of all public addresses.
-///
-/// # Errors
-/// Which cannot be had, and what to do.
-pub(crate) fn reserve(addresses: &[Address]) -> Result<Vec<Reserved>, Problem> {
-    let take = |address: &Address| {
-        let public = address.public;
-        Reserved::take(public).map_err(|error| refused(public, &error))
-    };
-    addresses.iter().map(take).collect()
+/// Listeners that somebody else has opened: systemd, or another seaworthy.
+#[derive(Debug, Default)]
+pub(crate) struct Given {
+    systemd: Vec<(SocketAddr, OwnedFd)>,
+    pub(crate) taken: Option<Taken>,
+}
+
+impl Given {
+    /// Those of systemd (`LISTEN_FDS`; sd_listen_fds(3)), and of the one whose place is taken.
+    pub(crate) fn now(taken: Option<Taken>) -> Self {
+        let mut all = listenfd::ListenFd::from_env();
+        let listeners = (0..all.len()).filter_map(|at| all.take_tcp_listener(at).ok().flatten());
+        let systemd = listeners.filter_map(|one| {
+            // They are ours, and not the service's.
+            rustix::io::fcntl_setfd(&one, rustix::io::FdFlags::CLOEXEC).ok()?;
+            Some((one.local_addr().ok()?, one.into()))
+        });
+        Self { systemd: systemd.collect(), taken }
+    }
+
+    fn at(&mut self, address: SocketAddr) -> Option<OwnedFd> {
+        if let Some(at) = self.systemd.iter().position(|(own, _)| *own == address) {
+            return Some(self.systemd.swap_remove(at).1);
+        }
+        self.taken.as_mut()?.listener(address)
+    }
+
+    /// An address, as it is given, or taken for the first time.
+    ///
+    /// # Errors
+    /// Why it cannot be had, and what to do.
+    pub(crate) fn reserve(&mut self, address: SocketAddr) -> Result<Reserved, Problem> {
+        match self.at(address) {
+            Some(socket) => Ok(Reserved { socket }),
+            None => Reserved::take(address).map_err(|error| refused(address, &error)),
+        }
+    }
 }
 
 /// Why an address cannot be listened at, and what to do.
-pub(crate) fn refused(public: SocketAddr, error: &std::io::Error) -> Problem {
+fn refused(public: SocketAddr, error: &std::io::Error) -> Problem {
     use std::io::ErrorKind::{AddrInUse, AddrNotAvailable, PermissionDenied};
     let port = public.port();
     let help = match error.kind() {

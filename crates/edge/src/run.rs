@@ -1,5 +1,7 @@
 //! A run from its first check to its exit code.
 
+mod drain;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -8,22 +10,17 @@ use layers::HealthState;
 use process::Exit;
 use settings::Restart;
 
-use crate::admin::Status;
+use crate::admin::{self, Status};
 use crate::config::{Address, Config, Problem};
 use crate::descriptors::Places;
-use crate::listen::{Reserved, refused, reserve};
+use crate::handover::{self, HandedOver, Taken};
+use crate::listen::{Given, Reserved};
 use crate::orphan_keeper::LastWill;
 use crate::reload::{Reloader, Reread};
 use crate::shared::{Operators, Shared};
 use crate::signals::{Heard, Signals};
-use crate::stopping::ask_to_stop;
 use crate::supervisor::{self, Backoff, Became, Life, Start};
-use crate::worker::Phase;
 use crate::workers::Workers;
-
-/// The part of a drain that requests may take; what is left is for the service's own end, which has
-/// nothing to finish then.
-const FOR_REQUESTS: f64 = 0.8;
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,16 +61,16 @@ pub async fn run(
     process::tree::adopt_orphans().map_err(|error| format!("cannot adopt orphans: {error}"))?;
     let signals =
         Signals::listen().map_err(|error| format!("cannot listen to signals: {error}"))?;
-    let reserved = reserve(&config.addresses)?;
-    let redirect = config
-        .tls
-        .redirect
-        .map(|address| Reserved::take(address).map_err(|error| refused(address, &error)));
-    let redirect = redirect.transpose()?;
+    let taken = config.admin.as_deref().filter(|_| config.take_over).map(Taken::from);
+    let mut given = Given::now(taken.transpose()?);
+    let addresses = config.addresses.iter().map(|address| given.reserve(address.public));
+    let reserved = addresses.collect::<Result<Vec<_>, _>>()?;
+    let redirect = config.tls.redirect.map(|address| given.reserve(address)).transpose()?;
+    let ground = Reservations { reserved, redirect, before: given.taken };
     let mut shared = Shared::new(config, Start { argv, folder, env });
     shared.open_tls()?;
     let reloader = shared.reloader(reread)?;
-    let result = run_with(&mut shared, reloader, signals, reserved, redirect).await;
+    let result = run_with(&mut shared, reloader, signals, ground).await;
     for output in [&shared.out, &shared.err] {
         output.flush(LAST_WORDS);
     }
@@ -84,8 +81,7 @@ async fn run_with(
     shared: &mut Shared,
     reloader: Reloader,
     mut signals: Signals,
-    reserved: Vec<Reserved>,
-    redirect: Option<Reserved>,
+    ground: Reservations,
 ) -> Result<Ended, Problem> {
     tokio::select! {
         checked = shared.check_dependencies() => checked?,
@@ -101,12 +97,17 @@ async fn run_with(
         // One that is there already belongs to whoever started us, and looks after everything.
         shared.start.env.entry(process::tree::MARK.to_owned()).or_insert(mark);
     }
-    let mut run = Run { shared, reloader, signals, restarts: 0, admin, will: &will };
-    let result = run.live(reserved, redirect).await;
+    let handed_over = HandedOver::default();
+    let handing = handed_over.clone();
+    let mut run =
+        Run { shared, reloader, signals, handed_over: handing, restarts: 0, admin, will: &will };
+    let result = run.live(ground).await;
     will.finish();
     process::tree::end_strays();
-    if let Some(path) = &shared.config.admin {
-        let _ = std::fs::remove_file(path);
+    if let Some(path) = shared.config.admin.as_ref().filter(|_| !handed_over.is()) {
+        for path in [path.clone(), path.with_extension("take")] {
+            let _ = std::fs::remove_file(path);
+        }
     }
     result
 }
@@ -124,7 +125,16 @@ enum Why {
     Gone(Exit),
 }
 
+/// The addresses, as they were had.
+struct Reservations {
+    reserved: Vec<Reserved>,
+    redirect: Option<Reserved>,
+    /// Of whom some of them are.
+    before: Option<Taken>,
+}
+
 struct Run<'a> {
+    handed_over: HandedOver,
     shared: &'a Shared,
     reloader: Reloader,
     signals: Signals,
@@ -134,11 +144,7 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    async fn live(
-        &mut self,
-        reserved: Vec<Reserved>,
-        redirect: Option<Reserved>,
-    ) -> Result<Ended, Problem> {
+    async fn live(&mut self, ground: Reservations) -> Result<Ended, Problem> {
         let shared = self.shared;
         let mut life = self.begin()?;
         match self.until_ready(&life).await {
@@ -162,10 +168,12 @@ impl<'a> Run<'a> {
             }
             Err(signal) => return Ok(self.stop_service(&life, signal, Instant::now()).await),
         }
-        let mut workers = Workers::open(shared, &self.reloader, reserved)?;
-        if let Some(redirect) = redirect {
-            self.redirect(redirect, workers.places.clone())?;
+        let mut workers = Workers::open(shared, &self.reloader, ground.reserved)?;
+        if let Some(redirect) = ground.redirect {
+            let listener = self.redirect(redirect, workers.places.clone())?;
+            workers.listeners.extend(listener);
         }
+        self.take_place(ground.before, &mut workers).await?;
         if let Some(acme) = shared.acme().cloned() {
             let err = shared.err.clone();
             tokio::spawn(acme.keep(move |text: &str| {
@@ -205,13 +213,44 @@ impl<'a> Run<'a> {
     }
 
     /// Opens the plain address from which everybody is sent to TLS.
-    fn redirect(&self, reserved: Reserved, places: Places) -> Result<(), Problem> {
+    fn redirect(
+        &self,
+        reserved: Reserved,
+        places: Places,
+    ) -> Result<Option<(SocketAddr, std::net::TcpListener)>, Problem> {
         let port = self.main().public.port();
-        let listener = reserved.open().and_then(tokio::net::TcpListener::from_std);
-        let listener = listener.map_err(|error| format!("cannot redirect: {error}"))?;
+        let words = |error: std::io::Error| format!("cannot redirect: {error}");
+        let own = reserved.open().map_err(words)?;
+        let another = own.try_clone().ok();
+        let another = another.and_then(|own| Some((own.local_addr().ok()?, own)));
+        let listener = tokio::net::TcpListener::from_std(own).map_err(words)?;
         let answers = self.shared.acme().map(|acme| acme.answers().clone());
         tokio::spawn(crate::redirect::redirect(listener, port, places, answers));
-        Ok(())
+        Ok(another)
+    }
+
+    /// Tells the one before that it may go, and offers the place to the one after.
+    async fn take_place(
+        &self,
+        before: Option<Taken>,
+        workers: &mut Workers,
+    ) -> Result<(), Problem> {
+        if let Some(before) = before {
+            // One that has gone meanwhile need not be told.
+            let _ = before.serve_instead().await;
+            self.shared.say("took over from the one before, which drains");
+        }
+        let Some(admin) = self.shared.config.admin.as_ref() else { return Ok(()) };
+        if self.shared.config.take_over {
+            let beside = admin::beside(admin);
+            std::fs::rename(&beside, admin)
+                .map_err(|error| format!("{}: {error}", admin.display()))?;
+        }
+        let listeners = std::mem::take(&mut workers.listeners);
+        let (drain, done) = (self.admin.drain.clone(), self.handed_over.clone());
+        let phase = workers.phase.subscribe();
+        handover::offer(admin, listeners, drain, phase, done)
+            .map_err(|error| format!("cannot offer to be taken over from: {error}"))
     }
 
     fn begin(&self) -> Result<Life, Problem> {
@@ -382,86 +421,6 @@ impl<'a> Run<'a> {
                 }
                 Err(signal) => return Some(Why::Asked(signal)),
             }
-        }
-    }
-
-    /// Unready, wait, take no more, answer what has come, ask the service to stop.
-    async fn drain(
-        &mut self,
-        life: &Life,
-        workers: &mut Workers,
-        signal: &'static str,
-        why: &str,
-    ) -> Ended {
-        let shared = self.shared;
-        let began = Instant::now();
-        let drain = shared.config.drain;
-        shared.board.drain();
-        notify(&[sd_notify::NotifyState::Stopping]);
-        shared.say(&format!("{why}: draining"));
-        let hurried = self.wait(life, drain.unready).await;
-        workers.phase.send_replace(Phase::Drain);
-        if !hurried {
-            let left = drain.within.mul_f64(FOR_REQUESTS).saturating_sub(began.elapsed());
-            tokio::select! {
-                () = workers.drained() => {}
-                _ = self.wait(life, left) => {
-                    let count = shared.observe.in_flight();
-                    shared.say(&format!("requests that did not end in time: {count}"));
-                }
-            }
-        }
-        let ended = self.stop_service(life, signal, began).await;
-        workers.close(Duration::from_millis(200)).await;
-        ended
-    }
-
-    /// Waits so long; a second signal to stop ends the waiting. Returns whether it did.
-    async fn wait(&mut self, life: &Life, longest: Duration) -> bool {
-        let until = tokio::time::sleep(longest);
-        tokio::pin!(until);
-        loop {
-            tokio::select! {
-                () = &mut until => return false,
-                heard = self.signals.next() => match heard {
-                    Heard::Stop(signal) => {
-                        self.shared.say(&format!("{signal} again: the waiting is over"));
-                        return true;
-                    }
-                    Heard::Other(signal) => self.hear(life, signal),
-                    Heard::Child => process::tree::reap_adopted(),
-                },
-            }
-        }
-    }
-
-    /// Asks the service to stop, waits for what is left of the promised time, and kills what is left
-    /// of its tree.
-    async fn stop_service(&mut self, life: &Life, signal: &'static str, began: Instant) -> Ended {
-        let config = &self.shared.config;
-        let declared = config.life.stop_signal;
-        // A service that was declared to stop by another signal is asked by that one.
-        let signal = if declared == "SIGTERM" { signal } else { declared };
-        let first = life.service.listener(self.main().service.port());
-        let asking = tokio::spawn(ask_to_stop(first, life.service.pid(), signal));
-        let left = config.drain.within.saturating_sub(began.elapsed());
-        let left = left.max(Duration::from_millis(100));
-        let exit = tokio::select! {
-            exit = life.service.ended() => Some(exit),
-            _ = self.wait(life, left) => None,
-        };
-        asking.abort();
-        if exit.is_none() {
-            let waited = began.elapsed().as_secs_f64();
-            self.shared.say(&format!(
-                "the service did not end after {signal}, {waited:.1} s after the first signal; it is killed"
-            ));
-        }
-        life.service.kill();
-        life.drain_output(Duration::from_millis(500)).await;
-        match exit {
-            Some(exit) => Ended::of(exit),
-            None => Ended::of(life.service.ended().await),
         }
     }
 }

@@ -161,7 +161,9 @@ impl Shared {
         let (tell, life) = watch::channel(Status::default());
         let (drain, asked) = watch::channel(false);
         if let Some(path) = &self.config.admin {
-            let listener = admin::listen(path).map_err(|error| {
+            // Until the one before has gone, it is there under another name.
+            let own = if self.config.take_over { admin::beside(path) } else { path.clone() };
+            let listener = admin::listen(&own).map_err(|error| {
                 format!("cannot open the operators' socket {}: {error}", path.display())
             })?;
             let admin = Admin {
@@ -172,12 +174,12 @@ impl Shared {
                 reloader: reloader.clone(),
                 acme: self.acme().cloned(),
                 life,
-                drain,
+                drain: drain.clone(),
             };
             tokio::spawn(admin::serve(listener, admin));
-            Ok(Operators { tell, asked, _drain: None })
+            Ok(Operators { tell, asked, drain })
         } else {
-            Ok(Operators { tell, asked, _drain: Some(drain) })
+            Ok(Operators { tell, asked, drain })
         }
     }
 }
@@ -209,8 +211,8 @@ async fn answers_at_last(look: &DependencyProbe) -> bool {
 pub(crate) struct Operators {
     pub(crate) tell: watch::Sender<Status>,
     pub(crate) asked: watch::Receiver<bool>,
-    /// Kept so that nobody seems to have asked.
-    pub(crate) _drain: Option<watch::Sender<bool>>,
+    /// Asks for it.
+    pub(crate) drain: watch::Sender<bool>,
 }
 
 impl Operators {

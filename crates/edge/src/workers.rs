@@ -1,5 +1,6 @@
 //! The threads that serve, together.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +22,8 @@ pub(crate) struct Workers {
     /// For the clients of all of them.
     pub(crate) places: Places,
     tunnels: Tunnels,
+    /// For whoever takes our place.
+    pub(crate) listeners: Vec<(SocketAddr, std::net::TcpListener)>,
 }
 
 /// The part of a drain over which goodbyes to WebSockets are spread.
@@ -88,7 +91,8 @@ impl Workers {
             });
             done.push(ended);
         }
-        Ok(Self { phase, done, places, tunnels })
+        let listeners = listeners.into_iter().map(|(own, address, _)| (address.public, own));
+        Ok(Self { phase, done, places, tunnels, listeners: listeners.collect() })
     }
 
     pub(crate) async fn ended(&mut self) {
@@ -137,6 +141,7 @@ mod tests {
                 done,
                 places: Places::new(1, |_| ()),
                 tunnels: Tunnels::default(),
+                listeners: Vec::new(),
             };
             drop(tell[idle].take());
             let moment = Duration::from_millis(1);

@@ -110,6 +110,8 @@ pub struct Config {
     /// Paths whose segments in braces are secret.
     pub private_paths: Vec<String>,
     pub workers: usize,
+    /// Whether the place of one that runs is taken.
+    pub take_over: bool,
     /// The path of the operators' socket; none without one.
     pub admin: Option<PathBuf>,
 }
@@ -193,6 +195,7 @@ impl Config {
             masks: masks(manifest, values),
             private_paths: manifest.controls.private_logs.paths.clone(),
             workers: 1,
+            take_over: false,
             admin: None,
             addresses,
         })

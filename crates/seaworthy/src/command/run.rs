@@ -35,6 +35,11 @@ pub(super) struct Arguments {
     /// How many threads serve; the number of processors by default.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     workers: Option<u16>,
+    /// Take the place of the seaworthy run that has this operators' socket: its listeners are kept
+    /// open, a new instance of the service is started, and when that is ready the old ones drain. For
+    /// a new seaworthy or a new release of the service, without a lost connection.
+    #[arg(long)]
+    take_over: bool,
     /// The path of the operators' socket, or "none".
     #[arg(long, value_name = "PATH")]
     admin: Option<PathBuf>,
@@ -105,6 +110,9 @@ fn prepare(arguments: &Arguments) -> Result<Prepared, Failure> {
             Vec::new()
         }
     };
+    if arguments.take_over {
+        problems.extend(cannot_take_over(arguments, &manifest));
+    }
     let given = values.clone();
     tell_ports(&manifest, &addresses, &mut values);
     // What was given is checked, and not what stands in its place then.
@@ -129,6 +137,7 @@ fn prepare(arguments: &Arguments) -> Result<Prepared, Failure> {
         Ok(mut config) if problems.is_empty() => {
             let processors = std::thread::available_parallelism().map_or(1, usize::from);
             config.workers = arguments.workers.map_or(processors, usize::from);
+            config.take_over = arguments.take_over;
             config.admin = admin(arguments, &manifest.service.name, main);
             config.routes = routes(&manifest, &root);
             // It belongs to the log and not to the service.
@@ -170,6 +179,27 @@ fn manifest(arguments: &Arguments) -> Result<(Manifest, PathBuf), Failure> {
     let parsed = settings::parse(&text)
         .map_err(|_| Failure::internal("the manifest of a bare command is wrong"))?;
     Ok((parsed.manifest, here.to_owned()))
+}
+
+/// Why two instances cannot be there at once.
+fn cannot_take_over(arguments: &Arguments, manifest: &Manifest) -> Vec<String> {
+    let mut problems = Vec::new();
+    let fixed = match &manifest.service.port {
+        Some(Port::Fixed(port)) => Some(format!("service.port is fixed at {port}")),
+        _ if !arguments.port.is_empty() => Some("--port fixes the service's port".to_owned()),
+        _ => None,
+    };
+    if let Some(fixed) = fixed {
+        problems.push(format!(
+            "--take-over: {fixed}, where the old instance listens until the new one is ready; let \
+             seaworthy choose it: port = {{ env = \"PORT\" }}, or {{port}} in service.start"
+        ));
+    }
+    if arguments.admin.as_ref().is_some_and(|path| path.as_os_str() == "none") {
+        problems
+            .push("--take-over: expected the operators' socket of the one that runs".to_owned());
+    }
+    problems
 }
 
 /// `NAME=VALUE` or a value for the main port.

@@ -5,6 +5,7 @@ mod admin;
 mod descriptors;
 mod drain;
 mod edge;
+mod handover;
 mod hostile;
 mod http2;
 mod life;

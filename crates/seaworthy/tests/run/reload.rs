@@ -78,7 +78,7 @@ fn nothing_is_lost_while_it_is_read_again_and_again() {
 }
 
 /// Asks on one connection until an answer says that it is the last.
-fn converse(edge: &Edge, stop: &AtomicBool, asked: &AtomicUsize) {
+pub(crate) fn converse(edge: &Edge, stop: &AtomicBool, asked: &AtomicUsize) {
     let mut stream = edge.connect();
     while !stop.load(Ordering::Relaxed) {
         stream.write_all(b"GET /port HTTP/1.1\r\nHost: a\r\n\r\n").expect("it is open");
