@@ -178,7 +178,8 @@ async fn serve(
     // Without it an answer in two pieces waits for an acknowledgement.
     let _ = stream.set_nodelay(true);
     match &site.tls {
-        None if site.h2c && http2::is_spoken(&stream, site.head_within).await => {
+        // What is not for every connection is in boxes, or each would carry the room for it.
+        None if site.h2c && Box::pin(http2::is_spoken(&stream, site.head_within)).await => {
             let client = Client { peer, http2: true, certificate: None };
             Box::pin(serve_on(&site, pool, Socket(stream), client, phase)).await;
         }
@@ -186,15 +187,23 @@ async fn serve(
             let client = Client { peer, http2: false, certificate: None };
             serve_on(&site, pool, Socket(stream), client, phase).await;
         }
-        Some(tls) => {
-            let agreed = tls.accept(stream, site.head_within).await;
-            if let Some(stream) = agreed {
-                let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-                // In a box, or every plain connection would carry the room for it.
-                let client = Client { peer, http2, certificate: tls::shown(&stream) };
-                Box::pin(serve_on(&site, pool, stream, client, phase)).await;
-            }
-        }
+        Some(tls) => Box::pin(serve_tls(&site, tls, pool, stream, peer, phase)).await,
+    }
+}
+
+/// Serves on a connection with TLS.
+async fn serve_tls(
+    site: &Arc<Site>,
+    tls: &Tls,
+    pool: Pool,
+    stream: TcpStream,
+    peer: SocketAddr,
+    phase: watch::Receiver<Phase>,
+) {
+    if let Some(stream) = tls.accept(stream, site.head_within).await {
+        let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+        let client = Client { peer, http2, certificate: tls::shown(&stream) };
+        serve_on(site, pool, stream, client, phase).await;
     }
 }
 
