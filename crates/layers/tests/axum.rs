@@ -259,3 +259,49 @@ async fn flags_follow_their_file_and_survive_its_loss() {
     assert_eq!(flags.problem(), None);
     task.abort();
 }
+
+#[tokio::test]
+async fn who_asks_is_known_how_often_is_counted_and_guessing_is_stopped() {
+    let route = |path: &str| RoutePattern { method: None, path: path.to_owned() };
+    let access = |path: &str, access| AccessRule { route: route(path), access };
+    let tokens = Tokens {
+        places: vec![TokenPlace::bearer()],
+        keys: KeySource::Fixed(Arc::new(Keys::secret(&[7; 32]).expect("long enough"))),
+        checks: TokenChecks {
+            algorithms: vec!["HS256".parse().expect("one")],
+            ..TokenChecks::default()
+        },
+        rules: vec![access("/echo", Access::Public), access("/long", Access::Public)],
+        claims: AccessClaims::default(),
+        headers: Vec::new(),
+        revoked: Revoked::default(),
+    };
+    let limit = LimitRule {
+        name: "long".to_owned(),
+        route: Some(route("/long")),
+        key: LimitKey::All,
+        quotas: vec!["2/min".parse().expect("a quota")],
+        shadow: false,
+    };
+    let limits = Limits::local(RateLimits::new(vec![limit], |_| false));
+    let login = LockoutRule {
+        name: "log-in".to_owned(),
+        route: route("/echo"),
+        account: AccountPlace::Body("email".to_owned()),
+        failed: Vec::new(),
+        failed_text: Some("wrong".to_owned()),
+        failed_location: None,
+        patience: Patience { delay_after: 2, lock_after: 2, ..Patience::default() },
+    };
+    let lockouts = Lockouts::new(vec![login], None, None, |_| String::new(), |_| {});
+    let app = app()
+        .layer(LockoutLayer(Some(lockouts)))
+        .layer(WaitingLayer(Some(Arc::new((limits, tokens)))));
+    let status = async |request: Request<Body>| ask(app.clone(), request).await.0.status().as_u16();
+    assert_eq!(status(get_of("/")).await, 401);
+    let all = [status(get_of("/long")).await, status(get_of("/long")).await];
+    assert_eq!((all, status(get_of("/long")).await), ([200, 200], 429));
+    let log_in = |password: &str| post_of("/echo", format!("email=ann&password={password}"));
+    let all = [status(log_in("wrong")).await, status(log_in("wrong")).await];
+    assert_eq!((all, status(log_in("right")).await), ([200, 200], 429));
+}

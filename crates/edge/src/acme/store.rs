@@ -44,6 +44,11 @@ impl Store {
                 mode & 0o777
             ));
         }
+        // It may lie in a repository, and is nothing for it.
+        let ignored = folder.join(".gitignore");
+        if !ignored.exists() {
+            fs::write(&ignored, "*\n").map_err(words)?;
+        }
         let domain = domains.first().map_or("none", String::as_str).replace('*', "_");
         Ok(Self { folder: folder.to_owned(), domain })
     }
@@ -151,6 +156,7 @@ mod tests {
         let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
         assert_eq!(mode(&store.file()), 0o600);
         assert_eq!(mode(&folder.path().join("acme")), 0o700);
+        assert!(folder.path().join("acme/.gitignore").exists(), "not for a repository");
         let present = store.present().expect("read");
         assert!(present.is_for(&domains) && !present.is_for(&["c.example".to_owned()]));
         let life = present.ends - present.begins;
