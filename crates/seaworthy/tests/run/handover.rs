@@ -113,6 +113,7 @@ fn a_listener_of_systemd_is_used_and_who_came_before_is_served() {
     let script = "import os, socket, sys\n\
         s = socket.create_server(('127.0.0.1', int(sys.argv[1])))\n\
         os.dup2(s.fileno(), 3)\n\
+        os.set_inheritable(3, True)\n\
         os.environ.update(LISTEN_FDS='1', LISTEN_PID=str(os.getpid()))\n\
         os.execv(sys.argv[2], sys.argv[2:])";
     let mut command = Command::new("python3");
@@ -120,11 +121,14 @@ fn a_listener_of_systemd_is_used_and_who_came_before_is_served() {
     command.args(["run", "--listen", &address.to_string(), "--admin", "none", "--"]);
     command.arg("python3").arg(service()).current_dir(folder.path());
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.env("START_TAKES", "3");
+    let began = std::time::Instant::now();
     let _running = Next(command.spawn().expect("Python runs"));
     // It is open before the service is ready, and nobody is refused.
     until("the socket is there", || std::net::TcpStream::connect(address).is_ok());
     let mut early = std::net::TcpStream::connect(address).expect("it is open");
     early.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").expect("sent");
+    assert!(began.elapsed().as_secs() < 3, "the service cannot be ready yet");
     let answer = crate::edge::read_all(&mut early);
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
 }
