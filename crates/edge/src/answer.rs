@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
+use crate::fields::passing;
 use crate::upstream::Reply;
 
 /// A body of the edge.
@@ -52,7 +53,7 @@ impl Body for Answer {
             Self::Service { reply } => Pin::new(reply).poll_frame(context),
             Self::Stream { body } => {
                 let frame = Pin::new(body).poll_frame(context);
-                frame.map(|frame| frame.map(|frame| frame.map_err(Into::into)))
+                frame.map(|frame| frame.map(|frame| frame.map(passing).map_err(Into::into)))
             }
         }
     }

@@ -10,6 +10,7 @@ use layers::{
 use crate::callers::Asked;
 use crate::config::{Address, Config, ListenerPath};
 use crate::dependency::Recheck;
+use crate::lingering::Trailers;
 use crate::outage::Outage;
 use crate::own_paths::Own;
 use crate::stack::Parts;
@@ -59,6 +60,7 @@ impl Assembly {
         let everywhere = (supplied.security_headers.clone(), supplied.cors.clone());
         Parts {
             added: if adds { 6 } else { 0 },
+            trailers: if config.tokens.is_some() { Trailers::Never } else { Trailers::Pass },
             observe: self.observe.clone(),
             correlation: supplied.correlation.clone(),
             outer: everywhere.layer(),

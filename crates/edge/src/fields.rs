@@ -1,10 +1,12 @@
 //! Header fields that not everybody may set, and those that may not come late.
 
-use http::HeaderName;
+use bytes::Bytes;
 use http::header::{
     AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, SET_COOKIE, TE,
     TRAILER, TRANSFER_ENCODING,
 };
+use http::{HeaderMap, HeaderName};
+use http_body::Frame;
 
 /// Where a field says something that only a proxy knows: who the client is, how it came, which path
 /// it asked for. `None` for any other field.
@@ -22,7 +24,7 @@ pub(crate) fn origin(name: &HeaderName) -> Option<Spelling> {
         ],
         b'f' => &[b"forwarded", b"front-end-https", b"fastly-client-ip"],
         b't' => &[b"true-client-ip"],
-        b'c' => &[b"client-ip", b"cf-connecting-ip"],
+        b'c' => &[b"client-ip", b"cf-connecting-ip", b"client-cert", b"client-cert-chain"],
         // A CGI would take it for the proxy of its own requests (CVE-2016-5385).
         b'p' => &[b"proxy"],
         _ => return None,
@@ -65,6 +67,22 @@ pub(crate) fn may_come_late(name: &HeaderName) -> bool {
     !EARLY.contains(name) && origin(name).is_none()
 }
 
+/// What of trailers may pass.
+fn late(mut trailers: HeaderMap) -> HeaderMap {
+    while let Some(name) = trailers.keys().find(|name| !may_come_late(name)).cloned() {
+        trailers.remove(name);
+    }
+    trailers
+}
+
+/// A frame of a body with what of its trailers may pass.
+pub(crate) fn passing(frame: Frame<Bytes>) -> Frame<Bytes> {
+    match frame.into_trailers() {
+        Ok(trailers) => Frame::trailers(late(trailers)),
+        Err(data) => data,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,7 +93,7 @@ mod tests {
         for name in ["X-Forwarded-For", "x-forwarded-prefix", "X-Original-URL", "Forwarded"] {
             assert_eq!(of(name), Some(Spelling::Plain), "{name}");
         }
-        for name in ["X_Forwarded_Proto", "x-real_ip", "True_Client-IP"] {
+        for name in ["X_Forwarded_Proto", "x-real_ip", "True_Client-IP", "client_cert"] {
             assert_eq!(of(name), Some(Spelling::Underscore), "{name}");
         }
         for name in ["x-request-id", "x-forwarde", "forwarded-not", "cookie", "x-real-ipx", "te"] {
@@ -88,5 +106,12 @@ mod tests {
         let late = |name: &str| may_come_late(&name.parse().expect("a name"));
         assert!(late("x-sum") && late("grpc-status") && late("server-timing"));
         assert!(!late("Content-Length") && !late("host") && !late("X-Forwarded-For"));
+        assert!(!late("Client-Cert"));
+        let mut trailers = HeaderMap::new();
+        for name in ["x-sum", "host", "x-real-ip"] {
+            trailers.append(HeaderName::from_static(name), http::HeaderValue::from_static("1"));
+        }
+        let left = passing(Frame::trailers(trailers)).into_trailers().expect("they are");
+        assert_eq!(left.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["x-sum"]);
     }
 }

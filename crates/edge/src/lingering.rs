@@ -12,12 +12,28 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::runtime::Handle;
 
+use crate::fields::passing;
+
 /// So long what nobody wants is read, at most.
 const LONGEST: Duration = Duration::from_secs(5);
 
 /// A body that goes on being read when it is let go of.
 #[derive(Debug)]
-pub(crate) struct Lingering(Left);
+pub(crate) struct Lingering {
+    left: Left,
+    trailers: Trailers,
+}
+
+/// What comes after a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Trailers {
+    /// It passes, as far as it may come late.
+    #[default]
+    Pass,
+    /// Nothing of it passes: the edge tells the service in headers who asks, and a server that puts
+    /// trailers among the headers would take the client's word for it.
+    Never,
+}
 
 /// What is left of it.
 #[derive(Debug)]
@@ -29,20 +45,22 @@ enum Left {
 }
 
 impl Lingering {
-    pub(crate) fn new(body: Incoming) -> Self {
-        Self(if body.is_end_stream() { Left::Ended } else { Left::Coming(body) })
+    pub(crate) fn new(body: Incoming, trailers: Trailers) -> Self {
+        let left = if body.is_end_stream() { Left::Ended } else { Left::Coming(body) };
+        Self { left, trailers }
     }
 }
 
 impl From<Bytes> for Lingering {
     fn from(bytes: Bytes) -> Self {
-        Self(if bytes.is_empty() { Left::Ended } else { Left::Whole(Box::new(bytes)) })
+        let left = if bytes.is_empty() { Left::Ended } else { Left::Whole(Box::new(bytes)) };
+        Self { left, trailers: Trailers::default() }
     }
 }
 
 impl Drop for Lingering {
     fn drop(&mut self) {
-        let Left::Coming(body) = std::mem::replace(&mut self.0, Left::Ended) else { return };
+        let Left::Coming(body) = std::mem::replace(&mut self.left, Left::Ended) else { return };
         // Without a runtime everything is ending, and nobody reads any more.
         if let (false, Ok(runtime)) = (body.is_end_stream(), Handle::try_current()) {
             let mut body = body;
@@ -63,17 +81,25 @@ impl Body for Lingering {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        match &mut self.0 {
+        match &mut self.left {
             Left::Coming(body) => {
                 let frame = Pin::new(body).poll_frame(context);
-                if let Poll::Ready(None | Some(Err(_))) = frame {
-                    self.0 = Left::Ended;
+                let over = match &frame {
+                    Poll::Ready(Some(Ok(frame))) => {
+                        frame.is_trailers() && self.trailers == Trailers::Never
+                    }
+                    Poll::Ready(None | Some(Err(_))) => true,
+                    Poll::Pending => false,
+                };
+                if !over {
+                    return frame.map(|frame| frame.map(|frame| frame.map(passing)));
                 }
-                frame
+                self.left = Left::Ended;
+                frame.map(|frame| frame.filter(Result::is_err))
             }
             Left::Whole(bytes) => {
                 let bytes = std::mem::take(&mut **bytes);
-                self.0 = Left::Ended;
+                self.left = Left::Ended;
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
             Left::Ended => Poll::Ready(None),
@@ -81,7 +107,7 @@ impl Body for Lingering {
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.0 {
+        match &self.left {
             Left::Coming(body) => body.is_end_stream(),
             Left::Whole(_) => false,
             Left::Ended => true,
@@ -89,7 +115,7 @@ impl Body for Lingering {
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.0 {
+        match &self.left {
             Left::Coming(body) => body.size_hint(),
             Left::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Left::Ended => SizeHint::with_exact(0),

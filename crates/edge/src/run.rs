@@ -189,7 +189,7 @@ impl<'a> Run<'a> {
         let asks = asks
             && (supplied.live.is_some() || supplied.ready.is_some() || supplied.report.is_some());
         let hanging =
-            asks.then(|| tokio::spawn(watch_for_hanging(shared.board.clone(), self.look())));
+            asks.then(|| tokio::spawn(watch_for_hanging(shared.own.board.clone(), self.look())));
         let why = self.watch(&mut life).await;
         let ended = match why {
             Why::Asked(signal) => self.drain(&life, &mut workers, signal, signal).await,
@@ -198,7 +198,7 @@ impl<'a> Run<'a> {
                 self.drain(&life, &mut workers, signal, "an operator's word").await
             }
             Why::Gone(exit) => {
-                shared.board.drain();
+                shared.own.board.drain();
                 shared.say(&format!("the service ended, {}", words(exit)));
                 life.service.kill();
                 workers.close(Duration::from_millis(500)).await;
@@ -304,7 +304,7 @@ impl<'a> Run<'a> {
             tokio::select! {
                 became = &mut ready => {
                     if matches!(became, Became::Ready) {
-                        self.shared.board.set_started(true);
+                        self.shared.own.board.set_started(true);
                     }
                     return Ok(became);
                 }
@@ -356,7 +356,7 @@ impl<'a> Run<'a> {
                 },
                 () = self.admin.asked() => return Why::Ordered,
             };
-            self.shared.board.set_started(false);
+            self.shared.own.board.set_started(false);
             let again = match self.shared.config.life.restart {
                 Restart::Always => true,
                 Restart::OnFailure => exit.code != Some(0),

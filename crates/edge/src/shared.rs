@@ -24,12 +24,7 @@ use crate::tls::Tls;
 pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) start: Start,
-    pub(crate) board: HealthState,
-    pub(crate) doubt: Recheck,
-    pub(crate) flags: Flags,
-    pub(crate) metrics: Metrics,
-    pub(crate) observe: Observe,
-    pub(crate) concurrency: Concurrency,
+    pub(crate) own: Assembly,
     pub(crate) out: Output,
     pub(crate) err: Output,
     pub(crate) scrubber: Option<Scrubber>,
@@ -56,20 +51,15 @@ impl Shared {
         }
         start.env.extend(config.forced.clone());
         let ids = config.supplied.correlation.as_ref().map(|ids| ids.header.clone());
-        Self {
+        let own = Assembly {
             board: HealthState::default(),
             doubt: Recheck::default(),
             flags: Flags::new(config.flags.iter().cloned()),
             observe: Observe::new(sinks).ids(ids),
             concurrency: Concurrency::new(config.concurrency),
             metrics,
-            out,
-            err,
-            scrubber,
-            tls: None,
-            config,
-            start,
-        }
+        };
+        Self { own, out, err, scrubber, tls: None, config, start }
     }
 
     pub(crate) fn say(&self, text: &str) {
@@ -94,10 +84,10 @@ impl Shared {
                 let text = format!("{name} ({}) does not answer", dependency.kind.word());
                 if dependency.critical { problems.push(text) } else { self.say(&text) }
             }
-            self.board.set(name, dependency.critical, true);
+            self.own.board.set(name, dependency.critical, true);
         }
         if !looks.is_empty() {
-            let (board, doubt) = (self.board.clone(), self.doubt.clone());
+            let (board, doubt) = (self.own.board.clone(), self.own.doubt.clone());
             tokio::spawn(look_after(looks, board, self.config.lag, doubt));
         }
         if problems.is_empty() { Ok(()) } else { Err(problems.join("\n")) }
@@ -122,25 +112,13 @@ impl Shared {
 
     /// Everything about who asks, and how it is read anew.
     pub(crate) fn reloader(&self, reread: Reread) -> Result<Reloader, Problem> {
-        Reloader::begin(&self.config, self.assembly(), self.err.clone(), reread)
-    }
-
-    /// What stays the same under every configuration.
-    fn assembly(&self) -> Assembly {
-        Assembly {
-            board: self.board.clone(),
-            doubt: self.doubt.clone(),
-            flags: self.flags.clone(),
-            metrics: self.metrics.clone(),
-            observe: self.observe.clone(),
-            concurrency: self.concurrency.clone(),
-        }
+        Reloader::begin(&self.config, self.own.clone(), self.err.clone(), reread)
     }
 
     /// The flags on loopback for the service, whose environment says where.
     pub(crate) async fn serve_flags(&mut self) -> Result<(), Problem> {
         if let Some(file) = self.config.flags_file.clone() {
-            let (flags, err) = (self.flags.clone(), self.err.clone());
+            let (flags, err) = (self.own.flags.clone(), self.err.clone());
             let told = move |text: &str| err.say(format!("seaworthy: {text}\n").as_bytes());
             tokio::spawn(async move { flags.follow(&file, told).await });
         }
@@ -152,7 +130,7 @@ impl Shared {
         let address = address.map_err(|error| error.to_string())?;
         self.start.env.insert("OFREP_ENDPOINT".to_owned(), format!("http://{address}"));
         if let Ok(listener) = listener {
-            tokio::spawn(admin::serve_flags(listener, Ofrep(self.flags.clone())));
+            tokio::spawn(admin::serve_flags(listener, Ofrep(self.own.flags.clone())));
         }
         Ok(())
     }
@@ -167,10 +145,10 @@ impl Shared {
                 format!("cannot open the operators' socket {}: {error}", path.display())
             })?;
             let admin = Admin {
-                board: self.board.clone(),
-                flags: self.flags.clone(),
-                metrics: self.metrics.clone(),
-                observe: self.observe.clone(),
+                board: self.own.board.clone(),
+                flags: self.own.flags.clone(),
+                metrics: self.own.metrics.clone(),
+                observe: self.own.observe.clone(),
                 reloader: reloader.clone(),
                 acme: self.acme().cloned(),
                 life,

@@ -14,7 +14,7 @@ use tower_service::Service;
 
 use crate::answer::Answer;
 use crate::ingress_check::{Entry, Range};
-use crate::lingering::Lingering;
+use crate::lingering::{Lingering, Trailers};
 use crate::outage::{Outage, OutageLayer};
 use crate::own_paths::Own;
 use crate::proxy::Proxy;
@@ -27,6 +27,8 @@ use crate::worker::Client;
 pub(crate) struct Parts {
     /// How many headers an answer gets from all of it, about.
     pub(crate) added: usize,
+    /// What comes after the bodies of requests.
+    pub(crate) trailers: Trailers,
     /// Outermost of all: whatever is observed or answered has an id.
     pub(crate) correlation: Option<Correlation>,
     pub(crate) observe: Observe,

@@ -53,7 +53,7 @@ impl Workers {
             limits: shared.config.sockets,
             phase: told.clone(),
             spread: shared.config.drain.within.mul_f64(SPREAD),
-            metrics: shared.metrics.sockets(),
+            metrics: shared.own.metrics.sockets(),
         });
         let mut done = Vec::new();
         for _ in 0..shared.config.workers.max(1) {
@@ -64,7 +64,7 @@ impl Workers {
                     upstream_http2: shared.config.service_http2 && address.name.is_none(),
                     slot: Arc::clone(slot),
                     compress: shared.config.supplied.compress,
-                    board: shared.board.clone(),
+                    board: shared.own.board.clone(),
                     tunnels: tunnels.clone(),
                     places: places.clone(),
                     // Further ports are for machines within.

@@ -46,7 +46,8 @@ where
         forget_named(request.headers_mut());
         // It never refuses.
         let id = self.ground.parts.correlation.request(&mut request).ok().flatten();
-        let request = request.map(Lingering::new);
+        let trailers = self.ground.parts.trailers;
+        let request = request.map(|body| Lingering::new(body, trailers));
         let answering = self.service.borrow_mut().call(request);
         Farewell { answering, ground: self.ground.clone(), id }
     }

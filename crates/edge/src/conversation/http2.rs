@@ -146,7 +146,9 @@ where
         // It never refuses.
         let id = self.ground.parts.correlation.request(&mut request).ok().flatten();
         let stream = Some(self.activity.begin());
-        let answering = self.service.borrow_mut().call(request.map(Lingering::new));
+        let trailers = self.ground.parts.trailers;
+        let request = request.map(|body| Lingering::new(body, trailers));
+        let answering = self.service.borrow_mut().call(request);
         Answering { answering, ground: self.ground.clone(), id, stream }
     }
 }

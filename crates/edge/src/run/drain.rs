@@ -25,7 +25,7 @@ impl Run<'_> {
         let shared = self.shared;
         let began = Instant::now();
         let drain = shared.config.drain;
-        shared.board.drain();
+        shared.own.board.drain();
         notify(&[sd_notify::NotifyState::Stopping]);
         shared.say(&format!("{why}: draining"));
         // Where another one answers probes already, nobody need be told.
@@ -37,7 +37,7 @@ impl Run<'_> {
             tokio::select! {
                 () = workers.drained() => {}
                 _ = self.wait(life, left) => {
-                    let count = shared.observe.in_flight();
+                    let count = shared.own.observe.in_flight();
                     shared.say(&format!("requests that did not end in time: {count}"));
                 }
             }

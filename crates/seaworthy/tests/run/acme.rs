@@ -98,10 +98,16 @@ fn certificate(edge: &Edge, name: &str) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-fn admin(edge: &Edge, words: &[&str]) -> String {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_seaworthy"));
-    command.args(["admin", "--socket"]).arg(edge.path("admin.sock")).args(words);
-    String::from_utf8_lossy(&command.output().expect("it runs").stdout).into_owned()
+/// Asks for one until it is there: it would be tried again by itself, a minute later.
+fn until_ordered(edge: &Edge) {
+    until("it is ordered", || {
+        if edge.output().contains("was issued") {
+            return true;
+        }
+        edge.admin(&["renew"]);
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        false
+    });
 }
 
 fn mode(path: &Path) -> u32 {
@@ -132,17 +138,9 @@ fn a_certificate_is_ordered_when_the_authority_is_there_and_renewed_without_a_pa
     let (edge, mut authority) = run("tls-alpn-01", false);
     until("it is told", || edge.output().contains("there is none yet: clients cannot connect"));
     assert!(edge.output().contains("cannot be reached"), "{}", edge.output());
-    assert!(admin(&edge, &["status"]).contains("\"certificate_problem\": \"the authority cannot"));
+    assert!(edge.admin(&["status"]).1.contains("\"certificate_problem\": \"the authority cannot"));
     authority.starts();
-    // It would try again by itself, a minute later.
-    until("it is ordered", || {
-        if edge.output().contains("was issued") {
-            return true;
-        }
-        admin(&edge, &["renew"]);
-        std::thread::sleep(std::time::Duration::from_millis(300));
-        false
-    });
+    until_ordered(&edge);
     until("it serves", || certificate(&edge, "a.example").contains("DNS:a.example"));
     let first = certificate(&edge, "b.example");
     assert!(first.contains("DNS:b.example"), "{first}");
@@ -154,8 +152,8 @@ fn a_certificate_is_ordered_when_the_authority_is_there_and_renewed_without_a_pa
         all.filter(|file| file.file_name().to_string_lossy().starts_with("account-")).count()
     };
     assert_eq!(accounts(), 1);
-    assert!(admin(&edge, &["status"]).contains("\"certificate_problem\": null"));
-    admin(&edge, &["renew"]);
+    assert!(edge.admin(&["status"]).1.contains("\"certificate_problem\": null"));
+    edge.admin(&["renew"]);
     until("another one serves", || {
         let told = edge.output();
         assert!(!told.contains("the old one serves"), "{told}");
@@ -165,23 +163,16 @@ fn a_certificate_is_ordered_when_the_authority_is_there_and_renewed_without_a_pa
     assert_eq!(accounts(), 1, "the account is the same");
     // Without the authority the old one serves, and the problem stands.
     authority.running = None;
-    admin(&edge, &["renew"]);
+    edge.admin(&["renew"]);
     until("it is told", || edge.output().contains("the old one serves; trying again in"));
     assert!(certificate(&edge, "a.example").contains("DNS:a.example"));
-    assert!(!admin(&edge, &["status"]).contains("\"certificate_problem\": null"));
+    assert!(!edge.admin(&["status"]).1.contains("\"certificate_problem\": null"));
 }
 
 #[test]
 fn a_text_at_the_plain_address_and_an_account_that_is_known_will_do_too() {
     let (edge, mut authority) = run("http-01", true);
     authority.starts();
-    until("it is ordered", || {
-        if edge.output().contains("was issued") {
-            return true;
-        }
-        admin(&edge, &["renew"]);
-        std::thread::sleep(std::time::Duration::from_millis(300));
-        false
-    });
+    until_ordered(&edge);
     until("it serves", || certificate(&edge, "a.example").contains("DNS:b.example"));
 }

@@ -1,7 +1,5 @@
 //! The operators' socket, and features that change while the service runs.
 
-use std::process::Command;
-
 use crate::edge::{Edge, Options, until};
 
 const FEATURES: &str = "
@@ -20,24 +18,16 @@ controls = [\"kill-switches\", \"feature-flags\"]
 flags = \"flags.json\"
 ";
 
-fn admin(edge: &Edge, words: &[&str]) -> (Option<i32>, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_seaworthy"));
-    let output = command.arg("admin").arg("--socket").arg(edge.path("admin.sock")).args(words);
-    let output = output.output().expect("seaworthy runs");
-    let text = [output.stdout, output.stderr].concat();
-    (output.status.code(), String::from_utf8_lossy(&text).into_owned())
-}
-
 #[test]
 fn features_change_while_the_service_runs() {
     let edge = Edge::start(&Options { manifest: FEATURES.into(), ..Options::default() });
     let quotes = || edge.ask("GET /quotes").0;
     let news = || edge.ask("GET /news").0;
     assert_eq!((quotes(), news()), (200, 404), "a switch is on and a flag off by default");
-    assert_eq!(admin(&edge, &["set", "quotes", "off"]).0, Some(0));
+    assert_eq!(edge.admin(&["set", "quotes", "off"]).0, Some(0));
     assert_eq!(quotes(), 503);
     assert!(edge.ask("GET /quotes").2.contains("quotes_unavailable"));
-    assert_eq!(admin(&edge, &["set", "quotes", "auto"]).0, Some(0));
+    assert_eq!(edge.admin(&["set", "quotes", "auto"]).0, Some(0));
     assert_eq!(quotes(), 200);
     std::fs::write(edge.path("flags.json"), "{\"news\": true}").expect("written");
     until("the file is read", || news() == 200);
@@ -55,21 +45,21 @@ fn features_change_while_the_service_runs() {
 fn operators_see_and_stop_a_run_and_nobody_else_does() {
     use std::os::unix::fs::PermissionsExt;
     let mut edge = Edge::start(&Options { manifest: FEATURES.into(), ..Options::default() });
-    let (code, text) = admin(&edge, &["status"]);
+    let (code, text) = edge.admin(&["status"]);
     let status: serde_json::Value = serde_json::from_str(&text).expect("it is JSON");
     assert_eq!((code, &status["ready"], &status["restarts"]), (Some(0), &true.into(), &0.into()));
     assert_eq!(status["flags"]["quotes"]["on"], true);
     edge.ask("GET /orders/17");
-    let (_, metrics) = admin(&edge, &["metrics"]);
+    let (_, metrics) = edge.admin(&["metrics"]);
     assert!(metrics.contains("route=\"/orders/{id}\",status=\"200\"} 1"), "{metrics}");
-    let (code, text) = admin(&edge, &["set", "quotse", "off"]);
+    let (code, text) = edge.admin(&["set", "quotse", "off"]);
     assert_eq!(code, Some(2));
     assert!(text.contains("there are: news, quotes"), "{text}");
     let meta = std::fs::metadata(edge.path("admin.sock")).expect("it is there");
     assert_eq!(meta.permissions().mode() & 0o777, 0o600);
     assert_eq!(edge.ask("GET /status").2, "hello", "the socket's paths are not public");
-    assert_eq!(admin(&edge, &["drain"]).0, Some(0));
+    assert_eq!(edge.admin(&["drain"]).0, Some(0));
     assert_eq!(edge.ended(), Some(0));
     assert!(!edge.path("admin.sock").exists());
-    assert_eq!(admin(&edge, &["status"]).0, Some(2));
+    assert_eq!(edge.admin(&["status"]).0, Some(2));
 }

@@ -161,6 +161,15 @@ impl Edge {
         split(&self.raw(text.as_bytes()))
     }
 
+    /// `seaworthy admin` with these words: its code, and what it said.
+    pub(crate) fn admin(&self, words: &[&str]) -> (Option<i32>, String) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_seaworthy"));
+        command.args(["admin", "--socket"]).arg(self.path("admin.sock")).args(words);
+        let output = command.output().expect("seaworthy runs");
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8_lossy(&text).into_owned())
+    }
+
     /// The requests that reached the service.
     pub(crate) fn seen(&self) -> String {
         self.ask("GET /seen").2

@@ -3,10 +3,9 @@
 use std::io::Write;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::edge::{Edge, Options, free, service, until};
-use crate::reload::converse;
+use crate::reload::Load;
 
 /// One that takes over, in the folder of the first.
 struct Next(Child);
@@ -36,27 +35,15 @@ fn said(edge: &Edge, number: usize) -> String {
 }
 
 fn pid(edge: &Edge) -> u64 {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_seaworthy"));
-    command.args(["admin", "--socket"]).arg(edge.path("admin.sock")).arg("status");
-    let output = command.output().expect("it runs");
-    let status: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    let (_, told) = edge.admin(&["status"]);
+    let status: serde_json::Value = serde_json::from_str(&told).unwrap_or_default();
     status["pid"].as_u64().unwrap_or_default()
 }
 
 #[test]
 fn one_after_the_other_takes_over_and_not_one_answer_is_lost() {
     let edge = Arc::new(Edge::start(&Options::default()));
-    let (stop, asked) = (Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
-    let clients: Vec<_> = (0..8)
-        .map(|_| {
-            let (edge, stop, asked) = (Arc::clone(&edge), Arc::clone(&stop), Arc::clone(&asked));
-            std::thread::spawn(move || {
-                while !stop.load(Ordering::Relaxed) {
-                    converse(&edge, &stop, &asked);
-                }
-            })
-        })
-        .collect();
+    let load = Load::begin(&edge);
     let (mut before, mut last) = (pid(&edge), None::<Next>);
     for number in 0..3 {
         let next = Next::start(&edge, number, &[]);
@@ -76,14 +63,11 @@ fn one_after_the_other_takes_over_and_not_one_answer_is_lost() {
         }
         let now = pid(&edge);
         assert!(now != 0 && now != before, "the socket is the new one's, and so is the service");
-        let so_far = asked.load(Ordering::Relaxed);
-        until("it serves", || asked.load(Ordering::Relaxed) > so_far + 100);
+        let so_far = load.asked();
+        until("it serves", || load.asked() > so_far + 100);
         (before, last) = (now, Some(next));
     }
-    stop.store(true, Ordering::Relaxed);
-    for client in clients {
-        client.join().expect("not one answer was lost");
-    }
+    load.end();
 }
 
 #[test]

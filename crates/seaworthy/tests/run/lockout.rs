@@ -1,7 +1,5 @@
 //! Guessing passwords, from everywhere.
 
-use std::process::Command;
-
 use crate::edge::{Edge, Options, until};
 use crate::redis::Redis;
 
@@ -47,10 +45,8 @@ fn an_account_is_locked_for_all_edges_and_from_everywhere_until_it_is_unlocked()
     assert!(!one.seen().contains("//LOGIN"), "the service was not asked");
     until("the log tells the rule", || one.output().contains("\"refused\":\"log-in\""));
     assert!(!one.output().contains("ann@a.example"), "and no account");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_seaworthy"));
-    command.args(["admin", "--socket"]).arg(other.path("admin.sock"));
-    let told = command.args(["unlock", "Ann@a.example"]).output().expect("it runs");
-    assert!(told.status.success(), "{told:?}");
+    let (code, told) = other.admin(&["unlock", "Ann@a.example"]);
+    assert_eq!(code, Some(0), "{told}");
     until("it is unlocked", || {
         log_in(&one, "/login", &json("ann@a.example", "right"), "192.0.2.9").0 == 200
     });

@@ -1,7 +1,6 @@
 //! Another configuration while everything runs.
 
 use std::io::{Read, Write};
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -12,14 +11,6 @@ fn rewrite(edge: &Edge, manifest: &str) {
     let path = edge.path("seaworthy.toml");
     std::fs::write(path.with_extension("new"), format!("{own}{manifest}")).expect("written");
     std::fs::rename(path.with_extension("new"), path).expect("in its place");
-}
-
-fn admin(edge: &Edge, words: &[&str]) -> (bool, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_seaworthy"));
-    command.args(["admin", "--socket"]).arg(edge.path("admin.sock")).args(words);
-    let output = command.output().expect("it runs");
-    let text = [output.stdout, output.stderr].concat();
-    (output.status.success(), String::from_utf8_lossy(&text).into_owned())
 }
 
 fn limit(name: &str, quota: &str) -> String {
@@ -40,13 +31,16 @@ fn a_hangup_changes_what_stands_before_the_service_and_goes_on_to_it() {
     until("the service heard it, too", || edge.output().contains("read anew\n"));
     assert_eq!((ask(), ask()), (200, 429), "what was counted goes on");
     rewrite(&edge, &limit("api", "often"));
-    let (done, told) = admin(&edge, &["reload"]);
-    assert!(!done && told.contains("expected a number and a span such as 100/min"), "{told}");
+    let (code, told) = edge.admin(&["reload"]);
+    assert!(
+        code == Some(2) && told.contains("expected a number and a span such as 100/min"),
+        "{told}"
+    );
     until("it is said", || edge.output().contains("the configuration stays as it was"));
     assert_eq!(ask(), 429);
     rewrite(&edge, "[supply]\npass_hangup = false\n");
-    let (done, told) = admin(&edge, &["reload"]);
-    assert!(done && told.contains("\"reloaded\": true"), "{told}");
+    let (code, told) = edge.admin(&["reload"]);
+    assert!(code == Some(0) && told.contains("\"reloaded\": true"), "{told}");
     assert_eq!((ask(), ask()), (200, 200), "no limit is left");
 }
 
@@ -54,31 +48,54 @@ fn a_hangup_changes_what_stands_before_the_service_and_goes_on_to_it() {
 fn nothing_is_lost_while_it_is_read_again_and_again() {
     let manifest = limit("api", "1000000/s");
     let edge = Arc::new(Edge::start(&Options { manifest, ..Options::default() }));
-    let (stop, asked) = (Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
-    let clients: Vec<_> = (0..8)
-        .map(|_| {
-            let (edge, stop, asked) = (Arc::clone(&edge), Arc::clone(&stop), Arc::clone(&asked));
+    let load = Load::begin(&edge);
+    let mut number = 0;
+    while number < 40 || load.asked() < 500 {
+        number += 1;
+        rewrite(&edge, &limit("api", &format!("{}/s", 1_000_000 + number)));
+        assert_eq!(edge.admin(&["reload"]).0, Some(0), "{}", edge.output());
+    }
+    load.end();
+}
+
+/// Eight clients that ask on and on, on kept connections.
+pub(crate) struct Load {
+    stop: Arc<AtomicBool>,
+    asked: Arc<AtomicUsize>,
+    clients: Vec<std::thread::JoinHandle<()>>,
+}
+
+impl Load {
+    pub(crate) fn begin(edge: &Arc<Edge>) -> Self {
+        let (stop, asked) = (Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
+        let client = |_| {
+            let (edge, stop, asked) = (Arc::clone(edge), Arc::clone(&stop), Arc::clone(&asked));
             std::thread::spawn(move || {
                 while !stop.load(Ordering::Relaxed) {
                     converse(&edge, &stop, &asked);
                 }
             })
-        })
-        .collect();
-    let mut number = 0;
-    while number < 40 || asked.load(Ordering::Relaxed) < 500 {
-        number += 1;
-        rewrite(&edge, &limit("api", &format!("{}/s", 1_000_000 + number)));
-        assert!(admin(&edge, &["reload"]).0, "{}", edge.output());
+        };
+        let clients = (0..8).map(client).collect();
+        Self { stop, asked, clients }
     }
-    stop.store(true, Ordering::Relaxed);
-    for client in clients {
-        client.join().expect("not one answer was lost");
+
+    /// How many answers have come.
+    pub(crate) fn asked(&self) -> usize {
+        self.asked.load(Ordering::Relaxed)
+    }
+
+    /// Ends it, when not one answer was lost.
+    pub(crate) fn end(self) {
+        self.stop.store(true, Ordering::Relaxed);
+        for client in self.clients {
+            client.join().expect("not one answer was lost");
+        }
     }
 }
 
 /// Asks on one connection until an answer says that it is the last.
-pub(crate) fn converse(edge: &Edge, stop: &AtomicBool, asked: &AtomicUsize) {
+fn converse(edge: &Edge, stop: &AtomicBool, asked: &AtomicUsize) {
     let mut stream = edge.connect();
     while !stop.load(Ordering::Relaxed) {
         stream.write_all(b"GET /port HTTP/1.1\r\nHost: a\r\n\r\n").expect("it is open");

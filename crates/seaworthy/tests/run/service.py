@@ -34,7 +34,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             while size := int(self.rfile.readline().split(b";")[0], 16):
                 whole += self.rfile.read(size)
                 self.rfile.readline()
-            self.rfile.readline()
+            while (line := self.rfile.readline()).strip():
+                SEEN.append("after the body: " + line.decode().strip().lower())
             return whole
         return self.rfile.read(int(self.headers.get("Content-Length", 0)))
 

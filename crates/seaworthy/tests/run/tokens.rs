@@ -128,13 +128,9 @@ fn only_who_shows_a_good_token_reaches_the_service() {
         assert!(answer.2.contains(told), "{answer:?}");
         assert!(answer.1.contains("www-authenticate: bearer"), "{answer:?}");
     }
-    let admin = |words: &[&str]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_seaworthy"));
-        command.args(["admin", "--socket"]).arg(edge.path("admin.sock")).args(words);
-        String::from_utf8(command.output().expect("it runs").stdout).expect("text")
-    };
     let until_then = (now() + 90).to_string();
-    assert!(admin(&["revoke", "t1", "--until", &until_then]).contains("\"t1\""));
+    let (code, told) = edge.admin(&["revoke", "t1", "--until", &until_then]);
+    assert!(code == Some(0) && told.contains("\"t1\""), "{told}");
     assert!(ask(&edge, "GET /headers", &good).2.contains("the token was revoked"));
     let kept = std::fs::read_to_string(edge.path("revoked")).expect("it was written down");
     assert_eq!(kept, format!("t1 {until_then}\n"));
@@ -223,4 +219,28 @@ fn what_is_declared_wrongly_is_told_before_the_service_starts() {
     let told = edge.output();
     assert!(told.contains("supply.tokens.algorithms: expected HS256"), "{told}");
     assert!(told.contains("supply.tokens.secret: KEY is not set"), "{told}");
+}
+
+#[test]
+fn what_comes_after_a_body_says_nothing_of_who_asks() {
+    let pair = Pair::new("one");
+    std::fs::write(pair.file("public"), pair.public()).expect("written");
+    let keys = format!("public_key = \"{}\"", pair.file("public"));
+    let rules =
+        "headers = { \"X-User-Id\" = \"sub\" }\nrules = [{ route = \"/\", allow = \"public\" }]\n";
+    let strange = "[supply]\ntrusted_proxies = []\n".to_owned();
+    for (manifest, seen) in [(strange, "after the body: x-sum: 1"), (manifest(&keys, rules), "")] {
+        let edge = Edge::start(&Options { manifest, ..Options::default() });
+        let answer = edge.raw(
+            b"POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n\
+              2\r\nhi\r\n0\r\nX-Sum: 1\r\nX-User-Id: forged\r\nX_Real_Ip: 6.6.6.6\r\nClient-Cert: :YQ==:\r\n\r\n",
+        );
+        assert!(answer.ends_with("hi"), "{answer}");
+        let told = edge.seen();
+        let late: Vec<_> = told.lines().filter(|line| line.starts_with("after")).collect();
+        let forged =
+            late.iter().any(|line| line.contains("x_real_ip") || line.contains("client-cert"));
+        assert!(!forged, "{late:?}");
+        assert_eq!(late.first().copied().unwrap_or_default(), seen, "{late:?}");
+    }
 }
