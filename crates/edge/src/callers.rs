@@ -8,7 +8,7 @@ use crate::config::{Config, Problem};
 use crate::output::Output;
 use crate::redis_store::RedisStore;
 use crate::stack::Callers;
-use crate::tokens::{self, Revocations};
+use crate::tokens::{self, Published, Revocations};
 
 /// Everything about who asks.
 pub(crate) struct Asked {
@@ -23,6 +23,7 @@ pub(crate) struct Asked {
 pub(crate) struct Kept {
     pub(crate) counts: Counts,
     pub(crate) revoked: Revocations,
+    pub(crate) published: Published,
     pub(crate) lockouts: Option<Lockouts>,
 }
 
@@ -35,7 +36,8 @@ pub(crate) fn open(config: &Config, err: &Output, kept: &mut Kept) -> Result<Ask
         |err: Output| move |text: &str| err.say_soon(format!("seaworthy: {text}\n").as_bytes());
     let tokens = match config.tokens.clone() {
         Some(declared) => {
-            let (tokens, revoked) = tokens::open(declared, &kept.revoked, say(err.clone()))?;
+            let (tokens, revoked) =
+                tokens::open(declared, &kept.revoked, &mut kept.published, say(err.clone()))?;
             kept.revoked = revoked;
             Some(tokens)
         }

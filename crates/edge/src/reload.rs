@@ -131,13 +131,9 @@ impl Reloader {
             ),
             Err(problem) => format!("the configuration stays as it was: {problem}"),
         };
-        inner_say(&self.0.err, &text);
+        self.0.err.say_soon(format!("seaworthy: {text}\n").as_bytes());
         reloaded
     }
-}
-
-fn inner_say(err: &Output, text: &str) {
-    err.say_soon(format!("seaworthy: {text}\n").as_bytes());
 }
 
 /// What counts for as long as a run lasts, by its name in the manifest. It is compared and never

@@ -3,6 +3,7 @@
 //! of Mozilla's intermediate recommendation, which are rustls' own.
 
 mod certificates;
+pub(crate) mod facts;
 mod follow;
 
 use std::path::{Path, PathBuf};

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use http::Uri;
 use layers::{KeySet, KeySetTimes, KeySource, Keys, Revoked, Tokens};
 use tokio::runtime::Handle;
 
@@ -21,6 +22,7 @@ use crate::fetch::fetch;
 pub(crate) fn open(
     declared: TokenConfig,
     before: &Revocations,
+    published: &mut Published,
     say: impl Fn(&str) + Send + Sync + 'static,
 ) -> Result<(Tokens, Revocations), Problem> {
     let TokenConfig { mut tokens, keys, revoked } = declared;
@@ -36,25 +38,40 @@ pub(crate) fn open(
         KeyOrigin::PublicKey(file) => fixed(&file, Keys::pem(&read(&file)?))?,
         KeyOrigin::SetFile(file) => fixed(&file, Keys::set(&read(&file)?))?,
         KeyOrigin::SetUrl(url) => {
-            let runtime = Handle::current();
-            let get = move || -> layers::Pending<_> {
-                let url = url.clone();
-                let getting = runtime.spawn(async move { fetch(&url, "application/json").await });
-                Box::pin(async move {
-                    let got = getting.await.map_err(|error| error.to_string())?;
-                    got.map(|bytes| bytes.to_vec())
-                })
-            };
-            let set = KeySet::new(get, say, KeySetTimes::default());
-            let first = set.clone();
-            tokio::spawn(async move { first.fetch().await });
-            KeySource::Fetched(set)
+            if let Some((_, set)) = published.as_ref().filter(|(known, _)| *known == url) {
+                KeySource::Fetched(set.clone())
+            } else {
+                let set = follow(url.clone(), say);
+                *published = Some((url, set.clone()));
+                KeySource::Fetched(set)
+            }
         }
     };
     // What was revoked stays so under another configuration.
     tokens.revoked = before.revoked.clone();
     let revocations = Revocations::open(tokens.revoked.clone(), revoked)?;
     Ok((tokens, revocations))
+}
+
+/// The key set of an issuer and where it is: it is not fetched anew for another configuration, while
+/// the issuer may be away.
+pub(crate) type Published = Option<(Uri, KeySet)>;
+
+/// A key set at a URL.
+fn follow(url: Uri, say: impl Fn(&str) + Send + Sync + 'static) -> KeySet {
+    let runtime = Handle::current();
+    let get = move || -> layers::Pending<_> {
+        let url = url.clone();
+        let getting = runtime.spawn(async move { fetch(&url, "application/json").await });
+        Box::pin(async move {
+            let got = getting.await.map_err(|error| error.to_string())?;
+            got.map(|bytes| bytes.to_vec())
+        })
+    };
+    let set = KeySet::new(get, say, KeySetTimes::default());
+    let first = set.clone();
+    tokio::spawn(async move { first.fetch().await });
+    set
 }
 
 /// What operators revoke, and where that is kept.

@@ -82,7 +82,7 @@ pub(crate) struct Client {
 }
 
 /// What a connection stands on, from its opening to its end.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Ground {
     pub(crate) site: Arc<Site>,
     pub(crate) parts: Arc<Parts>,
@@ -218,7 +218,7 @@ async fn serve_on<C>(
     C: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let changes = site.slot.changes();
-    let site = Ground { parts: site.slot.now(), site: Arc::clone(site), changes };
+    let site = Arc::new(Ground { parts: site.slot.now(), site: Arc::clone(site), changes });
     let http2 = client.http2;
     let inner = stack(&site.parts, client, pool, &site.site.tunnels, site.site.tls.is_some());
     let observe = ObserveLayer(site.parts.observe.clone());
@@ -230,7 +230,7 @@ async fn serve_on<C>(
 }
 
 async fn speak<C, S, B>(
-    site: &Ground,
+    site: &Arc<Ground>,
     stream: C,
     service: S,
     http2: bool,

@@ -117,7 +117,7 @@ impl Acme {
                     let pause = doubled.min(LONGEST_AGAIN).mul_f64(0.8 + 0.4 * fastrand::f64());
                     let domains = self.0.config.domains.join(", ");
                     let meanwhile = match self.0.store.present() {
-                        Some(present) if present.ends > now() => "the old one serves",
+                        Some(present) if present.facts.ends > now() => "the old one serves",
                         Some(_) => "the old one has expired: clients refuse it",
                         None => "there is none yet: clients cannot connect",
                     };

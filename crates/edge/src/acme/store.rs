@@ -10,8 +10,8 @@ use instant_acme::AccountCredentials;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use sha2::{Digest, Sha256};
-use x509_parser::extensions::GeneralName;
-use x509_parser::prelude::{FromDer, X509Certificate};
+
+use crate::tls::facts::Facts;
 
 /// The folder.
 #[derive(Debug)]
@@ -25,10 +25,7 @@ pub(super) struct Store {
 #[derive(Debug)]
 pub(super) struct Present {
     pub(super) der: Vec<u8>,
-    names: Vec<String>,
-    /// Seconds since 1970.
-    begins: i64,
-    pub(super) ends: i64,
+    pub(super) facts: Facts,
 }
 
 impl Store {
@@ -65,16 +62,8 @@ impl Store {
     /// The certificate that is there; none where it cannot be read.
     pub(super) fn present(&self) -> Option<Present> {
         let der = CertificateDer::pem_file_iter(self.file()).ok()?.next()?.ok()?;
-        let (_, parsed) = X509Certificate::from_der(&der).ok()?;
-        let alternatives = parsed.subject_alternative_name().ok().flatten();
-        let names = alternatives.iter().flat_map(|one| &one.value.general_names);
-        let names = names.filter_map(|name| match name {
-            GeneralName::DNSName(name) => Some(name.to_ascii_lowercase()),
-            _ => None,
-        });
-        let (names, validity) = (names.collect(), parsed.validity());
-        let (begins, ends) = (validity.not_before.timestamp(), validity.not_after.timestamp());
-        Some(Present { der: der.to_vec(), names, begins, ends })
+        let facts = Facts::of(&der).ok()?;
+        Some(Present { der: der.to_vec(), facts })
     }
 
     /// Each authority has an account of its own.
@@ -122,14 +111,14 @@ fn write(file: &Path, bytes: &[u8]) -> Result<(), String> {
 
 impl Present {
     pub(super) fn is_for(&self, domains: &[String]) -> bool {
-        domains.iter().all(|domain| self.names.contains(&domain.to_ascii_lowercase()))
+        domains.iter().all(|domain| self.facts.names.contains(&domain.to_ascii_lowercase()))
     }
 
     /// When two thirds of its life are over, about: not all that were ordered together are renewed
     /// together.
     pub(super) fn due(&self) -> i64 {
-        let life = (self.ends - self.begins).max(0);
-        self.begins + life * 2 / 3 - self.share_of(life / 20)
+        let life = (self.facts.ends - self.facts.begins).max(0);
+        self.facts.begins + life * 2 / 3 - self.share_of(life / 20)
     }
 
     /// A part of a span: any one, and always the same for the same certificate.
@@ -159,8 +148,8 @@ mod tests {
         assert!(folder.path().join("acme/.gitignore").exists(), "not for a repository");
         let present = store.present().expect("read");
         assert!(present.is_for(&domains) && !present.is_for(&["c.example".to_owned()]));
-        let life = present.ends - present.begins;
-        let due = present.due() - present.begins;
+        let life = present.facts.ends - present.facts.begins;
+        let due = present.due() - present.facts.begins;
         assert!((life * 6 / 10..=life * 2 / 3).contains(&due), "{due} of {life}");
         assert_eq!(present.share_of(1000), present.share_of(1000));
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).expect("set");

@@ -1,14 +1,11 @@
 //! `[[supply.limits]]`: which routes are limited, for whom, and how.
 
-use std::collections::BTreeMap;
-
 use http::HeaderName;
-use layers::{LimitKey, LimitRule, Quota, Without};
-use settings::supply::{Limit, SharedState, WebSocket};
+use layers::{LimitKey, LimitRule, Quota};
+use settings::supply::Limit;
 
 use super::features::route;
 use super::problem::Problem;
-use crate::websocket::SocketLimits;
 
 /// The rules, in their order.
 pub(super) fn limits(declared: &[Limit], problems: &mut Vec<Problem>) -> Vec<LimitRule> {
@@ -50,54 +47,6 @@ pub(super) fn limits(declared: &[Limit], problems: &mut Vec<Problem>) -> Vec<Lim
         });
     }
     rules
-}
-
-/// A store that several edges count in.
-#[derive(Debug, Clone)]
-pub(crate) struct SharedConfig {
-    /// Its address, with a password where it has one.
-    pub(crate) url: String,
-    pub(crate) without: Without,
-}
-
-/// Where is counted together with others.
-pub(super) fn shared(
-    declared: &SharedState,
-    values: &BTreeMap<String, String>,
-    problems: &mut Vec<Problem>,
-) -> Option<SharedConfig> {
-    let variable = &declared.redis;
-    let Some(url) = values.get(variable).filter(|url| !url.is_empty()) else {
-        problems.push(format!("supply.shared.redis: {variable} is not set"));
-        return None;
-    };
-    if redis::parse_redis_url(url).is_none() {
-        // It may hold a password.
-        problems
-            .push(format!("supply.shared.redis: {variable}: expected redis://HOST:PORT/NUMBER"));
-        return None;
-    }
-    let without = match declared.without {
-        settings::supply::Without::Local => Without::Local,
-        settings::supply::Without::Refuse => Without::Refuse,
-    };
-    Some(SharedConfig { url: url.clone(), without })
-}
-
-/// What a WebSocket may do.
-pub(super) fn sockets(declared: &WebSocket, problems: &mut Vec<Problem>) -> SocketLimits {
-    if declared.idle.0.is_zero() {
-        problems.push("supply.websocket.idle: expected more than nothing, found 0s".to_owned());
-    }
-    let messages = declared.messages.as_ref().and_then(|text| match text.parse::<Quota>() {
-        Ok(quota) => Some(quota),
-        Err(why) => {
-            problems.push(format!("supply.websocket.messages: {why}"));
-            None
-        }
-    });
-    let (frame, message) = (declared.max_frame.0, declared.max_message.0);
-    SocketLimits { frame: frame.min(message), message, messages, idle: declared.idle.0 }
 }
 
 fn key(text: &str) -> Result<LimitKey, String> {

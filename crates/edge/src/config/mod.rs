@@ -5,9 +5,11 @@ mod features;
 mod limits;
 mod lockouts;
 mod problem;
+mod shared_store;
 mod supplied;
 mod tls;
 mod tokens;
+mod websocket;
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -28,8 +30,8 @@ use crate::websocket::SocketLimits;
 
 use self::features::features;
 pub(crate) use self::features::gate;
-pub(crate) use self::limits::SharedConfig;
 pub use self::problem::Problem;
+pub(crate) use self::shared_store::SharedConfig;
 pub(crate) use self::supplied::ListenerPath;
 pub use self::supplied::Supplied;
 pub use self::tls::TlsConfig;
@@ -150,9 +152,9 @@ impl Config {
         let tls = tls::tls(supply.tls.as_ref(), values, &mut problems);
         let limits = limits::limits(&supply.limits, &mut problems);
         let shared = supply.shared.as_ref();
-        let shared = shared.and_then(|own| limits::shared(own, values, &mut problems));
+        let shared = shared.and_then(|own| shared_store::shared(own, values, &mut problems));
         let lockouts = lockouts::lockouts(&supply.lockouts, &mut problems);
-        let sockets = limits::sockets(&supply.websocket, &mut problems);
+        let sockets = websocket::sockets(&supply.websocket, &mut problems);
         let tokens = supply.tokens.as_ref();
         let tokens = tokens.and_then(|own| tokens::tokens(own, values, &mut problems));
         let (flags, forced) = features(manifest, &has, values);

@@ -22,14 +22,14 @@ use crate::worker::Ground;
 /// one connection come one after the other.
 pub(super) struct Adapter<S> {
     service: RefCell<S>,
-    ground: Ground,
+    ground: Arc<Ground>,
     /// Whether a request has come.
     asked: Arc<AtomicBool>,
 }
 
 impl<S> Adapter<S> {
-    pub(super) fn new(service: S, ground: &Ground, asked: Arc<AtomicBool>) -> Self {
-        Self { service: RefCell::new(service), ground: ground.clone(), asked }
+    pub(super) fn new(service: S, ground: &Arc<Ground>, asked: Arc<AtomicBool>) -> Self {
+        Self { service: RefCell::new(service), ground: Arc::clone(ground), asked }
     }
 }
 
@@ -49,7 +49,7 @@ where
         let trailers = self.ground.parts.trailers;
         let request = request.map(|body| Lingering::new(body, trailers));
         let answering = self.service.borrow_mut().call(request);
-        Farewell { answering, ground: self.ground.clone(), id }
+        Farewell { answering, ground: Arc::clone(&self.ground), id }
     }
 }
 
@@ -59,7 +59,7 @@ pin_project_lite::pin_project! {
     pub(super) struct Farewell<F> {
         #[pin]
         answering: F,
-        ground: Ground,
+        ground: Arc<Ground>,
         id: Option<HeaderValue>,
     }
 }

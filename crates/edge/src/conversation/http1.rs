@@ -26,7 +26,7 @@ use crate::worker::{Ground, Phase};
 
 /// Speaks HTTP on one connection.
 pub(crate) async fn converse<C, S, B>(
-    ground: &Ground,
+    ground: &Arc<Ground>,
     stream: C,
     service: S,
     mut phase: watch::Receiver<Phase>,

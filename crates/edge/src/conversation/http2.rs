@@ -61,7 +61,7 @@ pub(crate) async fn is_spoken(stream: &TcpStream, within: Duration) -> bool {
 
 /// Speaks HTTP/2 on one connection.
 pub(crate) async fn converse<C, S, B>(
-    ground: &Ground,
+    ground: &Arc<Ground>,
     stream: C,
     service: S,
     mut phase: watch::Receiver<Phase>,
@@ -78,7 +78,7 @@ where
     let mut changes = ground.changes.clone();
     let service = Adapter {
         service: RefCell::new(service),
-        ground: ground.clone(),
+        ground: Arc::clone(ground),
         activity: Arc::clone(&activity),
     };
     let connection = http2::Builder::new(Streams { taken_within: site.taken_within })
@@ -129,7 +129,7 @@ const LEAVING: Duration = Duration::from_secs(5);
 /// What stands before the service, as hyper calls it for each stream.
 struct Adapter<S> {
     service: RefCell<S>,
-    ground: Ground,
+    ground: Arc<Ground>,
     activity: Arc<Activity>,
 }
 
@@ -149,7 +149,7 @@ where
         let trailers = self.ground.parts.trailers;
         let request = request.map(|body| Lingering::new(body, trailers));
         let answering = self.service.borrow_mut().call(request);
-        Answering { answering, ground: self.ground.clone(), id, stream }
+        Answering { answering, ground: Arc::clone(&self.ground), id, stream }
     }
 }
 
@@ -177,7 +177,7 @@ pin_project_lite::pin_project! {
     struct Answering<F> {
         #[pin]
         answering: F,
-        ground: Ground,
+        ground: Arc<Ground>,
         id: Option<HeaderValue>,
         stream: Option<Stream>,
     }

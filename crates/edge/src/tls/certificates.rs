@@ -8,10 +8,9 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
-use x509_parser::extensions::GeneralName;
-use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::CertificateFiles;
+use super::facts::Facts;
 use crate::acme::{Answers, PROTOCOL};
 
 /// One certificate.
@@ -84,8 +83,8 @@ impl Certificate {
         let first = chain.first().ok_or_else(|| {
             wrong(certificate, "a certificate", "there is no certificate in it".to_owned())
         })?;
-        let (names, ends) =
-            names_and_end(first).map_err(|why| wrong(certificate, "a certificate", why))?;
+        let Facts { names, ends, .. } =
+            Facts::of(first).map_err(|why| wrong(certificate, "a certificate", why))?;
         let secret = PrivateKeyDer::from_pem_file(key)
             .map_err(|error| wrong(key, "a private key", error.to_string()))?;
         let key =
@@ -101,17 +100,6 @@ impl Certificate {
             })?;
         Ok(Self { key: Arc::new(key), names, ends })
     }
-}
-
-fn names_and_end(der: &CertificateDer<'_>) -> Result<(Vec<String>, i64), String> {
-    let (_, parsed) = X509Certificate::from_der(der).map_err(|error| error.to_string())?;
-    let alternatives = parsed.subject_alternative_name().map_err(|error| error.to_string())?;
-    let names = alternatives.iter().flat_map(|one| &one.value.general_names);
-    let names = names.filter_map(|name| match name {
-        GeneralName::DNSName(name) => Some(name.to_ascii_lowercase()),
-        _ => None,
-    });
-    Ok((names.collect(), parsed.validity().not_after.timestamp()))
 }
 
 /// The certificates of now.

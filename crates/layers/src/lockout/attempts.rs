@@ -91,9 +91,8 @@ impl Attempts {
         self.until = 0;
     }
 
-    /// Nothing need be known of it any more.
-    pub(super) fn is_over(&self, patience: &Patience, now: u64) -> bool {
-        now.saturating_sub(self.last.max(self.until)) > millis(patience.forget)
+    pub(super) fn failures(&self) -> u32 {
+        self.failures
     }
 }
 
@@ -117,7 +116,6 @@ mod tests {
         }
         assert_eq!(waits, [0, 0, 1, 2, 4, 900, 2, 4]);
         now += millis(patience.forget) + 10_000;
-        assert!(attempts.is_over(&patience, now));
         attempts.begin(&patience, now).expect("forgotten");
         assert!(attempts.begin(&patience, now).is_ok(), "from the beginning");
     }

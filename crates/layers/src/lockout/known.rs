@@ -10,6 +10,8 @@ use crate::shared_store::{SharedScript, SharedStore, Without, key};
 
 /// So many accounts are known at most: 32 bytes each.
 const MOST: usize = 500_000;
+/// So many are looked at to find one that may go.
+const SAMPLE: usize = 16;
 
 /// What is known of accounts.
 pub(super) struct Known {
@@ -17,6 +19,7 @@ pub(super) struct Known {
     /// Secret: nobody can choose names that fall together.
     hasher: RandomState,
     zero: Instant,
+    most: usize,
     shared: Option<(Arc<dyn SharedStore>, Without)>,
 }
 
@@ -69,12 +72,14 @@ impl Known {
                 local: Arc::clone(&before.local),
                 hasher: before.hasher.clone(),
                 zero: before.zero,
+                most: before.most,
                 shared,
             },
             None => Self {
                 local: Arc::default(),
                 hasher: RandomState::new(),
                 zero: Instant::now(),
+                most: MOST,
                 shared,
             },
         }
@@ -103,12 +108,8 @@ impl Known {
         }
         let (now, hash) = (self.now(), self.hasher.hash_one((rule, account)));
         let mut all = self.all();
-        if all.len() >= MOST && !all.contains_key(&hash) {
-            all.retain(|_, attempts| !attempts.is_over(patience, now));
-            if all.len() >= MOST {
-                // Somebody invents accounts; those of before are kept.
-                return May::Try;
-            }
+        if all.len() >= self.most && !all.contains_key(&hash) {
+            make_room(&mut all);
         }
         match all.entry(hash).or_default().begin(patience, now) {
             Ok(()) => May::Try,
@@ -137,6 +138,15 @@ impl Known {
             // Away, it forgets by itself in time.
             let _ = store.call(script, keys, Vec::new()).await;
         }
+    }
+}
+
+/// Somebody may invent accounts: of a few that are looked at, the one with the fewest failures goes,
+/// which is not one that is being guessed.
+fn make_room(all: &mut HashMap<u64, Attempts>) {
+    let fewest = all.iter().take(SAMPLE).min_by_key(|(_, attempts)| attempts.failures());
+    if let Some(hash) = fewest.map(|(hash, _)| *hash) {
+        all.remove(&hash);
     }
 }
 
@@ -173,5 +183,24 @@ impl Sprays {
         accounts.len() <= self.many
             && accounts.insert(self.hasher.hash_one(account))
             && accounts.len() == self.many
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_invents_accounts_does_not_make_one_forgotten_that_is_guessed() {
+        let known = Known { most: 100, ..Known::new(None, None) };
+        let patience = Patience { delay_after: 5, lock_after: 5, ..Patience::default() };
+        for _ in 0..5 {
+            assert_eq!(known.begin("log-in", "ann", &patience).await, May::Try);
+        }
+        for number in 0..10_000 {
+            known.begin("log-in", &format!("invented {number}"), &patience).await;
+        }
+        assert!(known.all().len() <= 100);
+        assert!(matches!(known.begin("log-in", "ann", &patience).await, May::Later(_)));
     }
 }

@@ -185,6 +185,8 @@ fn keys_come_from_the_issuer_and_serve_on_while_it_is_away() {
     assert_eq!(ask(&edge, "GET /headers", &good).0, 200);
     issuer.away.store(true, Ordering::Relaxed);
     assert_eq!(ask(&edge, "GET /headers", &good).0, 200, "the last keys serve");
+    assert_eq!(edge.admin(&["reload"]).0, Some(0));
+    assert_eq!(ask(&edge, "GET /headers", &good).0, 200, "under another configuration, too");
     // A new key within the floor of 30 seconds is not asked for, nor is one that somebody invents.
     *issuer.set.lock().expect("sound") = new.set();
     issuer.away.store(false, Ordering::Relaxed);
